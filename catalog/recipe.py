@@ -57,13 +57,27 @@ class CorpusFile:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A share of the prompts that a label must have. waived: why it need not be met."""
+
+    share: str
+    at_least: float | None
+    at_most: float | None
+    waived: str | None
+
+
+@dataclass(frozen=True)
 class Corpus:
-    """train and heldout hold prompts; evaluation and calibration hold plain text. All four are disjoint."""
+    """train and heldout hold prompts; evaluation and calibration hold plain text. All four are disjoint.
+
+    overlap_accepted: why training prompts may be nearly the same as what the model is measured on."""
 
     train: tuple[CorpusFile, ...]
     heldout: tuple[CorpusFile, ...]
     evaluation: tuple[CorpusFile, ...]
     calibration: tuple[CorpusFile, ...]
+    coverage: tuple[Share, ...] = ()
+    overlap_accepted: str | None = None
 
     @property
     def parts(self) -> Mapping[str, tuple[CorpusFile, ...]]:

@@ -14,7 +14,7 @@ from zoo.errors import GateRefused, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
 from zoo.hub.located import at_home, hub_of_settings
 from zoo.judge.gates import Verdict
-from zoo.plan import engine, foresight, preflight, prepare
+from zoo.plan import corpuslimits, engine, foresight, preflight, prepare
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
@@ -89,6 +89,8 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
     if found is not None:
         return found
     news.refuse_old_words(planned.recipe, planned.checked.file, settings)
+    if planned.to_run:
+        corpuslimits.refuse(planned.checked, settings.root)
     wanted = preflight.Build(planned.recipe, planned.plan, planned.to_run, planned.world.tools)
     preflight.check(wanted, planned.costs, settings, report)
     steps = [planned.plan.step(id_) for id_ in planned.to_run]

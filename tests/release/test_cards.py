@@ -16,7 +16,7 @@ from sitesamples import sample
 
 from catalog import schema
 from catalog.checks import CheckedRecipe
-from catalog.recipe import Recipe
+from catalog.recipe import Recipe, Share
 from catalog.release import Release
 from zoo.choose import commands
 from zoo.release import cards
@@ -366,3 +366,20 @@ def test_no_front_matter(text: str) -> None:
 def test_front_matter_that_is_no_block(front: str) -> None:
     data, problems = cards.read_card(f"---\n{front}\n---\n# x\n", "x", "model")
     assert problems and (data == {} or not isinstance(data, dict))
+
+
+def test_a_card_shows_what_the_recipe_accepts_and_why(tutored: Recipe) -> None:
+    share = Share("language:fr", 0.45, None, "Few people helped | with the French.")
+    corpus = dataclasses.replace(tutored.corpus, coverage=(share,), overlap_accepted="Everybody knows these sentences.")
+    text = dataset_card(dataclasses.replace(tutored, corpus=corpus))
+    read(text, "dataset")
+    limits = body(text).partition("## Limits\n")[2]
+    assert limits.endswith(
+        "\n\n- The share language:fr is not asked for: Few people helped \\| with the French.\n"
+        "- Training prompts may be nearly the same as what the model is measured on: Everybody knows these sentences.\n"
+    )
+
+
+def test_a_dataset_card_keeps_the_regions_of_its_languages(tutored: Recipe) -> None:
+    data = read(dataset_card(tutored), "dataset")
+    assert (data["language"], data["language_details"]) == (["en", "fr"], ["en", "fr-CA"])

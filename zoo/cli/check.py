@@ -144,7 +144,7 @@ def _check(
         return [text] if isinstance(text, Problem) else cardrules.check_eval_results(text, shown)
     if path.suffix in (".yaml", ".yml"):
         # foresight reads models, which the other checks do not need.
-        from zoo.plan import foresight, sincerelease
+        from zoo.plan import corpuslimits, foresight, sincerelease
 
         checked = check_recipe(path, settings.root)
         hints += checked.hints
@@ -156,6 +156,7 @@ def _check(
                 hints += sincerelease.changed_since_release(checked, release)
         found = [*_other_ending(path, shown, settings), *checked.problems]
         found += foresight.problems(checked, settings.root, known=known, templates=True)
+        found += corpuslimits.problems(checked, settings.root)
         return [*found, *sincerelease.changed_since_pinned(checked, settings.root)]
     # What was checked and not touched since is not read again.
     if path.suffix == ".json" and _is_own_catalog(path, settings) and catalogfile.is_sound(settings):

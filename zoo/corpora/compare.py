@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from catalog.problems import Problem, show
 from zoo.corpora import kinds, overlap, records, stream
@@ -27,18 +28,23 @@ class Compared:
 
 
 def compare(
-    files: Sequence[File], against: Sequence[File], threshold: float, most: int, advance: Advance = unheard
-) -> Compared:
+    files: Sequence[File], against: Sequence[File], threshold: float, most: int, advance: Advance = unheard,
+    also: Mapping[str, Sequence[str]] | None = None,
+) -> Compared:  # fmt: skip
     """Records of ``files`` that are near one of ``against``, or share a phrase with it; without ``against``, those that
-    are near an earlier record of ``files``. Files whose names end in .txt have a text per line.
+    are near an earlier record of ``files``. Files whose names end in .txt have a text per line. also: texts that are in
+    no file, by what they are called, as part of ``against``.
 
     Raises InputError for a record that is not valid, or too many texts; OSError.
     """
-    every = [*files, *against]
+    unwritten = also or {}
+    every = [*files, *against, *(File(Path(), name) for name in unwritten)]
     texts = list(_texts(files, 0, advance))
     others = list(_texts(against, len(files), advance))
+    for number, texts_of in enumerate(unwritten.values(), len(files) + len(against)):
+        others += [Text(number, line, overlap.folded(text)) for line, text in enumerate(texts_of, 1)]
     found = Compared(texts=len(texts) + len(others))
-    pairs = overlap.between(texts, others, threshold) if against else overlap.within(texts, threshold)
+    pairs = overlap.between(texts, others, threshold) if against or also else overlap.within(texts, threshold)
     for pair in pairs:
         found.found += 1
         if len(found.problems) < most:

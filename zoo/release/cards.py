@@ -79,6 +79,7 @@ def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Split]) 
     return {
         **_licence(release.dataset.licence),
         "language": primary_languages(release.dataset.languages),
+        **_regions(release.dataset.languages),
         "pretty_name": recipe.publish.dataset,
         "task_categories": ["text-generation"],
         "size_categories": [size_category(rows)],
@@ -112,6 +113,11 @@ def remarks(parity: Mapping[str, object]) -> list[str]:
             "a program that runs the template shows the real date."
         ]
     return []
+
+
+def _regions(languages: Sequence[str]) -> dict[str, list[str]]:
+    """The languages with their regions, which the Hub's key for languages cannot hold; nothing if none has one."""
+    return {"language_details": sorted(languages)} if any("-" in one for one in languages) else {}
 
 
 def model_card(
@@ -176,10 +182,21 @@ def dataset_card(
             tags=sorted(tags.items()),
             files=files,
             teacher=recipe.teacher,
+            waivers=_waivers(recipe),
             terms=release.terms.files if release.terms and licence_terms.named_in(recipe.teacher.licence) else (),
         )
     )
     return _front_matter(dataset_metadata(recipe, release, splits)) + body
+
+
+def _waivers(recipe: Recipe) -> list[str]:
+    """What the prompts lack, and why the recipe accepts it, one sentence each."""
+    corpus = recipe.corpus
+    found = [f"The share {one.share} is not asked for: {one.waived}" for one in corpus.coverage if one.waived]
+    if corpus.overlap_accepted:
+        what = "Training prompts may be nearly the same as what the model is measured on"
+        found.append(f"{what}: {corpus.overlap_accepted}")
+    return found
 
 
 def with_gate(card: str, recipe: Recipe) -> str:

@@ -22,7 +22,7 @@ from zoo.plan.plan import Plan
 from zoo.release import cards, news, provenance
 from zoo.settings import Settings
 
-VERSION = 9
+VERSION = 10
 """Raise this if the same artifacts give a different release folder."""
 
 RECORD = "release.json"

@@ -1,0 +1,84 @@
+"""What a recipe asks of its prompts as a whole: shares, and nothing in training that the model is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from catalog import shell
+from catalog.checks import CheckedRecipe
+from catalog.problems import Problem
+from catalog.recipe import CorpusFile, Recipe, Share
+from catalog.words import counted
+from zoo.corpora import compare, describe
+from zoo.corpora.check import File
+from zoo.corpora.describe import Limit
+from zoo.errors import InputError
+from zoo.judge import probes
+from zoo.plan import foresight
+
+THRESHOLD = 0.8
+"""Jaccard index from which two texts are nearly the same, as for `zoo corpus overlap`."""
+
+
+def problems(checked: CheckedRecipe, root: Path) -> list[Problem]:
+    """Shares that are not met, and training prompts that overlap what the model is measured on, if the recipe does not
+    say why that is accepted. Raises OSError."""
+    recipe = checked.recipe
+    if recipe is None or not recipe.corpus.train or checked.problems:
+        return []
+    try:
+        return [*_shares(checked, recipe, root), *_overlap(checked, recipe, root)]
+    except InputError as error:
+        return [checked.document.problem(("corpus",), f"{error.where}: {error.what}", error.remedy)]
+
+
+def refuse(checked: CheckedRecipe, root: Path) -> None:
+    """Raises InputError for ``problems``."""
+    foresight.refuse(checked.file, problems(checked, root), safe="Nothing was made.")
+
+
+def limits(share: Share) -> Iterator[Limit]:
+    """What a share of a recipe asks for; an exact number, as it is written."""
+    group, _, label = share.share.partition(":")
+    if share.at_least is not None:
+        yield Limit(group, label, Fraction(str(share.at_least)))
+    if share.at_most is not None:
+        yield Limit(group, label, Fraction(str(share.at_most)), is_most=True)
+
+
+def _shares(checked: CheckedRecipe, recipe: Recipe, root: Path) -> Iterator[Problem]:
+    corpus = recipe.corpus
+    if not corpus.coverage:
+        return
+    found = describe.describe(_files([*corpus.train, *corpus.heldout], root))
+    for number, share in enumerate(corpus.coverage):
+        for miss in () if share.waived else describe.misses(found, limits(share)):
+            instead = f"{miss.remedy}, or give the reason under waived"
+            yield checked.document.problem(("corpus", "coverage", number), miss.what, instead)
+
+
+def _overlap(checked: CheckedRecipe, recipe: Recipe, root: Path) -> Iterator[Problem]:
+    corpus = recipe.corpus
+    if corpus.overlap_accepted:
+        return
+    measured = [*corpus.heldout, *corpus.evaluation]
+    asked = {f"the probe {choice.probe}": _asked(choice.probe, choice.items, choice.seed) for choice in recipe.probes}
+    found = compare.compare(_files(corpus.train, root), _files(measured, root), THRESHOLD, 1, also=asked)
+    for first in found.problems:
+        count = f"{counted(found.found, 'training prompt')} nearly the same as what the model is measured on, or with "
+        words = ["zoo corpus overlap", *(shell.argument(file.path) for file in corpus.train)]
+        words += [f"--against {shell.argument(file.path)}" for file in measured]
+        what = f"{count}eight words of it; the first, {first.file}:{first.line}, is {first.what}"
+        instead = f"Rewrite them (all: {' '.join(words)}), or give the reason under corpus.overlap_accepted"
+        yield checked.document.problem(("corpus", "train"), what, instead)
+
+
+def _asked(probe: str, items: int, seed: int) -> Sequence[str]:
+    made = probes.make(probe, items, seed)
+    return [*(question.prompt for question in made.questions), *(pair.good for pair in made.pairs)]
+
+
+def _files(files: Sequence[CorpusFile], root: Path) -> list[File]:
+    return [File(root / file.path, file.path) for file in files]
