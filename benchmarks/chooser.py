@@ -3,6 +3,7 @@
 Each sample is one question (devices, contexts, tasks and languages in turn) put into the form of the real page, until
 its answer is laid out: by the clock, and in time of the processor that the page's main thread took, which other
 programs disturb less. The cold samples are the first question of a fresh page: they load and unpack the data as well.
+So are the pointed ones, but a pointer came to the form before, as a visitor's does, and the page began to load then.
 The report also has the gzipped size of everything that the first answer needs.
 """
 
@@ -40,6 +41,8 @@ FLAGS = (
 SCRIPTS = ("scheme.js", "search.js", "copy.js", "chooser.js", "core.js", "runit.js", "icon.svg")
 COLD = 5
 """Fresh pages."""
+POINTED_SECONDS = 0.5
+"""From the pointer's arrival at the form to the choice, for a person who opens a list and reads it."""
 
 _ANSWER = """async ([board, context, task, language]) => {
   const form = document.querySelector(".zoo-ask");
@@ -103,6 +106,8 @@ def measure(models: int) -> dict[str, Any]:
         "answer_processor_milliseconds": _summary([processor for _, processor in found["warm"]]),
         "cold_answer_milliseconds": _summary([clock for clock, _ in found["cold"]]),
         "cold_answer_processor_milliseconds": _summary([processor for _, processor in found["cold"]]),
+        "pointed_answer_milliseconds": _summary([clock for clock, _ in found["pointed"]]),
+        "pointed_answer_processor_milliseconds": _summary([processor for _, processor in found["pointed"]]),
         "first_answer_gzip_bytes": first,
         "gzip_bytes": sizes,
         "targets": TARGETS,
@@ -151,15 +156,19 @@ def _in_browser(folder: Path) -> tuple[dict[str, list[list[float]]], float | Non
     questions = _questions()
     with _served(folder) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        watch, cold = system.CpuShare(own_seconds=lambda: system.own_cpu_seconds() + tree_cpu_seconds()), []
+        watch = system.CpuShare(own_seconds=lambda: system.own_cpu_seconds() + tree_cpu_seconds())
+        cold: list[list[float]] = []
+        pointed: list[list[float]] = []
         for number in range(COLD):
-            context = browser.new_context()
-            cold += _answers(context.new_page(), address, questions[number * 7 : number * 7 + 1])
-            context.close()
+            for point, samples in ((False, cold), (True, pointed)):
+                context = browser.new_context()
+                asked = questions[number * 7 : number * 7 + 1]
+                samples += _answers(context.new_page(), address, asked, point=point)
+                context.close()
         warm = _answers(browser.new_page(), address, [questions[0], *questions])[1:]
         others = watch.others()
         browser.close()
-    return {"warm": warm, "cold": cold}, others
+    return {"warm": warm, "cold": cold, "pointed": pointed}, others
 
 
 def tree_cpu_seconds() -> float:
@@ -181,8 +190,13 @@ def tree_cpu_seconds() -> float:
     return found / os.sysconf("SC_CLK_TCK")
 
 
-def _answers(page: Any, address: str, questions: Sequence[Sequence[str]]) -> list[list[float]]:
+def _answers(
+    page: Any, address: str, questions: Sequence[Sequence[str]], *, point: bool = False
+) -> list[list[float]]:
     page.goto(address, wait_until="networkidle")
+    if point:
+        page.hover(".zoo-ask select")
+        page.wait_for_timeout(1000 * POINTED_SECONDS)
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
     found = []

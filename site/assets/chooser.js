@@ -355,7 +355,7 @@ async function ask() {
     const asked = question(core, catalog);
     const start = performance.now();
     const found = core.choose(asked, catalog);
-    const line = core.line(asked, catalog);
+    const line = core.line(asked, catalog, found);
     const choice = preferred(found, line, showWay(loaded, line, found.answer));
     writeAddress();
     const made = shown(loaded, choice, asked, line).filter(Boolean);
@@ -391,7 +391,8 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   ask();
 });
-form.addEventListener("focusin", () => load().catch(() => {}), { once: true });
+// A pointer or the focus comes to the form before a question does.
+for (const sign of ["focusin", "pointerover"]) form.addEventListener(sign, () => load().catch(() => {}), { once: true });
 form.noValidate = true;
 form.hidden = false;
 if (readAddress()) ask();

@@ -109,11 +109,16 @@ const least = (list, key) =>
 const expanded = (text, parts) =>
   parts.reduce((made, part, place) => made.replaceAll(String.fromCharCode(place + 1), () => part), text);
 
-// What is kept in memory in addition to the weights; null if that is not known.
-function unpackedCache(value) {
+// What is kept in memory in addition to the weights; null if that is not known. Files of one shape share it.
+function unpackedCache(value, known) {
   if (value === null) return null;
-  const [full, windowed, windowTokens, state] = Array.isArray(value) ? value : [value, 0, 0, 0];
-  return { full, windowed, windowTokens, state };
+  if (Array.isArray(value)) {
+    const [full, windowed, windowTokens, state] = value;
+    return { full, windowed, windowTokens, state };
+  }
+  let found = known.get(value);
+  if (!found) known.set(value, (found = { full: value, windowed: 0, windowTokens: 0, state: 0 }));
+  return found;
 }
 
 // The bytes of a commit as hexadecimal digits, as most are; others begin with a sign of their own.
@@ -126,29 +131,73 @@ function about(parameters, hundredths) {
   return product < 2 ** 53 ? (product - (product % 800)) / 800 : 0;
 }
 
-// A file, or a speed of it. Texts that hold names are put together when they are asked for: of a thousand models, few are.
+// A file at its place in the columns. All but what every question needs of every file is read there when it is asked for:
+// of a thousand models, few are looked at closely. `measured` is the place of its first speed in the columns of all.
 class File {
-  constructor(release, columns, words, at) {
+  constructor(release, data, at, caches, measured) {
+    const { files } = data;
     this.release = release;
-    this.type = words[columns.type[at]];
-    this.packed = words[columns.path[at]];
-    this.ggml = words[columns.ggml[at]] || null;
-    this.bits = columns.bits[at] / 100;
-    this.size = about(release.parameters, columns.bits[at]) + columns.size[at];
-    this.read = columns.read[at] ?? this.size;
-    this.judged = columns.judged[at] === 1;
-    this.cache = unpackedCache(columns.cache[at]);
-    this.listed = columns.listed[at];
-    this.kld = columns.kld[at];
-    this.se = columns.se[at];
-    this.top = columns.top[at];
-    this.smoke = columns.smoke[at] === 1;
-    this.here = columns.here[at];
-    this.speeds = [];
+    this.data = data;
+    this.at = at;
+    this.measuredAt = measured;
+    this.measuredEnd = measured + files.speeds[at];
+    this.size = about(release.parameters, files.bits[at]) + files.size[at];
+    this.read = files.read[at] ?? this.size;
+    this.cache = unpackedCache(files.cache[at], caches);
+  }
+
+  get type() {
+    return this.data.words[this.data.files.type[this.at]];
   }
 
   get path() {
-    return (this.named ??= expanded(this.packed, [this.release.name, this.release.version, this.type]));
+    const { words, files } = this.data;
+    return (this.named ??= expanded(words[files.path[this.at]], [this.release.name, this.release.version, this.type]));
+  }
+
+  get ggml() {
+    return this.data.words[this.data.files.ggml[this.at]] || null;
+  }
+
+  get bits() {
+    return this.data.files.bits[this.at] / 100;
+  }
+
+  get judged() {
+    return this.data.files.judged[this.at] === 1;
+  }
+
+  get listed() {
+    return this.data.files.listed[this.at];
+  }
+
+  get kld() {
+    return this.data.files.kld[this.at];
+  }
+
+  get se() {
+    return this.data.files.se[this.at];
+  }
+
+  get top() {
+    return this.data.files.top[this.at];
+  }
+
+  get smoke() {
+    return this.data.files.smoke[this.at] === 1;
+  }
+
+  get here() {
+    return this.data.files.here[this.at];
+  }
+
+  get speeds() {
+    if (!this.unpacked) {
+      const { speeds, words } = this.data;
+      this.unpacked = [];
+      for (let at = this.measuredAt; at < this.measuredEnd; at++) this.unpacked.push(new Speed(this, speeds, words, at));
+    }
+    return this.unpacked;
   }
 }
 
@@ -171,10 +220,11 @@ class Speed {
 
 // The columns of chooser.json as objects. A release that was yanked has the reason in `yanked`.
 export function unpack(data) {
-  const { words, models, releases, files, speeds } = data;
+  const { words, models, releases, files } = data;
   const { rules, devices, order, shares, run } = data;
   const catalog = { rules, devices, order, shares, run, ranked: new Map(), releases: [], files: [] };
   catalog.deviceOf = new Map(devices.map((device) => [device.id, device]));
+  const caches = new Map();
   let next = 0;
   let measured = 0;
   releases.model.forEach((model, index) => {
@@ -204,9 +254,8 @@ export function unpack(data) {
       files: [],
     };
     for (let end = next + releases.files[index]; next < end; next++) {
-      const file = new File(release, files, words, next);
-      for (let last = measured + files.speeds[next]; measured < last; measured++)
-        file.speeds.push(new Speed(file, speeds, words, measured));
+      const file = new File(release, data, next, caches, measured);
+      measured = file.measuredEnd;
       release.files.push(file);
       catalog.files.push(file);
     }
@@ -338,7 +387,7 @@ function measuredHere(file, device) {
 // Measured on that device or one of its kind, else predicted; `words` says which.
 export function speedOf(file, device, context, catalog, kv = catalog.rules.kv_type) {
   const prediction = predict(file, device, context, catalog.rules, kv);
-  const here = file.speeds.length ? measuredHere(file, device) : [];
+  const here = file.measuredAt < file.measuredEnd ? measuredHere(file, device) : [];
   const kept = here.find((one) => plausible(one.speed, prediction.roof));
   const refused = () => {
     const one = here.find((some) => !plausible(some.speed, prediction.roof));
@@ -359,11 +408,15 @@ export function speedOf(file, device, context, catalog, kv = catalog.rules.kv_ty
 
 // What speedOf calls typical, without the rest: a question asks it of every file that fits.
 function typicalOf(file, device, context, rules, kv) {
-  let [own, kin] = [-1, -1];
-  if (file.speeds.length) {
+  let own = -1;
+  let kin = -1;
+  if (file.measuredAt < file.measuredEnd) {
     const bound = roof(file, device, rules);
-    for (const { valid, place, speed } of file.speeds) {
-      if (!valid || !plausible(speed, bound)) continue;
+    const { words, speeds } = file.data;
+    for (let at = file.measuredAt; at < file.measuredEnd; at++) {
+      const speed = speeds.speed[at];
+      const place = words[speeds.place[at]];
+      if (speeds.valid[at] !== 1 || !plausible(speed, bound)) continue;
       if (place === device.id) own = Math.max(own, speed);
       else if (device.sisters.includes(place)) kin = Math.max(kin, speed);
     }
@@ -804,8 +857,8 @@ export function choose(question, catalog) {
   return { answer, reason, runnersUp, passed: passedOf(skipped, wish, catalog), asked: asked.length };
 }
 
-// The files between the fastest and the best, of all models.
-export function line(question, catalog) {
+// The files between the fastest and the best, of all models. `choice` is the answer without a minimum speed, if it is known.
+export function line(question, catalog, choice = choose({ ...question, leastSpeed: null }, catalog)) {
   const wish = { kv: catalog.rules.kv_type, ...question, leastSpeed: null };
   const tiers = new Map();
   for (const one of matching(question, catalog)) {
@@ -823,7 +876,7 @@ export function line(question, catalog) {
     for (const each of points(one.release, wish, catalog)) if (each.speed.typical >= enough) made.push({ ...one, pick: each });
     fastest = Math.max(fastest, ...made.map((each) => each.pick.speed.typical));
   }
-  const { answer } = choose({ ...question, leastSpeed: null }, catalog);
+  const { answer } = choice;
   if (answer && isGood(answer.pick.file, catalog.rules)) {
     const at = made.findIndex((each) => each.pick.file === answer.pick.file);
     if (at >= 0) made[at] = answer;

@@ -10,8 +10,7 @@ const isPlain = (text) => PLAIN.test(text) && !text.includes("..");
 const holds = (needs, facts) =>
   needs.split(" ").filter(Boolean).every((word) => (word.startsWith("!") ? !facts.has(word.slice(1)) : facts.has(word)));
 
-const filled = (text, values) =>
-  Object.entries(values).reduce((made, [name, value]) => made.replaceAll(`{${name}}`, () => value), text);
+const filled = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => (Object.hasOwn(values, name) ? values[name] : all));
 
 const baseOf = (release) => (release.hub ? `${HUB}/${release.hub[0]}/resolve/${release.hub[1]}/` : release.base);
 

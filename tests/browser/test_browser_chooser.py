@@ -43,6 +43,13 @@ def test_answer_is_there_before_anybody_asks(samples: str, open_page: Any) -> No
     assert asked and not [url for url in asked if "chooser.json" in url]
 
 
+@pytest.mark.parametrize("sign", ["hover", "focus"])
+def test_the_data_loads_when_somebody_comes_to_the_form(sign: str, samples: str, open_page: Any) -> None:
+    page = open_page(samples)
+    with page.expect_response("**/chooser.json*"):
+        getattr(page, sign)("[name=board]")
+
+
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (360, 780)])
 def test_answer_is_in_the_first_window(width: int, height: int, samples: str, open_page: Any) -> None:
     box = open_page(samples, width=width).locator(".zoo-take").bounding_box()

@@ -11,6 +11,7 @@ Sources of the lines, all read in November 2026: Ollama's download page and ``do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -59,11 +60,12 @@ def holds(needs: str, facts: Collection[str]) -> bool:
     return all(word[1:] not in facts if word.startswith("!") else word in facts for word in needs.split())
 
 
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
 def filled(text: str, values: Mapping[str, str]) -> str:
     """The text with values for its placeholders; braces around other words stay."""
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
+    return _PLACE.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 _LINK = Step("Download {path} ({size})", link="{link}", shared=True)
