@@ -157,3 +157,103 @@ def test_after_an_interruption_the_same_command_corrects_the_dataset(
     code, out, _ = call(capsys, "card", "tutored", "--publish")
     assert code == 0 and "Only README.md changed." in out
     assert PROMPT in card(zoo) and model(zoo) == known
+
+
+# --- A newer program, other people, other places, the next version
+
+
+def newer_program(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    """As if the text of the card were another one since the release."""
+    real = cards.dataset_card
+    monkeypatch.setattr(cards, "dataset_card", lambda *words: real(*words).replace(old, new))
+
+
+def test_the_text_around_the_figures_is_written_again(
+    zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, head = card(zoo), repo(zoo).refs().branches["main"]
+    assert call(capsys, "card", "tutored", "--publish")[0] == 0
+    assert repo(zoo).refs().branches["main"] == head, "the same program writes the same card"
+    newer_program(monkeypatch, "nobody checked them.", "no person checked them.")
+    code, out, err = call(capsys, "card", "tutored", "--publish", "--reason", "Another word for something else.")
+    assert code == 0 and "its dataset tiny/tutored-prompts" in out, err
+    body, _, told = card(zoo).partition(f"\n{correction.TITLE}")
+    assert body == old.replace("nobody checked them.", "no person checked them.")
+    assert "The text around the figures was improved." in told and "something else" not in told
+    assert model(zoo).corrected("dataset")[0].fields == () and findings(capsys) == []
+    # Words of the recipe come to the new text.
+    word(zoo, PROMPT)
+    assert call(capsys, "card", "tutored", "--publish")[0] == 0
+    assert "no person checked them." in card(zoo) and PROMPT in card(zoo) and len(model(zoo).corrected("dataset")) == 2
+
+
+@pytest.mark.parametrize("old", ["| train | 8 |", "records: 8"])
+def test_no_correction_changes_a_figure(
+    old: str, zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = card(zoo)
+    assert old in before
+    newer_program(monkeypatch, old, old.replace("8", "9"))
+    word(zoo, PROMPT)
+    assert call(capsys, "card", "tutored", "--publish")[0] == 0
+    assert old in card(zoo) and PROMPT in card(zoo)
+
+
+def test_without_the_evidence_only_the_words_change(
+    zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer_program(monkeypatch, "nobody checked them.", "no person checked them.")
+    (zoo / "site/evidence/tutored/1.0.0/dataset-report.json").unlink()
+    shutil.rmtree(zoo / "build/releases")
+    word(zoo, PROMPT)
+    assert call(capsys, "card", "tutored", "--publish")[0] == 0
+    assert PROMPT in card(zoo) and "nobody checked them." in card(zoo)
+
+
+def test_force_replaces_what_somebody_else_wrote(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = card(zoo)
+    put(zoo, "Mine.\n")
+    assert ("card", "tiny/tutored-prompts") in findings(capsys)
+    assert call(capsys, "card", "tutored", "--publish")[0] == 0 and card(zoo) == "Mine.\n"
+    code, _, err = call(capsys, "card", "tutored", "--publish", "--force")
+    assert code == 0 and card(zoo) == old and findings(capsys) == [], err
+    assert not model(zoo).corrections, "the words of this zoo were right all the time"
+
+
+def test_a_move_takes_the_corrected_card_along(
+    zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word(zoo, PROMPT)
+    assert call(capsys, "card", "tutored", "--publish")[0] == 0
+    shutil.move(zoo / "build/hub", zoo / "build/first")
+    with serving(zoo, monkeypatch) as address:
+        code, _, err = call(capsys, "publish", "tutored", "--move", "--hub", address)
+        assert code == 0 and "someone else" not in err, err
+        for kind in ("model", "dataset"):
+            assert PROMPT in card(zoo, kind) and card(zoo, kind) == card(zoo, kind, hub="build/first")
+        assert findings(capsys) == []
+        word(zoo, PROMPT + " Or three.")
+        code, _, err = call(capsys, "card", "tutored", "--publish", "--hub", address)
+        assert code == 0 and "Or three." in card(zoo) and "Or three." not in card(zoo, hub="build/first"), err
+        assert findings(capsys) == []
+
+
+def test_the_next_version_replaces_a_corrected_card(
+    released: Path, zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(released / "build/work", zoo / "build/work", symlinks=True)
+    word(zoo, PROMPT)
+    assert call(capsys, "card", "tutored", "--publish")[0] == 0
+    known = model(zoo).corrections
+    word(zoo, "Other words.", version="1.1.0")
+    code, out, err = call(capsys, "release", "tutored")
+    assert code == 0 and "tutored 1.1.0 is released" in out, err
+    assert "someone else" not in err and "keeps what" not in err, err
+    for kind in ("model", "dataset"):
+        now = card(zoo, kind)
+        assert now == card(zoo, kind, at="v1.1.0") and "Other words." in now and correction.TITLE not in now
+        assert PROMPT not in card(zoo, kind, at="v1.0.0")
+    assert model(zoo).corrections == known and findings(capsys) == []
+    assert "Nothing to correct" in call(capsys, "card", "tutored")[1]
+    code, out, _ = call(capsys, "publish", "tutored", "--repair")
+    assert code == 0 and "Nothing to repair" in out

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from catalog.shapes import shaped
 from zoo.corpora.rows import Labelled
 
 SCHEMA = "dataset-report/1"
@@ -41,6 +42,43 @@ def report(splits: Mapping[str, Sequence[Labelled]], languages: Sequence[str]) -
         "splits": [_split(name, rows, languages) for name, rows in splits.items() if rows],
         "redaction": None,
     }
+
+
+class _Reported(TypedDict):
+    name: str
+    rows: int
+    json_rows: int
+    tags: dict[str, int]
+    characters: dict[str, dict[str, int]]
+
+
+class _Report(TypedDict):
+    splits: list[_Reported]
+
+
+def splits_of(told: object, digests: Mapping[str, str]) -> list[Split] | None:
+    """The splits that a report is about, as ``described`` has them, with their files; None for a report of another
+    form. digests: sha256 of the files of the dataset by path."""
+    try:
+        return [
+            {
+                "name": one["name"],
+                "path": (path := data_path(one["name"])),
+                "sha256": digests[path],
+                "records": one["rows"],
+                "json": one["json_rows"],
+                "lengths": {key: one["characters"]["user"][key] for key in ("min", "median", "max")},
+                "tags": one["tags"],
+            }
+            for one in shaped(told, _Report)["splits"]
+        ]
+    except (KeyError, ValueError):
+        return None
+
+
+def data_path(split: str) -> str:
+    """The file of a split in the dataset repository."""
+    return f"data/{split}.jsonl"
 
 
 def quantiles(lengths: Sequence[int]) -> dict[str, int]:

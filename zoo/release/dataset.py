@@ -7,7 +7,7 @@ from pathlib import Path
 
 from catalog.jsonvalues import tables
 from catalog.release import Model, Release
-from zoo.corpora.distributions import Split, described
+from zoo.corpora.distributions import Split, data_path, described
 from zoo.files.digests import sha256_file
 from zoo.files.whole import place_file, write_atomic
 from zoo.release import cards, licencetexts
@@ -20,7 +20,7 @@ def write(material: Material, folder: Path, model: Model, release: Release) -> N
     label, prompts = material.artifacts["label"], material.artifacts["corpus/prompts"]
     splits, files = list[Split](), list[Mapping[str, object]]()
     for part in ("train", "heldout"):
-        name = f"data/{part}.jsonl"
+        name = data_path(part)
         place_file(label.path(f"{part}.jsonl"), folder / name)
         files += [{"part": part, **file} for file in tables(prompts.facts[part])]
         if rows := material.rows(part):

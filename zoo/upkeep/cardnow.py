@@ -115,6 +115,11 @@ def _corrected(bare: str, repo: Repo, place: str, model: Model, settings: Settin
     return text
 
 
+def branch_version(repo: Repo) -> str | None:
+    """The version that the branch holds; None if it does not say."""
+    return next(iter(_released(repo).values()), None)
+
+
 def _released(repo: Repo) -> dict[str, str]:
     """The version that the branch holds, by the digest of its released card; empty if the branch does not say."""
     head = repo.refs().branches.get(BRANCH)

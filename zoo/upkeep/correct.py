@@ -88,7 +88,7 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
         raise ZooError(f"the hub has no repository {release.location.model.name}", remedy="Check the setting hub")
     shown = read_card(repo, head)
     before = banner.take_off(shown)
-    othercard.refuse_version(before, release, release.location.model, "model")
+    othercard.refuse_version(before, release, release.location.model, repo)
     earlier = tuple(one for one in model.corrected("model") if one.version == release.version)
     if not force:
         banner.refuse_newer(shown, model.name, model)

@@ -1,6 +1,7 @@
 """Correcting the card of a dataset: the only words of a recipe on it are those for people who ask for access.
 
-All else is as the version released it, byte for byte.
+The text around the figures is the program's. Every figure comes from the evidence of the release; without the evidence,
+all but those words stays as the version released it, byte for byte.
 """
 
 from __future__ import annotations
@@ -8,17 +9,22 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from catalog.recipe import Recipe
+from catalog.recipe import Recipe, plain
 from catalog.release import Correction, Model, Release
+from zoo.corpora import datafiles, distributions
 from zoo.errors import AGAIN, InputError, ZooError
+from zoo.files.digests import pretty_json
 from zoo.hub import BRANCH
 from zoo.release import cards
 from zoo.settings import Settings
 from zoo.upkeep import cardnow, correction, othercard
 from zoo.upkeep.cardnow import digest
+from zoo.upkeep.reproduce.rebuild import recorded_json
 from zoo.upkeep.yank import Banner, commit_card, read_card, repo_of
 
 REASON = "The words for people who ask for access were corrected."
+TEXT = "The text around the figures was improved."
+"""The reason of a correction that changes no word of a recipe."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +51,31 @@ def prepare(
     place = release.location.dataset
     fields = tuple(field for field in model_entry.fields if field in correction.DATA_WORDS)
     earlier = tuple(one for one in model.corrected("dataset") if one.version == release.version)
-    if place is None or not (fields or earlier):
+    if place is None:
         return None
     repo = repo_of(release, settings, kind="dataset")
+    released = read_card(repo, place.commit)
+    bare = _rendered(recipe, model, release, released, settings)
+    same = not earlier and bare == released
+    if same and not force:
+        return None
+    _refuse_invalid(bare)
     head = repo.refs().branches.get(BRANCH)
     if head is None:
         raise ZooError(f"the hub has no repository {place.name}", remedy="Check the setting hub")
     before = read_card(repo, head)
-    othercard.refuse_version(before, release, place, "dataset")
+    othercard.refuse_version(before, release, place, repo)
+    if same:
+        # Only words of somebody else are replaced.
+        return DataCard(None, before, bare) if before != bare else None
     if not force:
         othercard.refuse_changed(cardnow.recorded(before, model, settings), repo, place, earlier)
-    bare = cards.with_gate(read_card(repo, place.commit), recipe)
-    _refuse_invalid(bare)
     if earlier:
         card = correction.with_section(bare, release.version, earlier)
         if digest(cardnow.recorded(card, model, settings)) == earlier[-1].card_sha256:
             return DataCard(None, before, card)
-    entry = dataclasses.replace(model_entry, fields=fields, kind="dataset")
+    reason = model_entry.reason if fields else TEXT
+    entry = dataclasses.replace(model_entry, reason=reason, fields=fields, kind="dataset")
     card = correction.with_section(bare, release.version, (*earlier, entry))
     sha256 = digest(card)
     return DataCard(
@@ -90,6 +104,35 @@ def publish(found: DataCard, model: Model, release: Release, settings: Settings)
         return card
 
     return commit_card(repo, place.name, change, f"{model.name} {release.version}: corrected card")
+
+
+def _rendered(recipe: Recipe, model: Model, release: Release, released: str, settings: Settings) -> str:
+    """The card as this program writes it for the release, or the released one with the recipe's words.
+
+    Raises Damaged for invalid evidence.
+    """
+    place, name = release.location.dataset, recipe.name
+    report = recorded_json(name, release, distributions.FILE, settings)
+    data = recorded_json(name, release, datafiles.FILE, settings)
+    files = {one.path: one.sha256 for one in datafiles.parse(pretty_json(data).encode())} if data else {}
+    splits = distributions.splits_of(report, files)
+    if place is None or not splits or not (release.dataset and recipe.teacher and recipe.label):
+        return cards.with_gate(released, recipe)
+    pinned = {(one.role, one.source): one.sha256 for one in release.lineage}
+    sources = [
+        {**plain(file), "part": part, "sha256": pinned.get((part, f"{file.path} ({file.source})"))}
+        for part in ("train", "heldout")
+        for file in getattr(recipe.corpus, part)
+    ]
+    card = cards.dataset_card(recipe, model, release, place.name.partition("/")[0], splits, sources)
+    return card if figures(card) == figures(released) else cards.with_gate(released, recipe)
+
+
+def figures(card: str) -> tuple[object, list[str]]:
+    """What a correction never changes: the zoo's own metadata, and the rows of tables that have a number."""
+    rows = card.partition(f"\n{correction.TITLE}")[0].split("\n")
+    metadata = cards.read_card(card, "README.md", "dataset")[0].get("zoo")
+    return metadata, [row for row in rows if row.startswith("|") and any(map(str.isdigit, row))]
 
 
 def _refuse_invalid(card: str) -> None:

@@ -7,15 +7,17 @@ from catalog.release import Correction, Release, Repository
 from zoo.errors import InputError
 from zoo.hub import Repo
 from zoo.release import cards
-from zoo.upkeep import banner, correction
+from zoo.upkeep import banner, cardnow, correction
 from zoo.upkeep.cardnow import digest
 from zoo.upkeep.yank import read_card
 
 
-def refuse_version(before: str, release: Release, place: Repository, kind: str) -> None:
-    """Raises InputError unless the card is that of the release. kind: of the repository."""
+def refuse_version(before: str, release: Release, place: Repository, repo: Repo) -> None:
+    """Raises InputError unless the card is that of the release, or one that somebody else wrote in its place."""
+    kind = "model" if place is release.location.model else "dataset"
     told, _ = cards.read_card(before, "README.md on the hub", kind)
-    shown = table(told.get("zoo", {})).get("version")
+    zoo = told.get("zoo", {})
+    shown = (table(zoo).get("version") if isinstance(zoo, dict) else None) or cardnow.branch_version(repo)
     if shown != release.version:
         raise InputError(
             f"the card on the branch of {place.name} is that of version {shown}, not of {release.version}",
