@@ -106,7 +106,10 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
 
 
 def _judge(planned: Planned, made: Mapping[str, Artifact], settings: Settings) -> None:
-    """Check both sources once they are imported, before any other step uses them. Raises InputError."""
+    """Check both sources once they are imported, before any other step uses them. Raises InputError or GateRefused."""
+    if list(made)[-1:] == ["import/student"]:
+        stages = {planned.plan.step(id_).stage for id_ in planned.to_run}
+        foresight.refuse_other_tokens(planned.recipe, stages, made["import/student"])
     wanted = [step.id for step in planned.plan.steps if step.id in foresight.IMPORTS]
     if made and list(made)[-1] in wanted:
         foresight.refuse_imported(planned.checked, made, settings.root)

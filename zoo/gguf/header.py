@@ -66,14 +66,19 @@ class Header:
         return 8 * sum(tensor.size_bytes for tensor in self.tensors) / self.parameters
 
 
-def read_header(path: Path, refuse: Callable[[Mapping[str, Scalar]], None] = lambda _: None) -> Header:
+def read_header(
+    path: Path, refuse: Callable[[Mapping[str, Scalar]], None] = lambda _: None, *, vocabulary_only: bool = False
+) -> Header:
     """Read the header; the weights are never loaded. refuse: gets the metadata before the keys of a model are read.
+    vocabulary_only: the file need not have weights.
 
     Raises ModelFileError if the file is not a valid GGUF: another format, incomplete, damaged, of an unknown version,
     or without the keys that a language model needs.
     """
     with opened(path) as source:
         raw = read_raw(source)
+        if not raw.tensors and not vocabulary_only:
+            raise broken(source.path, "it has no tensors")
         metadata = _single_values(source, raw)
         refuse(metadata)
         return _header(source, raw, metadata)

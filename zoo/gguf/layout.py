@@ -184,8 +184,6 @@ def _read_preamble(source: Bytes) -> tuple[int, int, int]:
         raise broken(source.path, f"version {version} is {kind}. Supported are versions 2 and 3, little-endian")
     tensor_count = source.number("Q", "the number of tensors")
     entry_count = source.number("Q", "the number of keys")
-    if tensor_count == 0:
-        raise broken(source.path, "it has no tensors")
     source.need(13 * entry_count, "the metadata")
     return version, tensor_count, entry_count
 

@@ -87,11 +87,7 @@ class Model:
         shape = Shape(**wanted)
         lib = library.require()
         header = read_header(path)
-        with library.hearing() as heard:
-            pointer = lib.llama_model_load_from_file(str(path).encode(), _model_params(lib, shape.device))
-        if not pointer:
-            _refuse(path, heard)
-        try:
+        with _weights(lib, path, _model_params(lib, shape.device)) as pointer:
             context = _context(lib, pointer, path, shape)
             try:
                 vocab = lib.llama_model_get_vocab(pointer)
@@ -105,8 +101,18 @@ class Model:
                         model._renderer.close()
             finally:
                 lib.llama_free(context)
-        finally:
-            lib.llama_model_free(pointer)
+
+    @classmethod
+    @contextmanager
+    def open_vocabulary(cls, path: Path) -> Iterator[Model]:
+        """Load only the vocabulary of ``path``, which may have no weights. What decodes must not be called.
+
+        Raises as ``open`` does.
+        """
+        lib = library.require()
+        header = read_header(path, vocabulary_only=True)
+        with _weights(lib, path, _model_params(lib, "cpu", vocabulary_only=True)) as pointer:
+            yield cls(path, header, 0, 0, 0, lib, lib.llama_model_get_vocab(pointer), Context(None))
 
     @cached_property
     def vocabulary_size(self) -> int:
@@ -232,7 +238,7 @@ class Model:
             raise ZooError(f"llama.cpp could not decode with {self.path.name}: {reason}")
 
 
-def _model_params(lib: ModuleType, device: str) -> object:
+def _model_params(lib: ModuleType, device: str, *, vocabulary_only: bool = False) -> object:
     params = lib.llama_model_default_params()
     params.n_gpu_layers = 0
     if device != "cpu" and library.has_gpu():
@@ -240,10 +246,24 @@ def _model_params(lib: ModuleType, device: str) -> object:
         _, numbered, number = device.partition(":")
         if numbered:
             params.split_mode, params.main_gpu = lib.LLAMA_SPLIT_MODE_NONE, int(number)
+    params.vocab_only = vocabulary_only
     params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
     # Repacked weights would be a second copy in memory, and their kernels' sums depend on the batch's width.
     params.use_extra_bufts = False
     return params
+
+
+@contextmanager
+def _weights(lib: ModuleType, path: Path, params: object) -> Iterator[object]:
+    """llama.cpp's pointer to the loaded file, which is freed at the end."""
+    with library.hearing() as heard:
+        pointer = lib.llama_model_load_from_file(str(path).encode(), params)
+    if not pointer:
+        _refuse(path, heard)
+    try:
+        yield pointer
+    finally:
+        lib.llama_model_free(pointer)
 
 
 def _context(lib: ModuleType, pointer: object, path: Path, shape: Shape) -> Context:

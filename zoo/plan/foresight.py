@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from catalog import licencefiles, placeholders
@@ -28,6 +28,8 @@ IMPORTS = {"import/student": "student", "import/teacher": "teacher"}
 """Id of a step -> the source that it makes a model folder of."""
 LATER = ("unreachable", "stalled", "server_error", "rate_limited")
 """Kinds of RemoteError of a hub that does not answer now."""
+LARGE_BYTES = 1_000_000_000
+"""A model whose export takes longer than a trial of its vocabulary."""
 
 
 def problems(
@@ -146,6 +148,20 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], ro
     case = Case(recipe, facts.get("student"), facts.get("teacher"), systems, _heldout(checked, recipe))
     found = contradictions.problems(checked.document, case)
     refuse(checked.file, found, safe="The imported models are kept. Nothing else was made.")
+
+
+def refuse_other_tokens(recipe: Recipe, stages: Collection[str], student: Artifact) -> None:
+    """Raises GateRefused if the file of the imported student will cut text into other tokens, unless the recipe allows
+    it. Only before expensive steps: parity compares them too, right after the export.
+
+    stages: of the steps that are to run.
+    """
+    size = sum(file.size_bytes for file in student.files)
+    is_early = {"label", "distill"} & set(stages) or ("export" in stages and size > LARGE_BYTES)
+    if is_early and "parity" in stages and "tokenizer" not in recipe.parity.allow:
+        from zoo.stages import export, samecuts  # needs numpy, which plans do not
+
+        samecuts.refuse_early(export.model_folder(student), student.folder)
 
 
 def refuse_before(

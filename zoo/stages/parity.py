@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from catalog import jsontext
-from catalog.jsonvalues import table, text
+from catalog.jsonvalues import text
 from catalog.recipe import build
 from catalog.templateclock import TEMPLATE_CLOCK
-from zoo.errors import GateRefused, ModelFileError, is_no_memory
+from zoo.errors import GateRefused
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
-from zoo.gguf import sentencepieces
-from zoo.gguf.header import read_header
 from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.judge.parity.check import Check, known_differences
 from zoo.judge.parity.compare import Stated, compare, template
@@ -23,14 +19,13 @@ from zoo.judge.parity.distance import relative_errors
 from zoo.judge.parity.material import TEXTS
 from zoo.judge.parity.seen import Seen, Taken
 from zoo.judge.parity.sourcerecord import SourceRecord
-from zoo.judge.parity.tokens import tokenizer
 from zoo.llama.measure import parity as file_side
 from zoo.llama.measure import widened
 from zoo.llama.measure.parity import FileSeen
 from zoo.machine.resources import free_cores
 from zoo.modelfolder import record
 from zoo.progress import Advance, unheard
-from zoo.stages import Context, Facts
+from zoo.stages import Context, Facts, samecuts
 from zoo.stages.artifact import MODEL_FILE
 from zoo.stages.export import model_folder
 from zoo.training import require
@@ -52,7 +47,11 @@ def run(context: Context) -> Facts:
     require()
     spec: Spec = build(Spec, context.spec)
     allowed = spec.allow
-    first = _tokens(context, allowed)
+    weights, path = model_folder(context.inputs["weights"]), context.inputs["model"].path(MODEL_FILE)
+    # Logits take minutes, and would be those of other texts.
+    first, tokens = samecuts.compare(weights, path)
+    if tokens.outcome(tokens.name in allowed) == "refused":
+        raise _refusal([tokens], context)
     with context.report.task("comparing with transformers", 3 * len(TEXTS), "texts") as advance:
         checks, file = _compared(context, first, advance)
     if file.built_in == "other":
@@ -76,25 +75,6 @@ def run(context: Context) -> Facts:
     return report
 
 
-def _tokens(context: Context, allowed: Sequence[str]) -> Seen:
-    """The folder's side, with its tokens alone. Raises GateRefused if the file has others: logits take minutes, and
-    would be those of other texts."""
-    from zoo.training import parity as folder_side
-
-    weights = model_folder(context.inputs["weights"])
-    folder = folder_side.glance(weights)
-    normalized = folder.normalizer.texts if folder.normalizer else None
-    path = context.inputs["model"].path(MODEL_FILE)
-    with _refusing():
-        file = file_side.glance(path, normalized, threads=free_cores(context.threads))
-    if file.by_sight:
-        folder = dataclasses.replace(folder, taken=folder_side.taking(weights, file.by_sight))
-    found = tokenizer(folder, file)
-    if found.outcome(found.name in allowed) == "refused":
-        raise _refusal([found], context)
-    return folder
-
-
 def _compared(context: Context, first: Seen, advance: Advance) -> tuple[list[Check], FileSeen]:
     """All checks, and the file's side. first: the folder's tokens."""
     from zoo.training import parity as folder_side
@@ -108,7 +88,7 @@ def _compared(context: Context, first: Seen, advance: Advance) -> tuple[list[Che
         first=first,
     )
     path = context.inputs["model"].path(MODEL_FILE)
-    with _refusing():
+    with samecuts.refusing():
         return examine(
             folder,
             path,
@@ -116,22 +96,6 @@ def _compared(context: Context, first: Seen, advance: Advance) -> tuple[list[Che
             Work(context.scratch, free_cores(context.threads), advance),
             taking=lambda names: folder_side.taking(weights, names),
         )
-
-
-@contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    """A file that llama.cpp does not load is refused, unless memory ran out."""
-    try:
-        yield
-    except ModelFileError as error:
-        if is_no_memory(error):
-            raise
-        raise GateRefused(
-            f"the exported file cannot be compared with the model that it was made from: {error.what}",
-            safe="Nothing was quantized or published.",
-            remedy="If llama.cpp does not support this shape, use another model of the same architecture, or one of "
-            "another architecture, such as Llama, Qwen, Mistral, Gemma or GPT-2",
-        ) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,37 +163,8 @@ def _entry(check: Check, allowed: bool) -> dict[str, object]:
 
 def _refusal(refused: Sequence[Check], context: Context) -> GateRefused:
     overflows = context.spec["type"] == "f16" and any(check.name == "logits" and not check.finite for check in refused)
-    wider = "f16 has no numbers beyond 65,504. Write `export: {type: bf16}` in the recipe. If that does not help, "
-    fix = "fix the source model or its tokenizer"
-    names = [check.name for check in refused]
-    cause = _space(context) if "tokenizer" in names else ""
-    return GateRefused(
-        "\n".join([
-            "The exported file differs from the model that it was made from:",
-            *(f"  {check.name}: {check.detail}" for check in refused),
-            *([f"  {cause}"] if cause else []),
-        ]),
-        safe="Nothing was quantized or published.",
-        remedy=f"{wider if overflows else ''}{fix if overflows else fix.capitalize()}. If a difference is known and "
-        f"harmless, write `parity: {{allow: [{', '.join(names)}]}}` into the recipe. The release then shows it",
-    )
-
-
-def _space(context: Context) -> str:
-    """The likely cause of different tokens, if only one side puts a space before a text; else ""."""
-    path = model_folder(context.inputs["weights"]) / "tokenizer.json"
-    if not path.is_file():
-        return ""
-    header = read_header(context.inputs["model"].path(MODEL_FILE)).metadata
-    ours = sentencepieces.puts_space(table(jsontext.read(path, bounded=False)))
-    theirs = header.get("tokenizer.ggml.add_space_prefix", True)
-    if header.get("tokenizer.ggml.model") != "llama" or ours == theirs:
-        return ""
-    entry = '"add_prefix_space": false'
-    if ours:
-        sides = "transformers puts a space before every text, the GGUF file does not"
-        fix = f"If the model was trained with that space, remove {entry} from tokenizer_config.json of the source"
-    else:
-        sides = "the GGUF file puts a space before every text, transformers does not"
-        fix = f"If the model was trained without that space, write {entry} into tokenizer_config.json of the source"
-    return f"Likely cause: {sides} (tokenizer.ggml.add_space_prefix is {str(theirs).lower()}). {fix}."
+    wider = "f16 has no numbers beyond 65,504. Write `export: {type: bf16}` in the recipe. If that does not help"
+    file = context.inputs["model"].path(MODEL_FILE)
+    found = samecuts.refusal(refused, model_folder(context.inputs["weights"]), file)
+    found.remedy = f"{wider}, {found.remedy[0].lower()}{found.remedy[1:]}" if overflows else found.remedy
+    return found

@@ -52,9 +52,11 @@ def convert(
     *,
     name: str = "model",
     report: Reporter | None = None,
+    vocabulary_only: bool = False,
 ) -> None:
     """Write ``target``, a GGUF of ``type_`` ("f32", "f16" or "bf16"), atomically.
 
+    vocabulary_only: without tensors, so no weight is read. Such a file is not for releases.
     name: the model's name in the file (general.name). Neither it nor any other key depends on a local path, so
     the same folder content gives the same bytes.
     Raises InputError for an unknown type, GateRefused for a tokenizer that llama.cpp does not support or cannot read,
@@ -72,11 +74,13 @@ def convert(
         script = str((folder / source.SCRIPT).resolve())
         driver = str(Path(__file__).with_name("converting.py"))
         command = [sys.executable, "-P", driver, script, "model", "--outtype", type_, "--outfile", made.name]
+        command += ["--vocab-only"] if vocabulary_only else []
         _run([*command, "--model-name", name], folder, scratch, report or Silent(), model_folder)
         if not made.is_file():
             raise ZooError("llama.cpp's converter reported success but wrote no file")
-        drop_local_paths(made)
-        _check_clean(made, model_folder)
+        if not vocabulary_only:
+            drop_local_paths(made)
+            _check_clean(made, model_folder)
         with made.open("rb") as handle:
             os.fsync(handle.fileno())
         made.replace(target)

@@ -24,8 +24,6 @@ from zoo.templates.renderer import OverLimit
 
 CONVERSATION_TOKENS = 1024
 """Context for a conversation, even for a tokenizer that splits at every byte."""
-GLANCE_TOKENS = 64
-"""Context where nothing is computed."""
 ORDINARY = 1
 """llama.cpp's number for the type of an ordinary token."""
 MARKER = re.compile(r"</?[|\w][^<>\s]{0,40}>|\[/?[A-Z_]+\]")
@@ -51,9 +49,10 @@ class FileSeen:
     read_clock: bool
 
 
-def glance(path: Path, normalized: Sequence[str] | None = None, *, threads: int) -> Seen:
-    """How the strings are cut, and no more. normalized: see ``look``. Raises ModelFileError as that does."""
-    with Model.open(path, threads=threads, context_tokens=GLANCE_TOKENS) as model:
+def glance(path: Path, normalized: Sequence[str] | None = None) -> Seen:
+    """How the strings are cut. path: a model, or its vocabulary alone. normalized: see ``look``. Raises ModelFileError
+    as that does."""
+    with Model.open_vocabulary(path) as model:
         seen = Seen(
             side="the GGUF file",
             cut=_cut(model, STRINGS),
