@@ -205,9 +205,10 @@ def _recorded(planned: Planned, settings: Settings) -> Release | None:
 def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -> None:
     """Check before expensive work: raises OtherModel if a repository of the recipe holds another model's release.
 
-    A hub that cannot be reached now may be reached when the release is published, which checks again.
+    A hub that cannot be reached now may be reached when the release is published, which checks again. So it is not
+    waited for.
     """
-    there, name = hub_of_settings(settings), planned.plan.name
+    there, name = hub_of_settings(settings, quick=True), planned.plan.name
     owner = line.owner_of(name, catalogfile.read_model(settings, name), there.name)
     publish = planned.recipe.publish
     try:
@@ -217,7 +218,8 @@ def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -
                 head = repo.refs().branches.get(hub.BRANCH)
                 line.refuse_other_model(f"{kind} repository {repository}", repo, head, owner)
     except (RemoteError, OSError) as error:
-        report.warn(f"whose repository it is will be checked when the release is published: {error}")
+        why = error.what if isinstance(error, RemoteError) else error
+        report.warn(f"whose repository it is will be checked when the release is published: {why}")
 
 
 def publish(

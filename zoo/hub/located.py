@@ -12,9 +12,10 @@ from zoo.progress import Reporter
 from zoo.settings import CATALOG, DEFAULT_HUB, MARKER, Settings, load
 
 
-def hub_of_settings(settings: Settings) -> Hub:
-    """The hub of the settings. The user's token is sent there if the user named or approved it. Raises InputError."""
-    return hubs_of(settings).open(settings.hub)
+def hub_of_settings(settings: Settings, *, quick: bool = False) -> Hub:
+    """The hub of the settings. The user's token is sent there if the user named or approved it. quick: see ``Hubs``.
+    Raises InputError."""
+    return hubs_of(settings, quick=quick).open(settings.hub)
 
 
 def hubs_of(settings: Settings, *, quick: bool = False) -> Hubs:

@@ -278,8 +278,7 @@ def _context(lib: ModuleType, pointer: object, path: Path, shape: Shape) -> Cont
     params.n_batch = params.n_ubatch = max(shape.batch_tokens, shape.parallel)
     params.n_seq_max = shape.parallel
     params.n_threads = params.n_threads_batch = shape.threads
-    # Flash attention splits its sums by thread count; a unified cache mixes the rows of a batch. Both change
-    # bytes.
+    # Flash attention splits its sums by thread count; a unified cache mixes the rows of a batch. Both change bytes.
     params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.kv_unified = shape.unified
     # Otherwise a llama.cpp with a GPU moves the large products there, also of a model that is on the processor.
