@@ -80,10 +80,10 @@ def test_data_and_names_are_not_references(engine: str, schema: dict[str, object
 def test_an_exploding_expression_ends_quickly() -> None:
     schema = {"type": "object", "properties": {"a": {"pattern": "^(a+)+$"}}, "patternProperties": {"^(b+)+$": False}}
     assert toolschemas.fault(schema) is None
-    began = time.monotonic()
+    began = time.process_time()
     assert "does not match" in toolschemas.mismatch(schema, {"a": "a" * 40 + "!"})
     assert toolschemas.mismatch(schema, {"b" * 40 + "!": 1}) == ""
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", "(", "a{1,99999999}"])

@@ -19,16 +19,16 @@ def test_a_lock_that_is_deleted_is_taken_again(tmp_path: Path) -> None:
     def hold() -> None:
         with locked(path):
             entered.set()
-            leave.wait(20)
+            leave.wait(120)
             inside.append("the one who holds the new file")
 
     threads = [threading.Thread(target=work) for work in (wait, hold)]
     with locked(path):
         threads[0].start()
-        assert waits.wait(20)
+        assert waits.wait(120)
         path.unlink()
         threads[1].start()
-        assert entered.wait(20)
+        assert entered.wait(120)
     threads[0].join(0.3)
     assert inside == []
     leave.set()

@@ -272,7 +272,7 @@ def test_a_lock_keeps_another_process_out_until_it_is_left_or_killed(tmp_path: P
 
         try:
             with locks.locked(path, waiting):
-                assert other.wait(timeout=10) < 0
+                assert other.wait(timeout=60) < 0
         finally:
             other.kill()
     assert len(waited) == 1

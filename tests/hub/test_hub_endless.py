@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -119,16 +120,12 @@ def test_a_list_of_endless_pages(
 def test_a_list_whose_pages_never_bring_anything(
     lying: Callable[[Answer], Liar], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A tenth of a second each, on a clock of the test's own."""
     monkeypatch.setattr(limits, "GRACE_SECONDS", 0.5)
-
-    def answer(liar: Liar, _: str, write: Callable[[bytes], Any]) -> None:
-        liar.over.wait(0.1)
-        write(head(next_page(liar)) + b"[]")
-
-    began = time.monotonic()
-    liar = lying(answer)
+    liar = lying(lambda liar, _, write: write(head(next_page(liar)) + b"[]"))
+    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: 0.1 * liar.pages))
     assert "bytes arrived" in listed(liar.repo).what
-    assert 3 <= liar.pages < 10 and time.monotonic() - began < 10
+    assert 3 <= liar.pages < 10
 
 
 def endless(liar: Liar, _: str, write: Callable[[bytes], Any]) -> None:
@@ -178,20 +175,21 @@ def test_an_answer_that_drips(where: str, lying: Callable[[Answer], Liar], monke
     began = time.monotonic()
     error = listed(lying(answer).repo)
     assert error.kind == "stalled" and "bytes arrived" in error.what
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 def test_a_slow_connection_that_brings_bytes_is_waited_for(
     lying: Callable[[Answer], Liar], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "GRACE_SECONDS", 0.2)
-    body = json.dumps([ENTRY]).encode() + b" " * 4000
+    """Longer than the grace, with enough bytes in each piece for any pause of a busy machine."""
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 1.0)
+    body = json.dumps([ENTRY]).encode() + b" " * 300_000
 
     def answer(liar: Liar, _: str, write: Callable[[bytes], Any]) -> None:
         write(head(length=len(body)))
-        for at in range(0, len(body), 400):
+        for at in range(0, len(body), 20_000):
+            write(body[at : at + 20_000])
             liar.over.wait(0.1)
-            write(body[at : at + 400])
 
     began = time.monotonic()
     assert lying(answer).repo.listing(COMMIT).keys() == {"a.bin"}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import waiting
 from plainserving import WRITE, Serve, create, everything, fill, lines, upload
 
 from zoo.hub import FolderHub
@@ -228,10 +229,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(serve: Serve) -> None:
                 f"PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nxxx".encode()
             )
             time.sleep(wait)
-    deadline = time.monotonic() + 5
-    while everything(served.hub.folder) != before and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert everything(served.hub.folder) == before
+    waiting.until(lambda: everything(served.hub.folder) == before)
 
 
 # --- The command
@@ -276,7 +274,7 @@ def test_zoo_hub_serve(tmp_path: Path) -> None:
             said += line
         process.send_signal(signal.SIGINT)
         said += process.stderr.read()
-        assert process.wait(20) == 0
+        assert process.wait(waiting.FAR_SECONDS) == 0
     assert (
         "GET /local/m/resolve/main/a 200 1 B" in said and "Stopped" in said and "HF_HUB_DISABLE_XET=1" in said
     )
@@ -297,5 +295,5 @@ def test_zoo_hub_serve(tmp_path: Path) -> None:
 def test_zoo_hub_serve_refuses(options: tuple[str, ...], words: str, tmp_path: Path) -> None:
     (tmp_path / "zoo.toml").touch()
     with run_serve(tmp_path, *options) as process:
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=waiting.FAR_SECONDS)
     assert process.returncode in (1, 2) and words in said and "Traceback" not in said

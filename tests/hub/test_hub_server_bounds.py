@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote
 
 import pytest
+import waiting
 from plainserving import READ, WRITE, Serve, create, everything, fill, roles, upload
 
 from zoo.errors import InputError
@@ -109,9 +110,7 @@ def test_the_log_tells_no_secret(serve: Serve, tmp_path: Path) -> None:
     create(served, WRITE)
     upload(served, b"fine", WRITE)
     served.ask("GET", "/api/models/local/m", token="wrong-token-0123456789")
-    deadline = time.monotonic() + 5
-    while len(told) < 4 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    waiting.until(lambda: len(told) >= 4)
     text = "\n".join(told)
     assert "PUT /lfs/" in text and " 401 " in text
     for secret in (WRITE, READ, "wrong-token", "signature"):
@@ -146,16 +145,16 @@ def test_bodies_and_heads_that_are_too_large(serve: Serve) -> None:
 def test_slow_and_idle_connections_are_ended(serve: Serve) -> None:
     served = serve(stall_seconds=0.3)
     for start in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: "):
-        with socket.create_connection(("127.0.0.1", served.server.server_port), timeout=5) as wire:
+        with socket.create_connection(("127.0.0.1", served.server.server_port), timeout=60) as wire:
             wire.sendall(start)
             began = time.monotonic()
             assert wire.recv(10) == b""
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < server_room.STALL_SECONDS / 2
 
 
 def test_too_many_connections_are_reported_to_come_back(serve: Serve) -> None:
     served = serve(connections=2)
-    wires = [socket.create_connection(("127.0.0.1", served.server.server_port), timeout=5) for _ in range(2)]
+    wires = [socket.create_connection(("127.0.0.1", served.server.server_port), timeout=60) for _ in range(2)]
     try:
         for wire in wires:
             wire.sendall(b"GET /api/whoami-v2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -164,10 +163,7 @@ def test_too_many_connections_are_reported_to_come_back(serve: Serve) -> None:
     finally:
         for wire in wires:
             wire.close()
-    deadline = time.monotonic() + 5
-    while served.ask("GET", "/").status == 503 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert served.ask("GET", "/").status == 200
+    waiting.until(lambda: served.ask("GET", "/").status == 200)
 
 
 def test_what_is_no_http(serve: Serve) -> None:
@@ -179,7 +175,7 @@ def test_what_is_no_http(serve: Serve) -> None:
         b"\0" * 100 + b"\n",
         b"BREW / HTTP/1.1\r\n\r\n",
     ):
-        with socket.create_connection(("127.0.0.1", served.server.server_port), timeout=5) as wire:
+        with socket.create_connection(("127.0.0.1", served.server.server_port), timeout=60) as wire:
             wire.sendall(raw)
             said = wire.recv(1 << 16)
             assert b" 200 " not in said[:20]

@@ -26,10 +26,10 @@ from zoo.modelfolder.smallfiles import TYPES
 @pytest.mark.parametrize("name", ["special_tokens_map.json", "config.json", "tokenizer_config.json"])
 def test_a_small_file_that_is_absurdly_large_is_refused_before_it_is_parsed(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"[" * 60_000_000)
-    began = time.monotonic()
+    began = time.process_time()
     error = refusal(folder, folder.parents[1])
     assert error.where == f"models/m/{name}" and "it has 60.0 MB" in error.what and "4 MiB" in error.what
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_vocabulary_may_be_large(folder: Path) -> None:

@@ -14,13 +14,18 @@ PIECE = 1 << 16
 
 
 class Site(ThreadingHTTPServer):
-    """cut: bytes after which each answer of a GGUF file ends. ranges: whether Range is understood. seen: requests."""
+    """cut: bytes after which each answer of a GGUF file ends. ranges: whether Range is understood. seen: requests.
+
+    go: what is awaited before an answer is cut; a test can clear it.
+    """
 
     daemon_threads = True
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.folder, self.cut, self.ranges = folder, 1 << 60, True
+        self.go = threading.Event()
+        self.go.set()
         self.seen: list[tuple[str, str | None]] = []
 
     @property
@@ -54,6 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
             while left > 0 and (block := file.read(min(PIECE, left))):
                 self.wfile.write(block)
                 left -= len(block)
+        if not left:
+            site.go.wait()
 
     def log_message(self, *_: object) -> None:
         pass

@@ -8,12 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import waiting
 
 from pi_runtime import supervise
 from pi_runtime.settings import CouldNot, Settings
@@ -167,24 +167,16 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, stop: signal.Signals, code: in
         assert child.poll() is None
     worker = only_child(child.pid)
     child.send_signal(stop)
-    assert child.wait(timeout=10) == code
+    assert child.wait(waiting.FAR_SECONDS) == code
     assert "Traceback" not in child.stderr.read()
     assert child.stdout.read() == ""
     assert list(out.iterdir()) == []
-    assert gone(worker)
+    waiting.until(lambda: not Path(f"/proc/{worker}").exists(), "the worker outlived its parent")
 
 
 def only_child(pid: int) -> int:
     (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     return int(child)
-
-
-def gone(pid: int) -> bool:
-    for _ in range(50):
-        if not Path(f"/proc/{pid}").exists():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.mark.parametrize(

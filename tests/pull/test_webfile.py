@@ -149,22 +149,23 @@ def test_an_answer_that_drips(
     with pytest.raises(RemoteError, match="bytes arrived in"):
         fetched(serving(answer).address)
     over.set()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_a_slow_one_that_brings_bytes_is_waited_for(
     serving: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webfile, "GRACE_SECONDS", 0.3)
+    """Longer than the grace, with enough bytes in each piece for any pause of a busy machine."""
+    monkeypatch.setattr(webfile, "GRACE_SECONDS", 1.0)
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.end_headers()
-        for at in range(0, len(RAW), 500):
+        for _ in range(15):
+            handler.wfile.write(RAW)
             time.sleep(0.1)
-            handler.wfile.write(RAW[at : at + 500])
 
-    assert fetched(serving(answer).address) == RAW
+    assert fetched(serving(answer).address) == 15 * RAW
 
 
 def test_a_short_answer_and_a_refusal(serving: Callable[..., Server]) -> None:

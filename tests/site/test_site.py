@@ -381,7 +381,7 @@ def test_serve_answers_on_this_machine(tmp_path: Path, monkeypatch: pytest.Monke
     listener = Listener()
     zoo = make_zoo(tmp_path / "zoo", index.EMPTY)
     threading.Thread(target=site.serve, args=(zoo, 0, listener, contextlib.nullcontext()), daemon=True).start()
-    assert listener.event.wait(10)
+    assert listener.event.wait(120)
     address = re.search(r"http://127\.0\.0\.1:\d+/", listener.said[0])
     assert address
     with urllib.request.urlopen(address[0], timeout=10) as answer:
@@ -397,7 +397,7 @@ def test_serve_keeps_the_files_that_were_copied(tmp_path: Path, monkeypatch: pyt
     )
     listener = Listener()
     threading.Thread(target=site.serve, args=(zoo, 0, listener, contextlib.nullcontext()), daemon=True).start()
-    assert listener.event.wait(10)
+    assert listener.event.wait(120)
     assert given == [{"files_megabytes": 3.0}]
 
 

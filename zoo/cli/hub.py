@@ -67,9 +67,9 @@ def serve(
         ) from error
     with server:
         human = f"Serving {server.address} until Ctrl-C"
-        call.output.answer({"address": server.address}, human)
-        call.output.say("For the official client: " + _hint(server.address))
         try:
+            call.output.answer({"address": server.address}, human)
+            call.output.say("For the official client: " + _hint(server.address))
             with call.output.resting():
                 server.serve_forever()
         except KeyboardInterrupt:
