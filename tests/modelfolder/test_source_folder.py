@@ -410,3 +410,12 @@ def test_an_index_that_names_nothing_and_a_key_that_names_another_file(folder: P
     (folder / "model.safetensors").unlink()
     (folder / INDEX).write_text('{"weight_map": {}}', encoding="utf-8")
     assert refusal(folder).what == "weight_map names no file"
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "generation_config.json", "model.safetensors"])
+def test_an_empty_file_is_called_empty(name: str, tmp_path: Path) -> None:
+    folder = sound(tmp_path / "m")
+    (folder / name).write_bytes(b"")
+    with pytest.raises(ModelFileError, match="it is empty") as caught:
+        inspect(folder, tmp_path)
+    assert name in caught.value.where + caught.value.what

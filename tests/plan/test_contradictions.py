@@ -238,6 +238,29 @@ def test_a_name_that_llama_cpp_takes_for_phi3_needs_its_tokens(
     assert not refused or all(token in said[0][1] for token in without)
 
 
+@pytest.mark.parametrize(("name", "spaced", "refused"), [
+    ("my-phi3-mini", ("<|user|>", "<|end|>"), True), ("phi-3", (), False), ("longrope", ("<|user|>",), False),
+])  # fmt: skip
+def test_a_name_that_llama_cpp_takes_for_phi3_needs_its_markers(
+    name: str, spaced: tuple[str, ...], refused: bool, zoo: Path
+) -> None:
+    (zoo / "recipes/plain.yaml").rename(zoo / f"recipes/{name}.yaml")
+    said = told(changed(zoo, name, {"name": name}), dataclasses.replace(STUDENT, spaced=spaced))
+    assert [place for place, _ in said] == (["name"] if refused else [])
+    assert not refused or "removes the space after markers such as <|user|> and <|end|>" in said[0][1]
+
+
+def test_markers_that_keep_the_space_after_them_are_known(tmp_path: Path) -> None:
+    path = make_tiny_llama(tmp_path / "m", layers=2) / "tokenizer.json"
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    for one in whole["added_tokens"]:
+        one["rstrip"] = one["content"] != whole["added_tokens"][0]["content"]
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    first = whole["added_tokens"][0]["content"]
+    kept = () if first in ("<unk>", "<s>", "<|endoftext|>") else (first,)
+    assert facts.read(tmp_path / "m").spaced == kept
+
+
 def test_tokens_that_a_source_lacks_are_known(tmp_path: Path) -> None:
     found = facts.read(make_tiny_llama(tmp_path / "m", layers=2))
     whole = json.loads((tmp_path / "m/tokenizer.json").read_text(encoding="utf-8"))

@@ -20,6 +20,8 @@ PHI3_NAMES = ("phi-3", "phi3")
 """With one of these in a name, whatever its model, llama.cpp changes tokens that it looks up by their text:"""
 PHI3_TOKENS = ("</s>", "<unk>", "<s>", "<|endoftext|>")
 """Without one of them it does not open the file (``_set_token_attr`` in its ``llama-vocab.cpp``)."""
+PHI3_KEEPS = frozenset(["<unk>", "<s>", "<|endoftext|>"])
+"""It lets the markers of such a file absorb the space after them, but not these."""
 
 KEYS = (
     "general.version",

@@ -65,6 +65,18 @@ def _gguf(folder: Path) -> _Found:
     return what, f"Name the file: file:FOLDER/{files[0]}"
 
 
+def _hub_cache(folder: Path) -> _Found:
+    """A repository in the cache of the hub's client, the folder of its snapshots, or the complete cache."""
+    found = [path for pattern in ("snapshots/*", "*", "models--*/snapshots/*") for path in sorted(folder.glob(pattern))
+             if path.parent.name == "snapshots" and (path / CONFIG).is_file()]  # fmt: skip
+    if not found:
+        return None
+    newest = max(found, key=lambda path: path.stat().st_mtime).relative_to(folder)
+    names = [str(path.relative_to(folder)) for path in found]
+    what = f"This folder is a cache of the hub's client. The models are in it ({_listed(names)})"
+    return what, f"Name the one to release: file:FOLDER/{newest}"
+
+
 def _native(folder: Path) -> _Found:
     if not _matching(folder, f"{NATIVE}*"):
         return None
@@ -111,7 +123,7 @@ def _other_library(folder: Path) -> _Found:
     return f"The weights belong to another library ({_listed(files)})", "Use a revision with model*.safetensors"
 
 
-CONFIG_RULES: tuple[Callable[[Path], _Found], ...] = (_checkpoints, _gguf, _native)
+CONFIG_RULES: tuple[Callable[[Path], _Found], ...] = (_checkpoints, _gguf, _native, _hub_cache)
 WEIGHT_RULES: tuple[Callable[[Path], _Found], ...] = (
     _deepspeed, _fsdp, _native, _pickles, _checkpoints, _gguf, _other_library,
 )  # fmt: skip

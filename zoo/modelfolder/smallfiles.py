@@ -242,6 +242,8 @@ def _starts_with(path: Path, magic: bytes) -> bool:
 def read_json(path: Path, name: str) -> dict[str, object]:
     """The object of a small JSON file, with the types of TYPES. Raises ModelFileError that names the file."""
     text = read_text(path, name)
+    if not text.strip():
+        raise _refusal(name, "it is empty", "Fetch the file again")
     try:
         data = jsontext.parse(text, agreeing=True, bounded=False, finite=False)
     except jsontext.NotJson as error:

@@ -125,6 +125,8 @@ def read_header(path: Path, name: str) -> dict[str, Entry]:
     """
     refuse_pointer(path, name)
     size = path.stat().st_size
+    if not size:
+        raise _damaged(name, "it is empty")
     with path.open("rb") as stream:
         head = stream.read(8)
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0

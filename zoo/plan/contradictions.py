@@ -150,6 +150,11 @@ def _name(case: Case) -> Iterator[Finding]:
         lacking = " and ".join(case.student.without)
         what = f"llama.cpp cannot open a file whose name has {part} and whose tokenizer has no {lacking}"
         yield ("name",), what, f"Choose a name without {part} for the recipe and its file"
+    elif part and case.student and case.student.spaced:
+        shown = " and ".join(case.student.spaced[:2])
+        what = f"in a file whose name has {part}, llama.cpp removes the space after markers such as {shown}"
+        what += "; the source's tokenizer keeps it (`rstrip` is false)"
+        yield ("name",), what, f"Choose a name without {part} for the recipe and its file"
 
 
 def _systems(case: Case) -> Iterator[Finding]:

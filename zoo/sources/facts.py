@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import cardrules
 from catalog.shapes import shaped
 from zoo.gguf.header import Header, read_header, read_metadata
-from zoo.gguf.wording import PHI3_TOKENS
+from zoo.gguf.wording import PHI3_KEEPS, PHI3_TOKENS
 from zoo.llama import tokenizertrial
 from zoo.modelfolder import record, templates
 from zoo.modelfolder.files import reading
@@ -34,7 +34,7 @@ class SourceFacts:
     template: the text of the chat template that counts.
     row_lengths: of most matrices; empty where they are not known. licence: an SPDX or a Hub identifier. overflows:
     matrices that float16 cannot represent, known for an imported folder only. without: those of ``PHI3_TOKENS`` that
-    the tokenizer of a folder lacks.
+    the tokenizer of a folder lacks. spaced: its added tokens that leave the space after them, but not as Phi-3.
     """
 
     kind: str
@@ -47,6 +47,7 @@ class SourceFacts:
     row_lengths: tuple[int, ...]
     overflows: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    spaced: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> SourceFacts:
@@ -114,7 +115,16 @@ def _of_folder(found: Inspected) -> SourceFacts:
         row_lengths=tuple(n for n in (width, None if experts else inner) if n),
         overflows=tuple(said.get("beyond_float16", ())) if (said := record.read(found.folder)) else (),
         without=tuple(one for one in PHI3_TOKENS if one not in numbers) if numbers else (),
+        spaced=tuple(_spaced(found)),
     )
+
+
+def _spaced(found: Inspected) -> Iterator[str]:
+    """Added tokens of tokenizer.json that would absorb the space after them in a file with one of PHI3_NAMES."""
+    entries = found.small.get("tokenizer.json", {}).get("added_tokens")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and not entry.get("rstrip") and entry.get("content") not in PHI3_KEEPS:
+            yield str(entry.get("content"))
 
 
 def _of_header(header: Header) -> SourceFacts:

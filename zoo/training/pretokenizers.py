@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from zoo.errors import ModelFileError
-from zoo.gguf.wording import PHI3_NAMES
+from zoo.gguf.wording import PHI3_KEEPS, PHI3_NAMES
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer, pre_tokenizers
@@ -68,8 +68,6 @@ _NAMES: tuple[tuple[Callable[[], pre_tokenizers.PreTokenizer], str], ...] = (
 RULES: Mapping[str, Callable[[], pre_tokenizers.PreTokenizer]] = {
     name: make for make, names in _NAMES for name in names.split()
 }
-PHI3_KEEPS = frozenset(["<unk>", "<s>", "<|endoftext|>"])
-"""llama.cpp lets the markers of a file with one of PHI3_NAMES absorb the space after them, but not these."""
 WHOLE_FIRST = frozenset(["llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"])
 """Names with which llama.cpp looks up a complete piece before it merges (``ignore_merges``)."""
 

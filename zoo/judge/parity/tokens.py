@@ -4,6 +4,7 @@ from a fault."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from zoo.judge.parity.check import Check, first_difference
 from zoo.judge.parity.material import STRINGS
@@ -41,8 +42,13 @@ def tokenizer(folder: Seen, file: Seen) -> Check:
     before every text: see ``_spaced``.
     """
     found = _judged(folder, folder.cut, folder.normalizer, file)
-    if not found.passed and (spaced := _spaced(folder, file)) is not None:
-        return spaced
+    if not found.passed and folder.spaced is not None:
+        if (spaced := _spaced(folder, file)) is not None:
+            return spaced
+        # What is left to explain is where the closer cut differs.
+        closer = _judged(folder, folder.spaced.cut, folder.spaced.normalizer, file)
+        if not closer.passed and _alike(folder.spaced.cut, file.cut) > _alike(folder.cut, file.cut):
+            found = replace(closer, detail=f"With a space before every text, as in the file: {closer.detail}")
     if found.passed or folder.taken is None:
         return found
     taken = _judged(folder, folder.taken.cut, folder.taken.normalizer, file)
@@ -122,6 +128,11 @@ def _difference(folder: Seen, ours: Cut, file: Seen, theirs: Cut) -> str | None:
                 f"{raw!r} in {folder.side}, {other_raw!r} in {file.side}."
             )
     return None
+
+
+def _alike(one: Cut, other: Cut) -> int:
+    """How many strings both cut alike."""
+    return sum(ours == theirs for ours, theirs in zip(one.tokens, other.tokens, strict=True))
 
 
 def _back(file: Seen) -> str:
