@@ -23,7 +23,7 @@ from catalog.cardrules.shape import repo_id_fault
 from catalog.jsontext import Json, JsonObject
 from catalog.lock import Lock
 from catalog.metrics import METRICS
-from catalog.paths import THROUGH_LINK, unsafe_reason
+from catalog.paths import THROUGH_LINK, unsafe_reason, unusable_name
 from catalog.problems import Problem, did_you_mean, show
 from catalog.quants import LADDER
 from catalog.yamltext import Document
@@ -54,6 +54,8 @@ class Meaning:
             can_be_name = re.fullmatch(schema.load("recipe-v1")["properties"]["name"]["pattern"], stem)
             write = f"Write `name: {stem}`, or rename the file" if can_be_name else "Rename the file"
             yield say(("name",), f"the name {show(name)} differs from the file name", write)
+        if isinstance(name, str) and (why := unusable_name(name)):
+            yield say(("name",), f"the name {show(name)} {why}", "Choose another name, and rename the file")
         if isinstance(date, str) and not _is_date(date):
             yield say(("date",), f"{show(date)} is not a day", "Write a day as YYYY-MM-DD")
         yield from self._licences()

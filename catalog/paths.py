@@ -30,6 +30,19 @@ def unsafe_reason(path: str) -> str | None:
     return None
 
 
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+"""Names that Windows keeps for devices, whatever follows the first dot (Microsoft, "Naming Files, Paths")."""
+
+
+def unusable_name(name: str) -> str | None:
+    """Why a recipe cannot have this name, although its characters are right; None if it can."""
+    if name.endswith(".lock"):
+        return "is that of a lock file: zoo lock writes NAME.lock.yaml"
+    if _DEVICES.fullmatch(name):
+        return "cannot be stored by Windows, which keeps it for a device"
+    return None
+
+
 def within(path: Path, root: Path) -> str:
     """The path from the folder ``root``; as it is if it is elsewhere. A link is at its own place."""
     for place in (path,) if path.name in ("", "..") else (path.parent, path):

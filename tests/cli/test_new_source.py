@@ -16,6 +16,7 @@ from tinygguf import make_tiny_gguf
 from tinymodel import make_tiny_llama
 
 from catalog import placeholders
+from catalog.checks import check_recipe
 from zoo import settings
 from zoo.__main__ import main
 from zoo.plan import prepare
@@ -56,6 +57,17 @@ def test_the_licence_is_what_the_card_of_the_folder_says(
     recipe, said = begun(zoo, capsys)
     assert recipe["licence"] == recipe["student"]["licence"] == ours
     assert "the source itself says" not in said
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("xx.lock", "is that of a lock file"), ("con", "cannot be stored by Windows"), ("lpt1.model", "cannot be stored"),
+])  # fmt: skip
+def test_a_name_that_cannot_be_stored(name: str, words: str, zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", name]) == 2
+    assert words in capsys.readouterr().err and not list((zoo / "recipes").glob(f"{name}*"))
+    path = zoo / f"recipes/{name}.yaml"
+    path.write_text(f"name: {name}\n", encoding="utf-8")
+    assert any(one.path == "name" and words in one.what for one in check_recipe(path, zoo).problems)
 
 
 def test_a_licence_that_is_given_counts(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

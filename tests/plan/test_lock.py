@@ -40,6 +40,19 @@ def test_a_file_is_pinned_by_its_digest(zoo: Path) -> None:
     assert not any("not pinned by a sha256" in problem.what for problem in check_recipe(path, zoo).problems)
 
 
+def test_a_file_that_is_no_lock_is_not_replaced(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_tiny_gguf(zoo / "weights.gguf")
+    write(zoo, "file:weights.gguf")
+    other = zoo / "recipes/it.lock.yaml"
+    other.write_text("name: it.lock\n")
+    assert main(["lock", "it"]) == 2
+    said = capsys.readouterr().err
+    assert "recipes/it.lock.yaml: this file is not a lock file" in said and other.read_text() == "name: it.lock\n"
+    # A lock file that a merge damaged is written anew.
+    other.write_text("<<<<<<< ours\nzoo_lock: 1\n")
+    assert main(["lock", "it"]) == 0 and Lock.read(other, "it.lock.yaml")[0].pins
+
+
 def test_a_hub_that_cannot_be_reached_is_a_sentence(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(zoo, "hf:some-org/some-model@main")
     assert main(["lock", "it"]) == 1

@@ -189,6 +189,13 @@ def test_a_yanked_version_is_refused_with_its_reason(zoo: Zoo, say: Say) -> None
     assert code == 0 and "warning" in err and "is yanked" in err
 
 
+def test_an_experimental_model_is_pulled_with_a_warning(zoo: Zoo, say: Say) -> None:
+    model = dataclasses.replace(zoo.model, maturity="experimental", bad_at=("everything",))
+    write_catalog(zoo.folder, Catalog((model,)))
+    code, _, err = say("pull", f"{NAME}@1.0.0:Q8_0")
+    assert code == 0 and "is experimental, so no file of it is recommended. It is bad at: everything" in err
+
+
 def test_the_refusal_of_a_yanked_version_follows_yanks_to_what_stands(zoo: Zoo) -> None:
     old = [dataclasses.replace(zoo.release, version=version) for version in ("1.2.0", "1.1.0", "1.0.0")]
     events = [

@@ -58,7 +58,7 @@ def command(call: Call, recipe: str) -> int:
         )
     target = path.with_name(f"{path.stem}.lock.yaml")
     # A source that was pinned before but cannot be reached now keeps its pin.
-    before = Lock.read(target, str(target))[0].pins if target.exists() else {}
+    before = _before(target, settings).pins if target.exists() else {}
     kept = {uri: pin for uri, pin in before.items() if uri in uris}
     write_atomic(target, Lock({**kept, **pins}).to_text())
     texts = _texts(data, path.stem, pins, failures, settings, call.output)
@@ -118,6 +118,17 @@ def _refuse_unsafe(target: str, settings: Settings) -> None:
 def _told(uri: str, error: ZooError) -> dict[str, object]:
     told: dict[str, object] = {"source": uri, "error": error.what, "safe": error.safe, "remedy": error.advice}
     return told | ({"kind": error.kind, "facts": error.facts} if isinstance(error, RemoteError) else {})
+
+
+def _before(target: Path, settings: Settings) -> Lock:
+    """The lock that is there. One with faults is written again, but not a file of another kind. Raises InputError."""
+    document = yamltext.read(target, settings.shown(target))
+    if isinstance(document.data, dict) and "zoo_lock" not in document.data:
+        raise InputError(
+            "this file is not a lock file, but has the name of one", where=settings.shown(target),
+            safe="It was not changed.", remedy="Rename it, then run zoo lock again",
+        )  # fmt: skip
+    return Lock.read(target, settings.shown(target))[0]
 
 
 def _data(path: Path) -> JsonObject:

@@ -13,6 +13,7 @@ import click
 from catalog import licences, placeholders, plainfiles, schema, shell
 from catalog import sources as source_uris
 from catalog.checks import check_recipe
+from catalog.paths import unusable_name
 from catalog.secrets import has_secret
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ModelFileError
@@ -108,6 +109,8 @@ def command(
         raise InputError(
             f"{name!r} is not a valid recipe name", remedy="Use 2 to 64 lower-case letters, digits, dots and hyphens"
         )
+    if why := unusable_name(name):
+        raise InputError(f"the name {name!r} {why}", remedy="Choose another name")
     if not re.fullmatch(r"[\w.-]+", owner):
         raise InputError(f"{owner!r} is not a valid owner name", remedy="Use letters, digits, - _ .")
     target = settings.root / "recipes" / f"{name}.yaml"

@@ -109,6 +109,9 @@ def command(
 def _tell(call: Call, chosen: Chosen) -> None:
     for note in chosen.notes:
         call.output.say(note)
+    if chosen.model.experimental:
+        bad = f" It is bad at: {'; '.join(chosen.model.bad_at)}" if chosen.model.bad_at else ""
+        call.output.warn(f"{chosen.model.name} is experimental, so no file of it is recommended.{bad}")
     if chosen.yank:
         call.output.warn(f"{chosen.model.name} {chosen.release.version} is yanked: {chosen.yank.reason}")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
-from catalog import plainfiles
+from catalog import plainfiles, shell
 from zoo.errors import InputError
 from zoo.hub.server.wire import ApiError
 
@@ -62,7 +62,8 @@ def read_tokens(path: Path) -> dict[str, str]:
             f"the token file cannot be read: {reason}", where=path.name, remedy=remedy
         ) from error
     if mode & 0o077:
-        raise InputError("other users can read the token file", where=path.name, remedy=f"chmod 600 {path.name}")
+        fix = f"chmod 600 {shell.argument(str(path))}"
+        raise InputError("other users can read the token file", where=str(path), remedy=fix)
     roles = {}
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
