@@ -49,7 +49,7 @@ _UNUSED = re.compile(r"assets/(javascripts/lunr/|.*\.map\Z)")
 HOME = "index.md"
 """The page that the catalog's front page replaces."""
 
-_IN_SOURCE = re.compile(r"^<!-- zoo sync: keys -->.*?^<!-- zoo sync: end -->$", re.MULTILINE | re.DOTALL)
+_IN_SOURCE = re.compile(r"^<!-- zoo sync: (?:commands|keys) -->.*?^<!-- zoo sync: end -->$", re.MULTILINE | re.DOTALL)
 """What only readers of the source need; the site has the same as HTML."""
 _SIDES = {f"text-align: {side};": side for side in ("left", "center", "right")}
 _PAGES: dict[str, pages.Page] = {}

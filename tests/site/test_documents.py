@@ -125,3 +125,10 @@ def test_the_tables_of_the_recipe_are_on_the_site_once(by_mkdocs: Path) -> None:
     page = text(by_mkdocs / "reference/recipe/index.html")
     assert source.count("`allow_fallback`") == page.count("<code>allow_fallback</code></th>") == 1
     assert page.count(">What it is</th>") == source.count("| What it is |") and "zoo sync" not in page
+
+
+def test_the_commands_are_on_the_site_once(by_mkdocs: Path) -> None:
+    source = (bundled.site_folder() / "docs/reference/commands.md").read_text(encoding="utf-8")
+    page = text(by_mkdocs / "reference/commands/index.html")
+    assert source.count("\nzoo release [OPTIONS]") == page.count("<code>zoo release [OPTIONS]") == 1
+    assert page.count(">What it does</th>") == source.count("| What it does |") and "zoo sync: " not in page

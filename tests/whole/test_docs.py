@@ -45,7 +45,8 @@ def zoo_lines() -> list[tuple[str, str]]:
             words = snippet.removeprefix("- run: ").split()
             while words and re.match(r"[A-Z_]+=", words[0]):
                 words.pop(0)
-            if words[:1] == ["zoo"] and len(words) > 1:
+            # The program itself writes its usage lines.
+            if words[:1] == ["zoo"] and len(words) > 1 and "[OPTIONS]" not in words:
                 found.append((page.relative_to(ROOT).as_posix(), " ".join(words)))
     return sorted(set(found))
 

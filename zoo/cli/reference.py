@@ -1,7 +1,9 @@
-"""The command line as data, for the reference page of the site."""
+"""The command line as data, for the reference page of the site. As a program, it prints the data as JSON."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator
 
 import click
@@ -34,3 +36,7 @@ def _command(command: click.Command | None, name: str, parent: click.Context) ->
 def _option(option: click.Option, context: click.Context) -> OptionDoc:
     names, words = option.get_help_record(context) or (", ".join(option.opts), "")
     return OptionDoc(names, words)
+
+
+if __name__ == "__main__":
+    print(json.dumps([dataclasses.asdict(one) for one in describe()]))

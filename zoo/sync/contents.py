@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 from catalog import device as devices_room
 from catalog import hublists, schema, yamltext
 from catalog.jsontext import Json, JsonObject, NotJson, parse
+from catalog.jsonvalues import listed, tables
 from zoo.corpora import check
 from zoo.corpora.records import tags_of
 from zoo.files.digests import pretty_json, sha256_file
@@ -21,6 +25,8 @@ _PURPOSES = {"train": "to train with", "heldout": "to test with"}
 CORPORA = "recipes/corpora"
 LISTS = "catalog/data/sources.json"
 WORKFLOWS = ".github/workflows"
+COMMANDS = "zoo.cli.reference"
+"""The module that prints the command line as data."""
 
 
 def recipe_keys(root: Path) -> str:
@@ -43,6 +49,27 @@ def recipe_keys(root: Path) -> str:
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def commands(root: Path) -> str:
+    """The commands and their options, for readers of the source. A process of its own has the command line, which is
+    above this room."""
+    del root
+    done = subprocess.run([sys.executable, "-P", "-m", COMMANDS], stdout=subprocess.PIPE, check=True, text=True)
+    lines: list[str] = []
+    for one in tables(parse(done.stdout)):
+        lines += [f"### {one['name']}", "", "```text", str(one["usage"]), "```", ""]
+        lines += [line for paragraph in listed(one["paragraphs"]) for line in (_plain(str(paragraph)), "")]
+        lines += ["| Option | What it does |", "|---|---|"]
+        rows = [(_cell(str(two["names"])), _cell(_plain(str(two["help"])))) for two in tables(one["options"])]
+        lines += [f"| `{names}` | {words} |" for names, words in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text of the command line, whose signs mean nothing in Markdown outside of code."""
+    return re.sub(r"(`[^`]*`)|([\\*<])", lambda found: found[1] or f"\\{found[2]}", text)
 
 
 def _cell(text: str) -> str:

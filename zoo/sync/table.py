@@ -62,6 +62,7 @@ ROWS = (
     _included("watch-for-drift", "watch"),
     _included("check-pull-requests", "check"),
     _block("CONTRIBUTING.md", "workflows", ".github/workflows", contents.workflows),
+    _block("site/docs/reference/commands.md", "commands", "the command line", contents.commands),
     _block("site/docs/reference/recipe.md", "keys", "the schema recipe-v1", contents.recipe_keys),
     _block("site/docs/explanation/roadmap.md", "roadmap", "recipes, catalog, CHANGELOG.md, reports", roadmap.roadmap),
     Derived(".github/CODEOWNERS", "[tool.zoo.people] of pyproject.toml", roadmap.owners),
