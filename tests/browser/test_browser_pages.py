@@ -124,3 +124,16 @@ def test_the_header_is_the_same_on_catalog_pages_and_documents(width: int, sampl
     assert all(len(set(row)) == 1 for row in rows)
     assert all(abs(a[1] - b[1]) <= 1 and a[2] == b[2] for a, b in zip(*found, strict=True))
     assert abs(found[0][0][0] - found[1][0][0]) <= 1
+
+
+def test_a_phone_shows_every_figure_of_a_file_without_scrolling_sideways(samples: str, open_page: Any) -> None:
+    """Each figure has its name above it, because the head of the table is for screen readers only."""
+    page = open_page(samples + KINDS["model"], width=360)
+    for table in (".zoo-picks", ".zoo-file-list"):
+        frame = page.locator(f".zoo-scroll:has({table})")
+        assert frame.evaluate("one => one.scrollWidth <= one.clientWidth"), table
+    names = "one => getComputedStyle(one, '::before').content.replaceAll('\"', '')"
+    shown = page.locator(".zoo-file-list tbody tr:first-child td:visible")
+    heads = [page.locator(f".zoo-file-list thead th:nth-child({n})").inner_text() for n in (2, 4, 5, 6, 7)]
+    said = [shown.nth(n).evaluate(names) for n in range(shown.count())]
+    assert len(said) == len(heads) and all(head.startswith(one) for head, one in zip(heads, said, strict=True))
