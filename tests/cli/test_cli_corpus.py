@@ -104,3 +104,22 @@ def test_describe_says_how_many_records_to_add(tmp_path: Path, capsys: Captured)
 def test_a_share_that_cannot_be_read_is_explained(wrong: str, capsys: Captured) -> None:
     code, _, err = called(capsys, "corpus", "describe", "data/b.jsonl", "--at-least", wrong)
     assert code == 2 and "such as language:fr=0.45" in err
+
+
+def test_croissant_is_written_checked_and_keeps_its_version(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "data/a.jsonl").unlink()
+    (tmp_path / "data/README.md").write_text(
+        "---\nlicense: cc0-1.0\nlanguage: [en]\npretty_name: Some\nconfigs:\n- config_name: default\n  data_files:\n"
+        "  - {split: train, path: b.jsonl}\n---\n# Some\n",
+        encoding="utf-8",
+    )
+    code, _, err = called(capsys, "corpus", "croissant", "data")
+    assert code == 2 and "--version, --date and --url" in err
+    made = ("--version", "1.0.0", "--date", "2026-11-29", "--url", "https://example.org/")
+    assert called(capsys, "corpus", "croissant", "data", *made)[0] == 0
+    assert called(capsys, "corpus", "croissant", "data", "--check")[0] == 0
+    (tmp_path / "data/b.jsonl").write_text('{"user": "c"}\n', encoding="utf-8")
+    code, out, _ = called(capsys, "corpus", "croissant", "data", "--check")
+    assert code == 2 and "out of date. Write it again: zoo corpus croissant data" in out
+    assert called(capsys, "corpus", "croissant", "data")[0] == 0
+    assert json.loads((tmp_path / "data/croissant.json").read_text(encoding="utf-8"))["version"] == "1.0.0"

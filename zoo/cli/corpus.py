@@ -161,6 +161,42 @@ def _limit(text: str, *, is_most: bool) -> Limit:
     return Limit(group, label, found, is_most)
 
 
+@command.command(short_help="Write the metadata of a folder of records as Croissant.")
+@options()
+@click.option("--version", metavar="X.Y.Z", help="Version of the corpus. Without it, that of the file that is there.")
+@click.option("--date", metavar="YYYY-MM-DD", help="Day of the version; the same.")
+@click.option("--url", help="Address where the corpus is published; the same.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit code 2 if the file is out of date.")
+@click.argument("folder", type=click.Path(path_type=Path))
+def croissant(
+    call: Call, folder: Path, version: str | None, date: str | None, url: str | None, only_check: bool
+) -> int:
+    """Write croissant.json (Croissant 1.1) into FOLDER, from its card README.md and its files of records.
+
+    Digests, shares, languages and what was found of personal data are computed. The same files give the same bytes.
+    """
+    from zoo.corpora import croissant as room
+
+    before = room.made_before(folder)
+    values = [
+        given or (getattr(before, name) if before else None)
+        for name, given in (("version", version), ("date", date), ("url", url))
+    ]
+    if not all(values):
+        raise InputError(f"{folder} has no {room.FILE} yet", remedy="Give --version, --date and --url")
+    text = room.as_text(folder, room.Made(*map(str, values)))
+    path = folder / room.FILE
+    if only_check:
+        is_same = path.is_file() and path.read_bytes() == text.encode()
+        again = f"is out of date. Write it again: zoo corpus croissant {shell.argument(str(folder))}"
+        words = f"{path} {'is up to date.' if is_same else again}"
+        call.output.answer({"file": str(path), "up_to_date": is_same}, words)
+        return 0 if is_same else 2
+    write_atomic(path, text)
+    call.output.answer({"file": str(path)}, f"{path} is written.")
+    return 0
+
+
 @command.command(short_help="Replace personal data in files of records, with a report.")
 @options()
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the files and the report.")
