@@ -36,7 +36,7 @@ TORCH_OPTION = $$($(PYTHON) -c 'import sys, urllib.request; urllib.request.urlop
 LLAMA := CMAKE_ARGS="$(LLAMA_FLAGS)" CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) $(BIN)/pip install -q -c constraints.txt
 
 # Each of these is installed alone in a new environment by the tests; the large ones by make installs.
-LIGHT_EXTRAS := hub,site,provenance,sign,corpora
+LIGHT_EXTRAS := hub,site,provenance,sign,corpora,ui
 HEAVY_EXTRAS := gguf,train,starter
 
 # Versions that constraints.txt cannot have: several of one package, or packages outside its environment.

@@ -93,6 +93,7 @@ def calls(fresh: Path, released: Released, extra: str) -> Iterator[Call]:
     yield Call(fresh, ("clean",), says="can be deleted")
     yield Call(fresh, ("site", "build"), says="pages", needs="site")
     yield Call(there, ("catalog",), says=NAME)
+    yield Call(there, ("ui", "--plain", "catalog"), says=NAME)
     yield Call(there, ("check", "model_catalog.json"), says="no problems")
     yield Call(there, ("show", NAME), says=NAME)
     yield Call(there, ("pick", NAME, "--device", "pi-5-4gb"), says=".gguf")

@@ -159,7 +159,7 @@ def test_a_writer_that_is_killed_anywhere_died_at_its_step_and_lost_no_line(kill
     for number in range(kills):
         work = tmp_path / str(number)
         work.mkdir()
-        writing = [sys.executable, str(Path(__file__).with_name("writingrun.py")), str(work), "100000"]
+        writing = [sys.executable, str(ROOT / "tests/writingrun.py"), str(work), "100000"]
         process = subprocess.Popen(writing, stdout=subprocess.PIPE, text=True, env=environment)
         assert process.stdout
         wanted = rng.randrange(1, 120)

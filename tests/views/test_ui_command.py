@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
-import benchruns
 import pytest
 import viewsamples
-from publishsamples import write_record
-from recipesamples import PLAIN
 from sitesamples import sample
 
 from catalog import index
@@ -22,25 +18,13 @@ from zoo.views.table import VIEWS
 MEMORIES = ("catalog-checked", "sources-read.json")
 """Of what was checked before."""
 Captured = pytest.CaptureFixture[str]
-ROOT = Path(__file__).parents[2]
 NAME = "smollm2-135m-instruct"
 
 
 @pytest.fixture
 def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A zoo with a recipe, a built release, a catalog with a history, and a run that died."""
-    folder = benchruns.zoo(tmp_path)
-    shutil.copytree(ROOT / "recipes/corpora", folder / "recipes/corpora")
-    (folder / "recipes/plain.yaml").write_text(PLAIN, encoding="utf-8")
-    (folder / "build/work/runs").mkdir(parents=True)
-    begin = {"event": "begin", "at": "2026-11-29T03:15:00.000Z", "arguments": ["release", "plain"]}
-    (folder / "build/work/runs/261129-031500-3fa9.jsonl").write_text(json.dumps(begin) + "\n", encoding="utf-8")
-    built = viewsamples.judged(folder)
-    write_record(built, built.folder)
-    monkeypatch.chdir(folder)
-    reports = benchruns.written(folder, *(benchruns.report(day, 20.0) for day in range(3)))
-    assert main(["bench", "import", *reports]) == 0
-    return folder
+    monkeypatch.chdir(viewsamples.make_zoo(tmp_path))
+    return tmp_path
 
 
 def files(folder: Path) -> dict[str, bytes]:

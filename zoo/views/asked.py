@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from zoo.runs.reader import Known
 from zoo.settings import Settings
 
 DEVICE = "pi-5-4gb"
@@ -12,8 +13,10 @@ DEVICE = "pi-5-4gb"
 
 @dataclass(frozen=True)
 class Asked:
-    """name: what the view is about; empty where the view chooses. device: the id of a device profile."""
+    """name: what the view is about; empty where the view chooses. device: the id of a device profile. known: runs that
+    are over, which need not be read again."""
 
     settings: Settings
     name: str = ""
     device: str = DEVICE
+    known: Known = field(default_factory=dict, repr=False, compare=False)

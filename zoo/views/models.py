@@ -75,7 +75,8 @@ def one(catalog: Catalog, model: Model, device: Device) -> Screen:
         Table(("type", "#size", "#KLD, nats", "smoke test", "file"), files), *reasons,
         Table(("board", "file", "#memory", "speed"), boards, empty=empty),
     )  # fmt: skip
-    commands = (f"zoo pull {model.name} --device ID", f"zoo bench history {model.name}")
+    views = (f"zoo ui {view} {model.name}" for view in ("history", "publication", "gates"))
+    commands = (f"zoo pull {model.name} --device {device.id}", *views)
     return Screen(f"{model.name} {release.version}", ("\n".join(notes), *tables), commands)
 
 

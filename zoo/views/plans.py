@@ -31,7 +31,7 @@ def screen(plan: Plan, status: Mapping[str, str], costs: Costs, room: Room) -> S
     notes += [f"  {line}" for line in costs.work]
     notes += [f"Fetch for the {one.role}: {one.source}, about {data_size(one.size_bytes or 0)}" for one in plan.fetches]
     table = Table(("step", "key", "reason"), rows)
-    commands = (f"zoo release {plan.name}", f"zoo build {plan.name}", f"zoo doctor {plan.name}")
+    commands = tuple(f"zoo {word} {plan.name}" for word in ("release", "build", "doctor"))
     return Screen(f"Plan of {plan.name} {plan.version}", ("\n".join(notes), table), commands)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from catalog import shell
 from catalog.words import counted
 from zoo import catalogfile
 from zoo.publish import journal
@@ -94,13 +95,20 @@ def screen(states: Sequence[State]) -> Screen:
     """Every built version; one alone with its repositories."""
     if len(states) == 1:
         (one,) = states
+        name = shell.argument(one.name)
         is_out = one.step in ("done", "published")
-        command = f"zoo show {one.name}@{one.version}" if is_out else f"zoo publish {one.name}"
+        command = f"zoo show {name}@{one.version}" if is_out else f"zoo publish {name}"
         found = "\n".join(f"  {part}" for part in one.parts)
         return Screen(f"Publication of {one.name} {one.version}", (one.words, *filter(None, (found,))), (command,))
     rows = [Row((one.name, one.version, one.words), ("publication", f"{one.name}@{one.version}")) for one in states]
     table = Table(("model", "version", "state"), rows, empty="Nothing is built on this machine yet.")
     return Screen("Publications", (table,), ("zoo publish NAME --dry-run",) if rows else ("zoo build NAME",))
+
+
+def stamp(asked: Asked) -> object:
+    """Changes when a publication begins, gets further, or is gone."""
+    paths = sorted(asked.settings.releases.glob("[a-z0-9]*/*.journal.*"))
+    return tuple((path, path.stat().st_size, path.suffix == ".lock" and is_locked(path)) for path in paths)
 
 
 def look(asked: Asked) -> Screen:

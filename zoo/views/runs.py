@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from catalog import shell
 from catalog.jsontext import JsonObject
 from catalog.words import counted
 from zoo.runs import reader
@@ -33,20 +34,25 @@ def one(found: Summary, events: Sequence[JsonObject]) -> Screen:
     """A run: its state, what stopping it means, its plan and its steps."""
     is_alive = found.state in ("running", "silent")
     parts = [*([SAFE] if is_alive else []), words.show(found, events)]
-    follow = f"zoo runs follow {found.id}" if is_alive else f"zoo runs replay {found.id}"
-    return Screen(f"Run {found.id}: {found.words}", tuple(parts), (follow, f"zoo runs log {found.id}"))
+    follow = f"zoo runs {'follow' if is_alive else 'replay'} {shell.argument(found.id)}"
+    return Screen(f"Run {found.id}: {found.words}", tuple(parts), (f"zoo ui log {found.id}", follow))
 
 
 def log(found: Summary, events: Sequence[JsonObject]) -> Screen:
     """The newest events of a run."""
     shown = words.log(events) or "It has written nothing yet."
     title = f"Log of run {found.id}: {found.words}"
-    return Screen(title, (found.command, shown), (f"zoo runs follow {found.id}",))
+    return Screen(title, (found.command, shown), (f"zoo ui run {found.id}",))
+
+
+def stamp(asked: Asked) -> object:
+    """Changes when a run begins, writes, falls silent or is gone."""
+    return reader.stamp(asked.settings.work)
 
 
 def look(asked: Asked) -> Screen:
     """The runs of this zoo."""
-    return listed(reader.look(asked.settings.work))
+    return listed(reader.look(asked.settings.work, asked.known))
 
 
 def look_at_one(asked: Asked) -> Screen:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
 
@@ -21,6 +21,8 @@ NARROWEST = 40
 GAP = "  "
 _LEAST_LAST = 20
 """Columns that the last column of a table gets at least, before the others are cut."""
+_MOST_IN_CELL = 12
+"""Lines of one cell; none of our sentences is longer, only one that repeats its input can be."""
 
 Link = tuple[str, str]
 """A view and the name that it is about, which a row opens."""
@@ -86,13 +88,36 @@ def lines(screen: Screen, columns: int) -> list[Line]:
         found += _table(part, width) if isinstance(part, Table) else _wrapped(part, width)
     if screen.commands:
         found += [_fixed(""), _fixed("Next:")]
-        found += [_fixed(f"  {clean(command)}") for command in screen.commands]
+        found += [_fixed(f"  {clean(command)}", _link(command)) for command in screen.commands]
     return found
+
+
+def filtered(screen: Screen, words: str) -> Screen:
+    """The screen with only those rows of its tables that have every word, in any column and case."""
+    wanted = words.lower().split()
+    parts = (_with(part, wanted) if isinstance(part, Table) else part for part in screen.parts)
+    return replace(screen, parts=tuple(parts))
+
+
+def _with(table: Table, wanted: Sequence[str]) -> Table:
+    rows = [row for row in table.rows if _has(row, wanted)]
+    return replace(table, rows=rows, empty="No row has these words.")
+
+
+def _has(row: Row, wanted: Sequence[str]) -> bool:
+    text = " ".join(row.cells).lower()
+    return all(word in text for word in wanted)
 
 
 def cell_len(words: str) -> int:
     """Columns that a line of text needs in a terminal."""
     return len(words) if words.isascii() else Text(words).cell_len
+
+
+def _link(command: str) -> Link | None:
+    """What ``zoo ui VIEW NAME`` shows; None for another command."""
+    words = command.split()
+    return (words[2], " ".join(words[3:])) if words[:2] == ["zoo", "ui"] and len(words) > 2 else None
 
 
 def clean(words: str) -> str:
@@ -194,7 +219,8 @@ def _wrapping(row: Row, widths: Sequence[int], right: Sequence[bool]) -> Iterato
 
 
 def _cell(words: str, width: int) -> list[str]:
-    return [piece for one in bounded(words).split("\n") for piece in _pieces(clean(one), width)]
+    found = [piece for one in bounded(words).split("\n") for piece in _pieces(clean(one), width)]
+    return found if len(found) <= _MOST_IN_CELL else [*found[: _MOST_IN_CELL - 1], "…"]
 
 
 _BARS = "▁▂▃▄▅▆▇█"

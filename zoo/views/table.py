@@ -15,26 +15,29 @@ from zoo.views.screen import Screen
 @dataclass(frozen=True)
 class View:
     """words: what it shows. name: what its name is, in the words of usage lines, in brackets if it may be left out;
-    empty if it has none. lasting: it does not change while it is looked at, so it is not read again by itself."""
+    empty if it has none. stamp: a value that is quick to make and changes when the view does; None for a view that is
+    not read again by itself."""
 
     words: str
     look: Callable[[Asked], Screen]
     name: str = ""
-    lasting: bool = False
+    stamp: Callable[[Asked], object] | None = None
 
 
 VIEWS: Mapping[str, View] = {
-    "runs": View("what runs, what is over, and what died", runs.look),
-    "run": View("one run with its steps", runs.look_at_one, "[ID]"),
-    "log": View("the newest lines of a run", runs.look_at_log, "[ID]"),
-    "plan": View("what a recipe would run, and what it costs", plans.look, "RECIPE", lasting=True),
-    "gates": View("the gates of a built release, with their margins", gates.look, "NAME", lasting=True),
-    "publication": View("what is visible of a release, and whether stopping is safe", publication.look, "[NAME]"),
-    "history": View("how fast a model was over time", speed.look, "NAME", lasting=True),
-    "catalog": View("models, and the file for a board", models.look, "[NAME]", lasting=True),
-    "machine": View("disk and memory, and what can be deleted", machine.look, lasting=True),
-    "drift": View("files and published versions that differ from the record", drift.look, lasting=True),
-    "yanks": View("versions that are withdrawn", withdrawn.look, lasting=True),
+    "runs": View("what runs, what is over, and what died", runs.look, stamp=runs.stamp),
+    "run": View("one run with its steps", runs.look_at_one, "[ID]", runs.stamp),
+    "log": View("the newest lines of a run", runs.look_at_log, "[ID]", runs.stamp),
+    "plan": View("what a recipe would run, and what it costs", plans.look, "RECIPE"),
+    "gates": View("the gates of a built release, with their margins", gates.look, "NAME"),
+    "publication": View(
+        "what is visible of a release, and whether stopping is safe", publication.look, "[NAME]", publication.stamp
+    ),
+    "history": View("how fast a model was over time", speed.look, "NAME"),
+    "catalog": View("models, and the file for a board", models.look, "[NAME]"),
+    "machine": View("disk and memory, and what can be deleted", machine.look),
+    "drift": View("files and published versions that differ from the record", drift.look),
+    "yanks": View("versions that are withdrawn", withdrawn.look),
 }
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import benchruns
-from publishsamples import make_release
+from publishsamples import make_release, write_record
+from recipesamples import PLAIN
 from sitesamples import sample
 
 from catalog import device as devices
-from catalog.history import History
+from catalog.history import History, run_line
 from catalog.index import Catalog
 from catalog.jsontext import JsonObject
 from catalog.release import YankEvent
 from zoo.history import tracks
+from zoo.history.store import add
 from zoo.judge.gates import Verdict
 from zoo.plan.clean import Found
 from zoo.plan.costs import Costs
@@ -28,6 +31,7 @@ from zoo.sync.derived import Drift
 from zoo.views import drift, gates, machine, models, plans, publication, runs, speed, withdrawn
 from zoo.views.screen import Screen
 
+ROOT = Path(__file__).parents[1]
 NAMES = (
     "runs", "run", "run-alive", "log", "plan", "gates", "publication", "publication-one", "history", "catalog",
     "catalog-one", "machine", "drift", "yanks",
@@ -177,3 +181,21 @@ def screens(folder: Path) -> dict[str, Screen]:
     }
 
 
+
+
+def make_zoo(folder: Path) -> Path:
+    """A zoo with a recipe, a built release, a catalog with a history, and a run that died."""
+    benchruns.zoo(folder)
+    shutil.copytree(ROOT / "recipes/corpora", folder / "recipes/corpora")
+    (folder / "recipes/plain.yaml").write_text(PLAIN, encoding="utf-8")
+    (folder / "build/work/runs").mkdir(parents=True)
+    begin = {"event": "begin", "at": AT, "arguments": ["release", "plain"]}
+    (folder / f"build/work/runs/{ID}.jsonl").write_text(json.dumps(begin) + "\n", encoding="utf-8")
+    built = judged(folder)
+    write_record(built, built.folder)
+    lines = [
+        run_line(benchruns.report(day, 20.0), model=benchruns.NAME, version="1.0.0", type_=benchruns.TYPE, commit=None)
+        for day in range(3)
+    ]
+    add(folder / "site/evidence", benchruns.NAME, lines)
+    return folder

@@ -1,0 +1,162 @@
+"""The program in the terminal: keys, places, filters, sizes, and that it shows the same lines as plain text."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import driving
+import pytest
+import viewsamples
+from driving import Driven, press, settled, shown
+
+from zoo.tui.app import Place, ZooApp
+from zoo.tui.asking import Choice, Help
+from zoo.tui.lines import MARKS, Lines
+from zoo.views.screen import text
+from zoo.views.table import VIEWS, look
+
+NAME = "smollm2-135m-instruct"
+NAMES = {"plan": "plain", "gates": "tutor", "history": NAME}
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    return viewsamples.make_zoo(tmp_path)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_view_has_the_lines_of_its_plain_text(size: tuple[int, int], zoo: Path) -> None:
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        for view in VIEWS:
+            if view == "machine" or view == "plan":
+                continue  # what is free changes in between
+            name = NAMES.get(view, "")
+            await press(app, pilot, "colon")
+            app._ask.value = f"{view} {name}"
+            await press(app, pilot, "enter")
+            assert app.place == Place(view, name)
+            columns = app.query_one(Lines).columns
+            assert columns >= size[0] - 4
+            asked = driving.asked(zoo)
+            assert shown(app) == text(look(view, type(asked)(asked.settings, name)), columns)
+            first = driving.visible(app).splitlines()[1]
+            assert first[:2] in MARKS and first[2:] == shown(app).splitlines()[0]
+
+    driving.drive(zoo, act, Place("runs"), size=size)
+
+
+def test_the_keyboard_reaches_rows_views_and_back(zoo: Path) -> None:
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        assert "1 died" in shown(app)
+        await press(app, pilot, "enter")
+        assert app.place == Place("run", viewsamples.ID)
+        await press(app, pilot, "escape", "3")
+        assert app.place.view == "catalog" and app.query_one(Lines).link == ("catalog", NAME)
+        await press(app, pilot, "j")
+        assert app.query_one(Lines).link == ("catalog", "smollm2-tutor-57m")
+        await press(app, pilot, "k", "enter")
+        assert app.place == Place("catalog", NAME) and "Raspberry Pi 5" in shown(app)
+        await press(app, pilot, "end", "k", "k", "enter")
+        assert app.place == Place("history", NAME)
+        for _ in range(9):
+            await press(app, pilot, "escape")
+        assert app.places == [Place("runs")]
+
+    driving.drive(zoo, act, Place("runs"))
+
+
+def test_the_palette_and_the_help_open_by_key(zoo: Path) -> None:
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        await press(app, pilot, "question_mark")
+        assert isinstance(app.screen, Help)
+        await press(app, pilot, "escape", "ctrl+p")
+        await pilot.press(*"yanks")
+        await settled(app, pilot)
+        await press(app, pilot, "enter", "enter")
+        assert app.place.view == "yanks"
+        words = [command.title for command in app.get_system_commands(app.screen)]
+        assert {word.partition(" ")[0] for word in words} >= set(VIEWS)
+
+    driving.drive(zoo, act, Place("runs"))
+
+
+def test_a_filter_shows_rows_with_every_word_and_escape_shows_all(zoo: Path) -> None:
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        await press(app, pilot, "slash", *"TUTOR", "space", *"fr")
+        assert "smollm2-tutor-57m" in shown(app) and NAME not in shown(app)
+        await press(app, pilot, "enter")
+        assert app.query_one(Lines).has_focus and "filter: TUTOR fr" in driving.visible(app).splitlines()[0]
+        await press(app, pilot, "escape")
+        assert NAME in shown(app) and app.place.view == "catalog"
+        await press(app, pilot, "slash", *"zzz", "escape")
+        assert NAME in shown(app)
+
+    driving.drive(zoo, act, Place("catalog"))
+
+
+def test_two_hundred_sizes_break_nothing(zoo: Path) -> None:
+    sizes = random.Random(11)
+
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        for number in range(200):
+            await pilot.resize_terminal(sizes.randint(1, 220), sizes.randint(1, 70))
+            if number % 10 == 0:
+                await pilot.press("pagedown")
+        await pilot.resize_terminal(80, 24)
+        await settled(app, pilot)
+        assert shown(app) == text(look("catalog", driving.asked(zoo)), app.query_one(Lines).columns)
+
+    driving.drive(zoo, act, Place("catalog"))
+
+
+def test_a_wrong_place_is_a_sentence_and_not_the_end(zoo: Path) -> None:
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        for words, says in (("nothing", "was not found"), ("plan", "needs a name"), ("history nobody", "no model")):
+            await press(app, pilot, "colon")
+            app._ask.value = words
+            await press(app, pilot, "enter")
+            assert says in shown(app).replace("\n", " ")
+        (zoo / "model_catalog.json").write_text("{", encoding="utf-8")
+        await press(app, pilot, "3")
+        assert "the catalog is not valid" in shown(app).replace("\n", " ")
+
+    driving.drive(zoo, act, Place("runs"))
+
+
+def test_the_cursor_can_be_seen_without_colours(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        rows = [line for line in driving.visible(app).splitlines() if line.startswith(MARKS[1])]
+        assert len(rows) == 1 and NAME in rows[0]
+        for keys in ((), ("t",)):
+            await press(app, pilot, *keys)
+            for strip in app.screen._compositor.render_strips():
+                for segment in strip:
+                    colours = [segment.style.color, segment.style.bgcolor] if segment.style else []
+                    assert all(one is None or one.triplet is None or len(set(one.triplet)) == 1 for one in colours)
+
+    driving.drive(zoo, act, Place("catalog"))
+
+
+def test_read_only_starts_nothing(zoo: Path) -> None:
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        await press(app, pilot, "x")
+        assert not isinstance(app.screen, Choice) and "read-only" in driving.visible(app)
+
+    driving.drive(zoo, act, Place("plan", "plain"), read_only=True)
+
+
+def test_a_command_needs_two_keys_and_shows_what_it_prints(zoo: Path) -> None:
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        await press(app, pilot, "x")
+        assert isinstance(app.screen, Choice) and app._child is None
+        assert app.screen.commands == ["zoo clean runs"]
+        await press(app, pilot, "enter")
+        assert app.place == Place("started", "clean runs") and app._child
+        await driving.until(app, pilot, lambda: "exit code 0" in shown(app))
+        assert "runs: 1 file" in shown(app) and not list((zoo / "build/work/runs").iterdir())
+
+    driving.drive(zoo, act, Place("machine"))
