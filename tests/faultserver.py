@@ -17,7 +17,7 @@ Kinds of faults:
     stall     ``after_bytes`` of the answer's body, then nothing until the test ends
     stall_up  ``after_bytes`` of the request's body are read, then nothing more until the test ends
     endless   other bytes instead of the answer's body, which do not end and have no announced length
-    trickle   the answer's body in pieces of ``piece_bytes`` with ``pause_seconds`` between them
+    trickle   the answer's body in pieces of ``piece_bytes`` with ``pause_seconds`` between them; ``call()`` before each
     corrupt   one bit of the answer's body is flipped at ``after_bytes``; lengths and headers are correct
     headers   the answer with ``headers`` instead of its own (a wrong ETag, a wrong clock)
     call      ``call()`` is called, then the request continues (to kill a process at a request)
@@ -241,6 +241,8 @@ class _Handler(BaseHTTPRequestHandler):
                 raw = bytearray(data)
                 raw[fault.after_bytes - at] ^= 1
                 data = bytes(raw)
+            if fault.kind == "trickle" and fault.call:
+                fault.call()
             self._write(data)
             at += len(data)
             if fault.kind == "trickle" and self.server.over.wait(fault.pause_seconds):

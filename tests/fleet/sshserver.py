@@ -5,6 +5,7 @@ The stand-in of ``pi-zoo`` measures nothing, because that takes minutes; its job
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
@@ -105,8 +106,10 @@ class BoardHere:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for child in map(int, children):
             for one in (*_below(child), child):
-                if Path(f"/proc/{one}/comm").read_text().startswith("sshd"):
-                    os.kill(one, signal.SIGKILL)
+                # One may have ended since it was listed.
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    if Path(f"/proc/{one}/comm").read_text().startswith("sshd"):
+                        os.kill(one, signal.SIGKILL)
 
     def stop(self) -> None:
         self.process.terminate()

@@ -6,15 +6,15 @@ import hashlib
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import waiting
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
 pytest.importorskip("huggingface_hub.constants")
@@ -289,31 +289,42 @@ fetch_files(Origin(repo, commit, "here"), [Listed("m.gguf", int(size), sha)], Pa
 """
 
 
-def killed_at(here: Setup, share: float, most: int, slow: Callable[[], None]) -> None:
-    """A process that is killed when it has written ``share`` of the file."""
-    slow()
+def killed_at(here: Setup, share: float, most: int) -> None:
+    """A process that is killed when it has written ``share`` of the file. It gets no more until it is killed."""
+    part = partial.part_path(here.target / ".zoo" / "partial", FILE)
+    killed = threading.Event()
+
+    def is_there() -> bool:
+        return part.exists() and part.stat().st_blocks * 512 >= share * SIZE
+
+    def is_noted() -> bool:
+        """With several spans, what arrived is noted once for each chunk, some time after it was written."""
+        noted = json.loads(part.with_suffix(".json").read_text(encoding="utf-8"))
+        left = sum(end - position for _, position, end in noted["spans"])
+        return not noted["sparse"] or left <= (1 - share) * SIZE + (1 << 20)
+
+    def hold() -> None:
+        if is_there():
+            killed.wait()
+
+    slow = Fault("trickle", piece_bytes=1 << 15, pause_seconds=0.015, call=hold)
+    here.proxy.break_(slow, path="/resolve/", times=1000)
     process = subprocess.Popen(
         [sys.executable, "-c", PULLER, here.proxy.address, here.commit, str(here.target), str(SIZE), SHA, str(most)]
     )
-    part = partial.part_path(here.target / ".zoo" / "partial", FILE)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if part.exists() and part.stat().st_blocks * 512 >= share * SIZE:
-            break
-        time.sleep(0.002)
-    assert process.poll() is None, "it was over before it could be killed"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        waiting.until(lambda: (is_there() and is_noted()) or process.poll() is not None)
+        assert process.poll() is None, "it was over before it could be killed"
+    finally:
+        process.kill()
+        process.wait()
+        killed.set()
     here.proxy.heal()
 
 
 @pytest.mark.parametrize("most", [1, 3])
 def test_killed_at_four_fifths_only_the_rest_is_fetched_again(most: int, here: Setup) -> None:
-    def slow() -> None:
-        fault = Fault("trickle", piece_bytes=1 << 15, pause_seconds=0.015)
-        here.proxy.break_(fault, path="/resolve/", times=1000)
-
-    killed_at(here, 0.8, most, slow)
+    killed_at(here, 0.8, most)
     done = here.fetch()
     assert here.whole()
     # The kill may come a little late, so less than a fifth may be left; never more than that and one chunk.

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import waiting
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
 pytest.importorskip("huggingface_hub.constants")
@@ -123,22 +122,31 @@ def test_what_is_wrong_is_refused_and_the_command_again_does_it(
 
 
 def test_a_pull_that_was_killed_continues(zoo: Zoo, proxy: FaultServer, pull: Pull) -> None:
-    slow = Fault("trickle", piece_bytes=1 << 15, pause_seconds=0.02)
+    parts, killed = zoo.folder / TARGET / ".zoo" / "partial", threading.Event()
+
+    def is_there() -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return any(part.stat().st_size >= 0.8 * LARGE for part in parts.glob("*.part"))
+        return False
+
+    def hold() -> None:
+        if is_there():
+            killed.wait()
+
+    slow = Fault("trickle", piece_bytes=1 << 15, pause_seconds=0.02, call=hold)
     proxy.break_(slow, path=f"/{zoo.large}", times=100)
     command = [sys.executable, "-m", "zoo", "pull", f"{NAME}:Q8_0", "--hub", proxy.address]
     process = subprocess.Popen(
         command, cwd=zoo.folder, env=environment(HF_HUB_OFFLINE="0", HF_HOME=str(zoo.folder / "home")),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    parts, deadline = zoo.folder / TARGET / ".zoo" / "partial", time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(FileNotFoundError):
-            if any(part.stat().st_size >= 0.8 * LARGE for part in parts.glob("*.part")):
-                break
-        time.sleep(0.005)
-    assert process.poll() is None, process.communicate()[1]
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    try:
+        waiting.until(lambda: is_there() or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[1]
+    finally:
+        process.kill()
+        process.communicate()
+        killed.set()
     proxy.heal()
     assert not (zoo.folder / TARGET / zoo.large).exists()
     assert pull()[0] == 0 and whole(zoo)
