@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import tinyzoo
 import yaml
+from publishsamples import serving
 
 from zoo import catalogfile
 from zoo import settings as settings_room
 from zoo.__main__ import main
-from zoo.hub import FolderHub
+from zoo.hub import FolderHub, connect
 
 pytest.importorskip("llama_cpp")
 
@@ -162,3 +163,68 @@ def test_release_all_builds_what_is_missing(zoo: Path, capsys: pytest.CaptureFix
 def test_all_stands_alone(arguments: list[str], what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert what in capsys.readouterr().err
+
+
+# --- Over HTTP, with a token: private, staged, all together, with notes and a collection
+
+
+def items(address: str, zoo: Path) -> dict[str, str]:
+    """Name and note of what the zoo's collection lists."""
+    shelf = connect(address, zoo).collections("tiny")
+    assert shelf
+    return {one.name: one.note for collection in shelf.find() for one in collection.entries}
+
+
+def moves(zoo: Path) -> dict[Path, str]:
+    return {path: path.read_text(encoding="utf-8") for path in (zoo / "build/hub").rglob("refs.log")}
+
+
+def test_private_staged_and_together_over_http(
+    zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(zoo, monkeypatch, "writer-token-0123456789") as address:
+        (zoo / "zoo.toml").write_text('namespace = "tiny"\ncollection = "Fruit"\n', encoding="utf-8")
+        at = ("--hub", address)
+        change(zoo, "pear", publish={"model": "pear-gguf", "access": "private"})
+        change(zoo, "apple", notes=["It is the first one."])
+        for name in ("pear", "apple"):
+            assert call(capsys, "build", name)[0] == 0
+
+        # Staged: complete for those who know of it, and not there for all others.
+        assert call(capsys, "publish", "plum", "--stage", *at)[0] == 0
+        assert call(capsys, "pull", "plum@1.0.0:Q8_0", "--staged", "--to", "staged", *at)[0] == 0
+        assert published(zoo) == [] and items(address, zoo) == {}
+
+        # Together: the staged one becomes the release, the private one is not listed.
+        code, answer, err = call(capsys, "publish", "--all", *at)
+        assert code == 0 and set(states(answer).values()) == {"released"}, err
+        assert sorted(published(zoo)) == sorted(NAMES)
+        assert set(items(address, zoo)) == {"tiny/apple-gguf", "tiny/plum-gguf"}
+        hub = FolderHub(zoo / "build/hub")
+        for name in NAMES:
+            refs = hub.repo("model", "tiny", f"{name}-gguf").refs()
+            assert set(refs.branches) == {"main"} and set(refs.tags) == {"v1.0.0"}, "the branch of the staging is gone"
+        apple = hub.repo("model", "tiny", "apple-gguf")
+        with apple.open(apple.refs().tags["v1.0.0"], "README.md") as stream:
+            assert "It is the first one." in stream.read().decode()
+        before = moves(zoo)
+        code, answer, _ = call(capsys, "publish", "--all", *at)
+        assert code == 0 and set(states(answer).values()) == {"out before"} and moves(zoo) == before
+
+        # Private: with a token only.
+        pull = ("pull", "pear:Q8_0", *at)
+        assert call(capsys, *pull, "--to", "with")[0] == 0 and call(capsys, "watch", "--no-upstream", *at)[0] == 0
+        with monkeypatch.context() as nobody:
+            nobody.delenv("HF_TOKEN")
+            code, _, err = call(capsys, *pull, "--to", "without")
+            assert code == 1 and "HF_TOKEN" in err and not (zoo / "without").exists(), err
+        change(zoo, "pear", publish={"model": "pear-gguf", "access": "public"})
+        assert call(capsys, "publish", "pear", *at)[0] == 0
+        assert "tiny/pear-gguf" in items(address, zoo) and hub.repo("model", "tiny", "pear-gguf").access() == "public"
+
+        # Withdrawn after minutes: nothing is deleted, and it is said why.
+        code, _, err = call(capsys, "yank", "plum@1.0.0", "--reason", "It was a mistake.", *at)
+        assert code == 0 and "even if it was published only minutes ago" in err
+        assert items(address, zoo)["tiny/plum-gguf"].startswith("Version 1.0.0 was withdrawn: It was a mistake. ")
+        assert call(capsys, "pull", "plum:Q8_0", *at)[0] == 3
+        assert call(capsys, "watch", "--no-upstream", *at)[0] == 0
