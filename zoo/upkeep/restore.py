@@ -151,7 +151,8 @@ def _cards(model: Model, hub: Hub, settings: Settings, found: Repaired) -> None:
             seen.add(place.model.name)
             for done in _both_cards(model, dataclasses.replace(release, location=place), hub, settings):
                 if done.state == "committed":
-                    what = _what(model) if done.repository == place.model.name else "its correction"
+                    is_model = done.repository == place.model.name
+                    what = _what(cardnow.at_place(model, place)) if is_model else "its correction"
                     found.restored.append(f"card of {done.repository}, with {what}")
                 elif done.why:
                     found.leave(f"the card of {done.repository}: {done.why}", repair.REPEAT)
