@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import waiting
@@ -295,3 +297,23 @@ def test_runs_are_named_by_a_part_of_their_id(tmp_path: Path) -> None:
         kept(tmp_path)
         with pytest.raises(InputError, match="the id"):
             reader.find(tmp_path, name)
+
+
+def test_somebody_who_looks_at_the_very_moment_stops_no_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To look at the lock of a journal is to hold it for a moment, which may be the moment in which it begins."""
+    looked = threading.Event()
+    opened_before = Path.open
+
+    def open_(path: Path, *words: Any, **named: Any) -> Any:
+        stream = opened_before(path, *words, **named)
+        if path.parent.name == "runs" and words == ("xb",):
+            handle = os.open(path, os.O_RDONLY)
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            threading.Timer(0.05, lambda: (os.close(handle), looked.set())).start()
+        return stream
+
+    monkeypatch.setattr(Path, "open", open_)
+    path = kept(tmp_path, BEGIN, END)
+    assert looked.wait(10) and [event["event"] for event in reader.events(path)][-1] == "end"

@@ -33,6 +33,7 @@ MOST_WAITING = 2000
 """Events that are kept in memory until the journal is opened."""
 MOST_RUNS = 200
 """Journals that are kept; a new one takes the place of the oldest that is over."""
+LOCK_TRIES = 500
 _TALK = ("progress", "say")
 _WHAT = "journal of this run"
 
@@ -131,7 +132,7 @@ class Recorder:
             _make_room(folder)
             path = folder / f"{self.id}{SUFFIX}"
             self._stream = path.open("xb", buffering=0)
-            fcntl.flock(self._stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._stream.fileno())
         except OSError:
             self._failed = True
             return
@@ -150,6 +151,17 @@ class Recorder:
             journal.append(self._stream, _clean(event), _WHAT, MOST_BYTES, settled=event["event"] not in _TALK)
         except (OSError, ZooError, TypeError, ValueError):
             self._failed = True
+
+
+def _lock(handle: int) -> None:
+    """Hold the journal's lock. Who looks whether it is held holds it too, for less than a millisecond. Raises OSError.
+    """
+    for _ in range(LOCK_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.001)
+    raise OSError("another process holds the lock of a new journal")
 
 
 def _clean(value: object) -> object:
