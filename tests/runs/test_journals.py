@@ -317,3 +317,15 @@ def test_somebody_who_looks_at_the_very_moment_stops_no_journal(
     monkeypatch.setattr(Path, "open", open_)
     path = kept(tmp_path, BEGIN, END)
     assert looked.wait(10) and [event["event"] for event in reader.events(path)][-1] == "end"
+
+
+def test_the_kept_measurement_of_cost_and_lag_is_of_this_benchmark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching = pytest.importorskip("benchmarks.watching")
+    kept_ = json.loads((ROOT / "benchmarks/results/watching.json").read_text(encoding="utf-8"))
+    assert kept_["kept"] and kept_["targets"] == watching.TARGETS and kept_["schema"] == watching.SCHEMA
+    assert len(kept_["samples"]["lag_seconds"]) == watching.EVENTS
+    monkeypatch.setattr(watching, "SLICE_BYTES", 1000)
+    assert watching.journaled(tmp_path) >= 0
+    assert reader.look(tmp_path)[0].state == "finished"

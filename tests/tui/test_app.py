@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import time
 from pathlib import Path
 
 import driving
@@ -12,8 +14,10 @@ from driving import Driven, press, settled, shown
 
 from zoo.tui.app import Place, ZooApp
 from zoo.tui.asking import Choice, Help
+from zoo.tui.child import shown as shown_child
+from zoo.tui.child import startable
 from zoo.tui.lines import MARKS, Lines
-from zoo.views.screen import text
+from zoo.views.screen import Row, Screen, Table, text
 from zoo.views.table import VIEWS, look
 
 NAME = "smollm2-135m-instruct"
@@ -160,3 +164,51 @@ def test_a_command_needs_two_keys_and_shows_what_it_prints(zoo: Path) -> None:
         assert "runs: 1 file" in shown(app) and not list((zoo / "build/work/runs").iterdir())
 
     driving.drive(zoo, act, Place("machine"))
+
+
+def test_a_dry_run_comes_before_a_publication(zoo: Path) -> None:
+    assert zoo.is_dir()
+    done = shown_child(("publish", "tutor", "--dry-run"), "Would upload 1 MB.\n", 0)
+    assert done.commands == ("zoo publish tutor",)
+    assert not shown_child(("publish", "tutor", "--dry-run"), "", None).commands
+    assert not shown_child(("publish", "tutor", "--dry-run"), "", 1).commands
+    assert not shown_child(("publish", "tutor"), "", 0).commands
+    assert look("publication", driving.asked(zoo)).commands == ("zoo publish tutor --dry-run",)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("zoo clean runs", ("clean", "runs")), ("zoo pick NAME --device ID", None), ("zoo ui log x", None),
+     ("zoo yank NAME@VERSION --reason WHY", None), ("rm -rf /", None), ("zoo", None), ("", None), ("zoo '", None)],
+)  # fmt: skip
+def test_only_exact_commands_of_this_program_can_be_started(command: str, words: tuple[str, ...] | None) -> None:
+    assert startable(command) == words
+
+
+MODELS = 10_000
+
+
+def test_ten_thousand_models_are_filtered_while_somebody_types(zoo: Path) -> None:
+    text_ = (zoo / "model_catalog.json").read_text(encoding="utf-8")
+    model = json.loads(text_)["models"][0]
+    rows = [
+        Row((f"{model['name']}-{number:05}", "1.0.0", "", "en fr"), ("catalog", model["name"]), lambda: "Q4_K_M")
+        for number in range(MODELS)
+    ]
+    many = Screen("Catalog", (Table(("model", "version", "state", "languages", "file"), rows, flat=True, last=40),))
+
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        app._found = many
+        app._show(new=True)
+        assert len(app.query_one(Lines).lines) > MODELS
+        took = []
+        await press(app, pilot, "slash")
+        for key in "instruct-099":
+            began = time.process_time()
+            await pilot.press("minus" if key == "-" else key)
+            took.append(time.process_time() - began)
+        assert [line.opens for line in app.query_one(Lines).lines].count(("catalog", model["name"])) == 100
+        # Of the processor, which other programs do not disturb; aimed at are 0.1 s.
+        assert sorted(took)[-2] < 0.5, took
+
+    driving.drive(zoo, act, Place("catalog"))

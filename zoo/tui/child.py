@@ -46,7 +46,10 @@ def shown(words: Sequence[str], printed: str, code: int | None) -> Screen:
     state = "it works now; closing this program does not end it" if code is None else f"exit code {code}"
     # A terminal would overwrite a line after a carriage return.
     lines = [line.rpartition("\r")[2] for line in printed.replace("\r\n", "\n").split("\n")]
-    return Screen(f"$ zoo {shlex.join(words)}", (state, "\n".join(lines)))
+    # What a dry run showed can be done next.
+    whole = [word for word in words if word != "--dry-run"]
+    commands = (f"zoo {shlex.join(whole)}",) if code == 0 and len(whole) < len(words) else ()
+    return Screen(f"$ zoo {shlex.join(words)}", (state, "\n".join(lines)), commands)
 
 
 def _given(settings: Settings) -> dict[str, str]:

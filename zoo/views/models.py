@@ -18,7 +18,7 @@ from zoo.errors import InputError
 from zoo.views.asked import Asked
 from zoo.views.screen import Row, Screen, Table
 
-ANSWER_WIDTH = 40
+ANSWER_WIDTH = 120
 
 
 def listed(catalog: Catalog, device: Device) -> Screen:

@@ -97,7 +97,7 @@ def screen(states: Sequence[State]) -> Screen:
         (one,) = states
         name = shell.argument(one.name)
         is_out = one.step in ("done", "published")
-        command = f"zoo show {name}@{one.version}" if is_out else f"zoo publish {name}"
+        command = f"zoo show {name}@{one.version}" if is_out else f"zoo publish {name} --dry-run"
         found = "\n".join(f"  {part}" for part in one.parts)
         return Screen(f"Publication of {one.name} {one.version}", (one.words, *filter(None, (found,))), (command,))
     rows = [Row((one.name, one.version, one.words), ("publication", f"{one.name}@{one.version}")) for one in states]
