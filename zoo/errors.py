@@ -8,6 +8,7 @@ At its import, this module imports nothing of ours.
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
@@ -232,8 +233,40 @@ def remedy_for(error: OSError) -> str:
     """What to do about a file that could not be read or written, without a full stop."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Free some space on the disk"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "Fix the permissions"
+    if error.errno == errno.EROFS:
+        return "Use a folder on a disk that can be written"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return permissions(error.filename)
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return "Move the file away that has the name of a folder, or name another folder"
     return "Fix this"
+
+
+def permissions(name: object, grant: str = "u+rwX") -> str:
+    """What to do about a file that this user may not use, without a full stop. name: its path, as an OSError has it.
+
+    The place is the file, or the folder that it should be in; only the owner may change either.
+    """
+    # Modules that a start of the program does not need.
+    import shlex
+    from contextlib import suppress
+    from pathlib import Path
+
+    if not isinstance(name, str | bytes):
+        return "Fix the permissions"
+    path = Path(os.fsdecode(name))
+    place = next((one for one in (path, *path.absolute().parents) if os.path.lexists(one)), path)
+    with suppress(OSError):
+        owner = place.stat().st_uid
+        if owner != os.geteuid():
+            return f"{place} belongs to {_user(owner)}. Use a place of your own, or ask {_user(owner)} for access to it"
+    return f"Fix the permissions: chmod {grant} {shlex.quote(str(place))}"
+
+
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return str(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return f"user {uid}"

@@ -11,7 +11,7 @@ from zoo.training.fused import Goal, Loss
 
 def dense(hidden: Any, weight: Any, goal: Goal, loss: Loss) -> Any:
     """The sum of the loss from its definition, over all logits in float64."""
-    z = hidden.double() @ weight.double().T
+    z = hidden.double() @ weight.double().T * loss.scale
     z = torch.tanh(z / loss.softcap) * loss.softcap if loss.softcap else z
     probabilities = (z / loss.temperature).softmax(-1)
     ids = goal.ids.long()

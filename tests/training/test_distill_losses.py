@@ -156,6 +156,18 @@ def test_heads_with_a_bias_and_bounded_logits(biased: bool, bound: float | None)
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-7)
 
 
+def test_scaled_logits() -> None:
+    transformers.set_seed(0)
+    model = transformers.AutoModelForCausalLM.from_config(transformers.GraniteConfig(**SMALL, logits_scaling=8.0))
+    wanted = dataclasses.replace(SPEC, method="labels", loss=DistillLoss("forward_kl", None, 3))
+    loss = chosen_loss(model, wanted, torch.float32, "cpu")
+    assert loss and loss.scale == 1 / 8
+    together, chunked = step_of(model, None), step_of(model, loss)
+    assert chunked[0] == pytest.approx(together[0], rel=1e-6)
+    for one, other in zip(together[1], chunked[1], strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-7)
+
+
 def test_a_head_that_is_cut_gets_no_gradient_beyond() -> None:
     transformers.set_seed(0)
     config = transformers.LlamaConfig(**SMALL)

@@ -51,7 +51,10 @@ class Again(torch.autograd.Function):  # type: ignore[misc]  # of an optional li
         return (*torch.autograd.grad(value, fresh, gradient), None, None, None)
 
 
-LOSSES = [Loss(kind, 0.3, temperature, cap) for kind in KINDS for temperature, cap in ((1.0, None), (2.5, 5.0))]
+LOSSES = [
+    Loss(kind, 0.3, temperature, cap, scale)
+    for kind in KINDS for temperature, cap, scale in ((1.0, None, 1.0), (2.5, 5.0, 1.0), (2.0, 5.0, 0.7))
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: f"{loss.kind}-{loss.temperature}")

@@ -17,13 +17,14 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
-def check(name: str, dtype: Any, spread: float, **more: Any) -> None:
-    """A random model whose head is ``spread`` times as large as usual, and its logits with it."""
+def check(name: str, dtype: Any, spread: float, kind: Any = None, **more: Any) -> None:
+    """A random model whose head is ``spread`` times as large as usual, and its logits with it. kind: its class."""
     from zoo.training.models import check_head
 
     transformers.set_seed(0)
     config = getattr(transformers, f"{name}Config")(**{**SMALL, **more})
-    model = transformers.AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
+    model = kind(config).to(dtype) if kind else transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
+    model.eval()
     with torch.no_grad():
         model.get_output_embeddings().weight.mul_(spread)
     check_head(model, [5, 6, 7, 8, 9])
@@ -38,9 +39,24 @@ def test_logits_of_any_size_agree(dtype: str, spread: float) -> None:
 
 @pytest.mark.parametrize("spread", [1e-3, 1.0, 1e3])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_scale_after_the_head_is_found(dtype: str, spread: float) -> None:
+def test_an_unknown_step_after_the_head_is_found(dtype: str, spread: float) -> None:
+    class Scaled(transformers.LlamaForCausalLM):  # type: ignore[misc]  # of an optional library
+        def forward(self, *given: Any, **named: Any) -> Any:
+            found = super().forward(*given, **named)
+            found.logits = found.logits / 1.25
+            return found
+
     with pytest.raises(ZooError, match="changes its logits after the output head"):
-        check("Granite", getattr(torch, dtype), spread, logits_scaling=1.25)
+        check("Llama", getattr(torch, dtype), spread, Scaled)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(("name", "more"), [
+    ("Granite", {"logits_scaling": 8.0}), ("Cohere", {"logit_scale": 0.0625}),
+    ("GraniteMoe", {"logits_scaling": 1.25, "num_local_experts": 2, "num_experts_per_tok": 1}),
+])  # fmt: skip
+def test_scaled_logits_agree(name: str, more: dict[str, Any], dtype: str) -> None:
+    check(name, getattr(torch, dtype), 1.0, **more)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -58,12 +58,20 @@ def reading(path: Path, root: Path | None = None) -> Iterator[None]:
         file = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
         place = file.relative_to(root).as_posix() if root and file.is_relative_to(root) else file.name
 
-        advice, chmod = remedy_for(error), ": chmod u+rX {}" if isinstance(error, PermissionError) else ""
+        mine, advice = isinstance(error, PermissionError) and _is_mine(file), remedy_for(error)
         raise FileRefused(
             f"it cannot be read: {error.strerror or error}",
             where="" if place == "." else place,
-            remedy=lambda place: advice + chmod.format(shell.argument(place)),
+            remedy=lambda place: f"Fix the permissions: chmod u+rX {shell.argument(place)}" if mine else advice,
         ) from error
+
+
+def _is_mine(path: Path) -> bool:
+    """Whether this user owns the file, so that chmod can help."""
+    try:
+        return path.stat().st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def is_used(name: str, shards: Iterable[str] = ()) -> bool:

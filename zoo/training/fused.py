@@ -41,13 +41,15 @@ CHUNK_LOGITS = 2**26
 class Loss:
     """kind: one of ``catalog.losses.KINDS``. beta: the teacher's share b of a mixture, between 0 and 1.
 
-    softcap: logits are c tanh(z / c) of the product (Gemma), before the temperature; None for the product itself.
+    softcap: logits are c tanh(z / c) of the product z (Gemma), before the temperature; None for the product itself.
+    scale: what the product is multiplied by before that (Granite).
     """
 
     kind: str = FORWARD_KL
     beta: float = 0.5
     temperature: float = 1.0
     softcap: float | None = None
+    scale: float = 1.0
 
 
 class Goal(NamedTuple):
@@ -155,7 +157,8 @@ class _Sparse(torch.autograd.Function):
 
 def _compared(logits: torch.Tensor, goal: Goal, how: _How, *, wanted: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """The sum of the loss over a chunk, and its gradient [n, vocabulary] in the logits, in their place."""
-    loss, cap = how.loss, how.loss.softcap
+    loss, cap, scale = how.loss, how.loss.softcap, how.loss.scale
+    logits = logits if scale == 1.0 else logits.mul_(scale)
     bent = torch.tanh(logits / cap) if cap else None
     z = (bent * cap if bent is not None and cap else logits).div_(loss.temperature)
     ids = goal.ids.long()
@@ -167,6 +170,8 @@ def _compared(logits: torch.Tensor, goal: Goal, how: _How, *, wanted: bool) -> t
         share.mul_(centred[:, -1:]).scatter_(-1, ids, centred[:, :-1])
         if bent is not None:
             share.mul_(1 - bent.square_())
+        if scale != 1.0:
+            share.mul_(scale)
     return value.sum(dtype=torch.float64), share
 
 

@@ -6,6 +6,7 @@ Only safetensors are read and written. A model's own code is never run, and noth
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -172,7 +173,8 @@ def logits_at(
     """
     hidden = hidden_at(model, input_ids, rows, positions)
     logits = head.logits(causal(model).get_output_embeddings(), hidden)
-    cap = softcap(model)
+    scale, cap = logit_scale(model), softcap(model)
+    logits = logits if scale == 1.0 else logits * scale
     return torch.tanh(logits / cap) * cap if cap else logits
 
 
@@ -184,16 +186,23 @@ def hidden_at(
     return found[rows, positions]
 
 
+def logit_scale(model: PreTrainedModel) -> float:
+    """What the product of the head is multiplied by first: Granite divides it, Cohere and Falcon-H1 multiply it."""
+    config = causal(model).config
+    factors = (getattr(config, name, None) or 1.0 for name in ("logit_scale", "lm_head_multiplier"))
+    return math.prod(factors) / (getattr(config, "logits_scaling", None) or 1.0)
+
+
 def softcap(model: PreTrainedModel) -> float | None:
-    """The bound c of logits that are c tanh(z / c) of the head's product z (Gemma); None for z itself."""
+    """The bound c of logits that are c tanh(z / c) of the head's scaled product z (Gemma); None for z itself."""
     return getattr(causal(model).config, "final_logit_softcapping", None) or None
 
 
 def check_head(model: PreTrainedModel, input_ids: Sequence[int]) -> None:
     """Raise ZooError unless ``logits_at`` gives what the model's own forward pass gives for a few tokens.
 
-    Some architectures scale their logits after the head; this detects it before any training. Both ways differ in
-    the width of one product only. The model rounds its result to its number format; its sum, in float32, is off by
+    Some architectures do more with their logits after the head; this detects it before any training. Both ways differ
+    in the width of one product only. The model rounds its result to its number format; its sum, in float32, is off by
     the square root of its length in roundings. The distance is the root mean square of the difference as a share of the
     logits' own. A scaled head is off by 10 % and more.
     """

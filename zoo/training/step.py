@@ -18,7 +18,7 @@ from zoo.training.checkpoints import Progress
 from zoo.training.conversations import EncodedRow
 from zoo.training.fused import Goal, Loss, sparse_loss
 from zoo.training.losses import label_cross_entropy, topk_kld
-from zoo.training.models import causal, hidden_at, logits_at, softcap
+from zoo.training.models import causal, hidden_at, logit_scale, logits_at, softcap
 from zoo.training.repeatable import seed_for
 from zoo.training.schedule import Batches, learning_rate
 from zoo.training.teacher import TeacherCache
@@ -61,7 +61,7 @@ def chosen_loss(model: PreTrainedModel, spec: Distill, dtype: torch.dtype, devic
     head = causal(model).get_output_embeddings()
     if type(head) is torch.nn.Linear:
         temperature = spec.temperature if spec.method == "logits" else 1.0
-        return Loss(wanted.kind, wanted.beta or 0.0, temperature, softcap(model))
+        return Loss(wanted.kind, wanted.beta or 0.0, temperature, softcap(model), logit_scale(model))
     if spec.loss is None:
         return None
     raise InputError(
