@@ -266,7 +266,7 @@ def test_a_senseless_number_of_pairs_is_refused(count: str, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    "name", ["help_time", "noop_release", "labelling", "kd_step", "decode", "ladder", "calibration"]
+    "name", ["help_time", "noop_release", "labelling", "kd_step", "fused_loss", "decode", "ladder", "calibration"]
 )
 def test_every_benchmark_says_how_it_is_used(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     module = importlib.import_module(f"benchmarks.{name}")
@@ -274,6 +274,19 @@ def test_every_benchmark_says_how_it_is_used(name: str, capsys: pytest.CaptureFi
         module.main(["--help"])
     assert stopped.value.code == 0
     assert f"python -m benchmarks.{name}" in capsys.readouterr().out
+
+
+def test_both_ways_of_a_loss_do_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    fused_loss = importlib.import_module("benchmarks.fused_loss")
+    for name, value in {"VOCABULARY": 300, "WIDTH": 16, "TOP_K": 8}.items():
+        monkeypatch.setattr(fused_loss, name, value)
+    lesson = fused_loss.Lesson(5, "trained")
+    assert lesson.run("chunked") == pytest.approx(lesson.run("together"), rel=1e-5)
+    small = {**fused_loss.NEAR, "positions": 8, "vocabulary": 512, "width": 64}
+    monkeypatch.setattr(fused_loss, "NEAR", small)
+    found = fused_loss.gradient()
+    assert found["reached"] and found["a"] < 0.2 * found["b"], "one rounds the logits to 16 bits, the other does not"
 
 
 def test_tokens_are_counted_up_to_the_end_of_their_row() -> None:

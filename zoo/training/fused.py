@@ -29,7 +29,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from catalog.losses import BETAS, FORWARD_KL, KINDS, REVERSE_KL, SKEW_KL, TV
-from zoo.training.head import for_hidden, for_weight, operands, product
+from zoo.training.head import add_for_weight, for_hidden, operands, product
 
 CHUNK = 128
 """Positions at a time on a processor, and at least on a GPU: 25 MB of logits for a vocabulary of 49,152."""
@@ -133,7 +133,9 @@ class _Sparse(torch.autograd.Function):
             if to_hidden is not None:
                 to_hidden[start : start + how.chunk] = for_hidden(gradient, weight, how.dtype)
             if to_weight is not None:
-                to_weight += for_weight(gradient, own, how.dtype)
+                add_for_weight(to_weight, gradient, own, how.dtype)
+            # Otherwise they would be in memory together with the next ones.
+            del logits, gradient
         ctx.made = to_hidden, to_weight, hidden.dtype, weight.dtype
         ctx.scale = how.loss.temperature / how.denominator / how.lift
         return (total * (how.loss.temperature**2 / how.denominator)).to(exact)
@@ -183,7 +185,7 @@ def _buckets(z: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Te
     """
     top = z.gather(-1, ids)
     share = z.scatter_(-1, ids, float("-inf"))
-    largest = share.max(dim=-1, keepdim=True).values.clamp_(min=torch.finfo(z.dtype).min)
+    largest = share.amax(dim=-1, keepdim=True).clamp_(min=torch.finfo(z.dtype).min)
     size = share.sub_(largest).exp_().sum(dim=-1, keepdim=True)
     share.div_(size.clamp(min=torch.finfo(z.dtype).tiny))
     unscaled = torch.cat([top, size.log() + largest], dim=-1)

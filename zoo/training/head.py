@@ -104,6 +104,17 @@ def for_weight(gradient: torch.Tensor, hidden: torch.Tensor, dtype: torch.dtype)
         return gradient.T @ hidden.to(dtype).to(gradient.dtype)
 
 
+def add_for_weight(total: torch.Tensor, gradient: torch.Tensor, hidden: torch.Tensor, dtype: torch.dtype) -> None:
+    """Add ``for_weight`` to ``total`` [vocabulary, width] in its place. A result of its own, as large as the head,
+    would cost nearly as much time as the product.
+    """
+    with torch.autocast(gradient.device.type, enabled=False):
+        if dtype.itemsize <= 2 and _widens(gradient):
+            total += for_weight(gradient, hidden, dtype)
+        else:
+            total.addmm_(gradient.T, hidden.to(dtype).to(gradient.dtype))
+
+
 def _widens(tensor: torch.Tensor) -> bool:
     """Whether the device multiplies 16-bit numbers into float32 in one call of torch: CUDA from Ampere on."""
     return tensor.is_cuda and torch.cuda.get_device_capability(tensor.device) >= (8, 0)
