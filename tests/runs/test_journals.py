@@ -327,5 +327,9 @@ def test_the_kept_measurement_of_cost_and_lag_is_of_this_benchmark(
     assert kept_["kept"] and kept_["targets"] == watching.TARGETS and kept_["schema"] == watching.SCHEMA
     assert len(kept_["samples"]["lag_seconds"]) == watching.EVENTS
     monkeypatch.setattr(watching, "SLICE_BYTES", 1000)
+    monkeypatch.setattr(watching, "EVERY_SECONDS", 0.002)
     assert watching.journaled(tmp_path) >= 0
-    assert reader.look(tmp_path)[0].state == "finished"
+    watching.write(tmp_path)
+    newest = reader.look(tmp_path)[0]
+    assert newest.state == "finished"
+    assert sum(event["event"] == "say" for event in reader.events(newest.path)) == watching.EVENTS
