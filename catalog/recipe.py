@@ -76,8 +76,8 @@ class Corpus:
     heldout: tuple[CorpusFile, ...]
     evaluation: tuple[CorpusFile, ...]
     calibration: tuple[CorpusFile, ...]
-    coverage: tuple[Share, ...] = ()
-    overlap_accepted: str | None = None
+    coverage: tuple[Share, ...]
+    overlap_accepted: str | None
 
     @property
     def parts(self) -> Mapping[str, tuple[CorpusFile, ...]]:
