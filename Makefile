@@ -77,7 +77,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	@echo "[2 of 6] llama.cpp (2 to 4 minutes to compile on two cores; seconds if pip has kept it)"
 	@$(LLAMA) llama-cpp-python
 	@echo "[3 of 6] the other packages"
-	@$(BIN)/pip install -q -c constraints.txt -e '.[gguf,train,hub,site,corpora,dev]'
+	@$(BIN)/pip install -q -c constraints.txt -e '.[gguf,train,hub,site,corpora,ui,dev]'
 	@$(BIN)/pip install -q --no-deps $(STARTER)
 	@# llama.cpp's converter, and for the tests its vocabularies, from the source that pip has just compiled and keeps.
 	@echo "[4 of 6] llama.cpp's converter"
