@@ -410,6 +410,19 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
     assert narrow and wide - narrow == 4000 * (5 - 4) * 150_000 * 4, "logits of one chunk only"
 
 
+def test_layers_that_were_removed_are_not_trained(tutored: Recipe) -> None:
+    plan_ = made(tutored)
+    weights = {tutored.student.source: 1_000_000_000}
+
+    def memory(step: str, kept: float) -> int:
+        found = costs.estimate(tutored, plan_, [step], 0, weights, costs.Known(kept, 1000)).memory_bytes
+        assert found
+        return found
+
+    assert memory("distill", 1.0) - memory("distill", 0.5) == 16 * 500_000_000
+    assert memory("prune", 1.0) == memory("prune", 0.5)
+
+
 STARTERS = ("smollm2-135m-instruct", "smollm2-tutor-57m")
 
 

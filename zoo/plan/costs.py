@@ -44,8 +44,8 @@ class Costs:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the student. kept: the share of its weights that is left after layers were removed; counted for
-    the disk only, because memory also holds what is removed. vocabulary: number of its tokens, 0 if unknown."""
+    """What is known of the student. kept: the share of its weights that is left after layers were removed. vocabulary:
+    number of its tokens, 0 if unknown."""
 
     kept: float = 1.0
     vocabulary: int = 0
@@ -72,7 +72,8 @@ def estimate(
     wanted = set(to_run)
     steps = [step for step in plan.steps if step.id in wanted]
     needing = _Needing(recipe, found, student.vocabulary, prompt_rows)
-    needs = [(step.stage, needing.of(step)) for step in steps]
+    # Removing layers holds all of them in memory.
+    needs = [(step.stage, needing.of(step, 1.0 if step.stage == "prune" else student.kept)) for step in steps]
     steps_disk = _most_disk(steps, lambda step: needing.of(step, student.kept))
     # The release folder holds a copy with the words of the header, the hub one of what is published.
     released = [plan.step(id_) for id_ in dict.fromkeys(file_makers(recipe).values())]
@@ -143,7 +144,7 @@ class _Needing:
 
     def of(self, step: Step, kept: float = 1.0) -> Need:
         whole = parameters_of(self.recipe, _role(step), self.found)
-        weights = whole if step.stage == "import" else int(whole * kept)
+        weights = whole if step.stage == "import" or _role(step) == "teacher" else int(whole * kept)
         tutor = parameters_of(self.recipe, "teacher", self.found)
         tokens = self.vocabulary or min(WIDEST, whole // NARROWEST)
         return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts)
