@@ -10,6 +10,7 @@
 # make pi       the programs for a board: cross-compiled once, then run as three kinds of processor in an emulator
 # make pi-boot  the packages installed, booted and purged in Debian 12 and 13 (root; half an hour)
 # make tiers    of the eight above, those that CI runs and whose inputs changed since they passed
+# make publish-preview  the site with the weights, as GitHub Pages publishes it, at http://127.0.0.1:8000/
 # make deb      the Debian package for a board in dist/; ARCH=amd64 for a PC
 # make help     this list
 #
