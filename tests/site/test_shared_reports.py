@@ -54,7 +54,7 @@ def test_pages_name_who_measured_and_link_to_all_samples(built: site.SiteReport)
     assert "Measured by 2 people" in model
     assert "Measured by 2 people" in board
     words = re.sub(r"<[^>]*>", "", model)
-    assert "41.0 tokens/s on pi-5-8gb, 4 threads, by Ada" in words
+    assert "41.0 tokens/s on Raspberry Pi 5, 8 GB, 4 threads, by Ada" in words
     assert f"models/{MODEL}/1.0.0/evidence/speed/#reports-ada>evidence</a>" in board
     assert "id=reports-ada" in evidence
     assert "<dt>Measured by<dd><bdi>Ada</bdi>" in evidence

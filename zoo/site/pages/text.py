@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from catalog import unseen, words
 from catalog.release import bits_of, reference_words
 from catalog.words import shortened
+from zoo.choose.speeds import place_name
 
 __all__ = ["FILTERS", "listed", "oneline", "prose", "shortened", "visible", "visible_value"]
 
@@ -57,4 +58,5 @@ FILTERS: dict[str, Callable[..., object]] = {
     "bits_of": bits_of,
     "reference_words": reference_words,
     "prose": prose,
+    "place_name": place_name,
 }

@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 
 from catalog.history import Figure
 from catalog.words import counted, rate
+from zoo.choose.speeds import place_name
 from zoo.history import tracks as tracks_room
 from zoo.history import views
 from zoo.history.tracks import SHORT, UNIT, Point, Series, Track
@@ -36,7 +37,7 @@ def trend(track: Track, figure: Figure) -> Chart:
         if number:
             parts.append(_break(plot, series, places[series.points[0].run.id]))
         parts += _drawn(plot, series, figure, places)
-    title = f"{SHORT[figure].capitalize()} speed of {track.type} on {track.device}"
+    title = f"{SHORT[figure].capitalize()} speed of {track.type} on {place_name(track.device)}"
     words = _words(track, figure)
     return Chart(
         f"trend-{SHORT[figure]}", title, svg(title, words, _HEIGHT, parts), views.as_csv([track]), words
