@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("huggingface_hub")
+
+import huggingface_hub
 from hubserving import Start
 from publishsamples import NAMES, complete_release, served, serving, settings, through_flow, zoo
 from sitesamples import sample
@@ -21,6 +26,7 @@ from zoo.__main__ import main
 from zoo.errors import InputError
 from zoo.hub import FolderHub, Hub, connect
 from zoo.hub.interface import Entry
+from zoo.hub.server import Access, HubServer
 from zoo.publish.places import Way
 from zoo.settings import Settings
 from zoo.upkeep import collection
@@ -285,6 +291,38 @@ def test_a_folder_has_none(zoo: Path, settings: Settings) -> None:
         collection.sync(settings, FolderHub(zoo / "build/hub"))
     through_flow(complete_release(zoo), named)  # and publishing says nothing of it
     assert NAMES[0] == "tutor-gguf"
+
+
+@pytest.mark.usefixtures("online")
+def test_a_hub_that_was_away_is_not_waited_for_and_the_same_command_finishes(
+    zoo: Path, start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = start(folder=zoo / "public")
+    (zoo / "zoo.toml").write_text(f'hub = "{server.address}"\ncollection = "{TITLE}"\n')
+    there = settings_room.load(zoo, {}, {})
+    through_flow(complete_release(zoo), there)
+    monkeypatch.chdir(zoo)
+    port = server.server_address[1]
+    server.shutdown()
+    server.server_close()
+    huggingface_hub.close_session()  # an open connection would still be served
+    words = ["yank", "smollm2-135m-instruct@1.0.0", "--reason", "It never stops."]
+    assert main(words) == 0
+    said = capsys.readouterr().err
+    assert "the collection is not up to date" not in said and "It then also brings the collection up to date." in said
+    for command in (["collection"], ["watch", "--no-upstream"]):
+        assert main(command) == 1
+        said = capsys.readouterr().err
+        assert "cannot be reached" in said
+        assert "thrown while requesting" not in said, "nobody waits for the client's own tries"
+    again = HubServer(zoo / "public", "127.0.0.1", port, Access({}, anonymous_write=True))
+    threading.Thread(target=again.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        assert main(words) == 0
+        assert items(there)[0][2].startswith("Version 1.0.0 was withdrawn: ")
+    finally:
+        again.shutdown()
+        again.server_close()
 
 
 def test_a_title_is_checked(zoo: Path) -> None:

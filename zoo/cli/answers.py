@@ -170,11 +170,13 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
     }
     also = at_mirrors(done.mirrors)
     call.output.answer(data, f"{done.model.name} {version} {words}. {cards[banner.state]}{also}")
-    if done.changed and banner.state != "left out":
-        collection.keep(call.settings, hub_of_settings(call.settings), call.output)
+    # Also if nothing changed: an earlier run may have reached only the card.
+    if banner.state in ("committed", "unchanged"):
+        collection.keep(call.settings, hub_of_settings(call.settings, quick=True), call.output)
     if banner.state == "pending":
         call.output.warn(
-            f"The card is pending: {banner.why} Run the same command again when the hub can be reached."
+            f"The card is pending: {banner.why} Run the same command again when the hub can be reached"
+            f"{'. It then also brings the collection up to date' if call.settings.collection else ''}."
         )
     for hub, one in done.mirrors:
         if one.state == "pending":

@@ -64,7 +64,7 @@ def command(call: Call, recipe: str, publish: bool, reason: str, force: bool) ->
         said = f"Nothing to do: {what} {'have' if done.data else 'has'} these words already.{also}"
     call.output.answer(data, said)
     # The summary of a model is its note there.
-    collection.keep(settings, hub_of_settings(settings), call.output)
+    collection.keep(settings, hub_of_settings(settings, quick=True), call.output)
     for hub, one in (*done.mirrors, *done.data_mirrors):
         if one.why:
             call.output.warn(f"the card at mirror {hub} is not corrected yet: {one.why} Run the same command again.")

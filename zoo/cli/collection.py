@@ -19,7 +19,7 @@ def command(call: Call, dry_run: bool) -> None:
     The setting collection is its title; with it, publishing does the same. The collection is made if it does not exist.
     Private repositories are left out. Items that the catalog does not know stay, after those of the zoo.
     """
-    done = collection.sync(call.settings, hub_of_settings(call.settings), dry_run=dry_run)
+    done = collection.sync(call.settings, hub_of_settings(call.settings, quick=True), dry_run=dry_run)
     data = {"slug": done.slug, "entries": done.entries, "others": done.others, "changes": done.changes,
             "dry_run": dry_run}  # fmt: skip
     what = counted(done.entries, "item")

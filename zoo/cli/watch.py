@@ -85,7 +85,7 @@ def _before(path: Path) -> Report | None:
 def _collection(call: Call, settings: Settings) -> list[str]:
     """What the zoo's collection lacks, in at most one line."""
     try:
-        found = collection.stale(settings, hub_of_settings(settings))
+        found = collection.stale(settings, hub_of_settings(settings, quick=True))
     except (ZooError, OSError) as error:
         call.output.warn(f"could not be checked: the collection: {error}")
         return []

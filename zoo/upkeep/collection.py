@@ -85,6 +85,8 @@ def keep(settings: Settings, hub: Hub, report: Reporter) -> None:
     try:
         done = sync(settings, hub)
     except (ZooError, OSError) as error:
+        if isinstance(error, ZooError):
+            error.again = None
         report.warn(f"the collection is not up to date: {error} To try again: zoo collection")
         return
     if done.changes:
