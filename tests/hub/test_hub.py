@@ -174,6 +174,16 @@ def test_a_damaged_ref_is_no_commit(repo: FolderRepo, tmp_path: Path) -> None:
         repo.tree(repo.refs().branches["main"])
 
 
+def test_a_hub_or_repository_that_is_not_there_is_named(tmp_path: Path) -> None:
+    hub = FolderHub(tmp_path / "shelf")
+    with pytest.raises(InputError, match="the folder of the hub, shelf, does not exist") as caught:
+        hub.repo("model", "me", "tutor-gguf").tree("0" * 64)
+    assert "--hub" in caught.value.remedy
+    hub.folder.mkdir()
+    with pytest.raises(InputError, match="the hub in folder shelf has no model repository me/tutor-gguf"):
+        hub.repo("model", "me", "tutor-gguf").tree("0" * 64)
+
+
 def test_what_is_not_there(repo: FolderRepo, tmp_path: Path) -> None:
     first = repo.commit(None, [put(repo, "a", "one", tmp_path)], [], "first")
     with pytest.raises(InputError, match="has no file b"):

@@ -268,6 +268,16 @@ class FolderRepo:
             shutil.copyfileobj(stream, out, 1 << 20)
         return target
 
+    def _absent(self, revision: str) -> NoCommit:
+        """What is missing: the hub, the repository or only the commit."""
+        hub, check = self.objects.parent, "Check the setting hub (flag --hub)"
+        kind, namespace, name = self.folder.parts[-3:]
+        if not hub.is_dir():
+            return NoCommit(f"the folder of the hub, {hub.name}, does not exist", remedy=check)
+        if not self.folder.is_dir():
+            return NoCommit(f"the hub in folder {hub.name} has no {kind} repository {namespace}/{name}", remedy=check)
+        return NoCommit(f"the repository has no commit {revision[:12]}")
+
     def body(self, revision: str) -> Body:
         """A stored commit. Raises InputError if it is missing, Damaged if it has changed."""
         if not folderobjects.SHA256.match(revision):
@@ -279,7 +289,7 @@ class FolderRepo:
                 filelist.checked(_records(found))
                 return found
         except FileNotFoundError:
-            raise NoCommit(f"the repository has no commit {revision[:12]}") from None
+            raise self._absent(revision) from None
         except ValueError:
             pass
         raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name, remedy=REPAIR)
