@@ -52,7 +52,7 @@ def test_spaces_are_pieces(kind: str, class_: str | None, tmp_path: Path) -> Non
     reader = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
     tokenizer = models.load_tokenizer(folder)
     assert not tokenizerfile.lost_spaces(tokenizer, folder)
-    expected = {text: reader.encode(text) for text in TEXTS if not text.startswith(" ")}
+    expected = {text: reader.encode(text) for text in TEXTS}
     assert {text: ids(tokenizer, text) for text in expected} == expected
     # What the import writes is read the same way.
     out = tmp_path / "out"
@@ -62,3 +62,12 @@ def test_spaces_are_pieces(kind: str, class_: str | None, tmp_path: Path) -> Non
         tokenizer.save_pretrained(out)
     again = models.load_tokenizer(out)
     assert {text: ids(again, text) for text in expected} == expected
+
+
+@pytest.mark.parametrize(("legacy", "after"), [(True, True), (False, False)])
+def test_a_space_after_a_marker_is_put_as_the_folder_asks(legacy: bool, after: bool, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "m", "llama", "LlamaTokenizer")
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "legacy": legacy}), encoding="utf-8")
+    tokenizer = models.load_tokenizer(folder)
+    assert tokenizer.tokenize("hello</s>hello") == [f"{SPACE}hello", "</s>", f"{SPACE}hello" if after else "hello"]

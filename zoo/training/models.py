@@ -111,7 +111,8 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     whatever transformers does."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **LOCAL)
     if tokenizerfile.lost_spaces(tokenizer, folder):
-        return transformers.LlamaTokenizer.from_pretrained(folder, **LOCAL)
+        tokenizer = transformers.LlamaTokenizer.from_pretrained(folder, **LOCAL)
+    tokenizerfile.follow_pieces(tokenizer, folder)
     return tokenizer
 
 

@@ -8,6 +8,7 @@ llama.cpp's converter, follow the files.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,14 +56,27 @@ def lost_spaces(tokenizer: PreTrainedTokenizerBase, folder: Path) -> bool:
     transformers 5 reads a Mistral folder with its plain class, although tokenizer_config.json names Llama's, which puts
     the space. So it reads every folder whose tokenizer_config.json names no class.
     """
-    path = folder / "tokenizer.model"
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None or (folder / "tokenizer.json").is_file() or not path.is_file():
+    if backend is None or not _is_spaced(folder):
         return False
     data = table(jsontext.parse(backend.to_str(), bounded=False))
-    if table(data.get("model")).get("type") != "BPE" or sentencepieces.puts_space(data):
+    return table(data.get("model")).get("type") == "BPE" and not sentencepieces.puts_space(data)
+
+
+def follow_pieces(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Put a space also before a text that begins with one, if ``folder`` has tokenizer.model alone and that does.
+
+    Not for ``legacy: false`` of tokenizer_config.json, which asks for no space after a marker.
+    """
+    if puts_space_first(tokenizer, ("always",)) and _is_spaced(folder):
+        put_space_always(tokenizer)
+
+
+def _is_spaced(folder: Path) -> bool:
+    """Whether it has tokenizer.model alone, of Llama's kind, which puts a space before every text."""
+    path, stated = folder / "tokenizer.model", folder / "tokenizer_config.json"
+    if (folder / "tokenizer.json").is_file() or not path.is_file():
         return False
-    stated = folder / "tokenizer_config.json"
     config = table(jsontext.read(stated, bounded=False, finite=False)) if stated.is_file() else {}
     if config.get("tokenizer_class") not in (None, *LLAMA) or config.get("add_prefix_space") is False:
         return False
@@ -72,14 +86,17 @@ def lost_spaces(tokenizer: PreTrainedTokenizerBase, folder: Path) -> bool:
     return first.startswith(SPACE)
 
 
-def puts_space_first(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether it puts a space before a text only if there is none, as Llama's tokenizer of transformers 5 does."""
+def puts_space_first(tokenizer: PreTrainedTokenizerBase, schemes: Sequence[str] = ("first", "always")) -> bool:
+    """Whether it puts a space before a text only if there is none, as Llama's tokenizer of transformers 5 does.
+
+    schemes: "first" puts none after a marker, "always" does.
+    """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     parts = table(jsontext.parse(backend.to_str(), bounded=False)) if backend is not None else {}
     cutter = table(parts.get("pre_tokenizer"))
     return (
         cutter.get("type") == "Metaspace"
-        and cutter.get("prepend_scheme") in ("first", "always")
+        and cutter.get("prepend_scheme") in schemes
         and cutter.get("replacement") == SPACE
         and not cutter.get("split", True)
     )
