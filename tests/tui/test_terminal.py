@@ -136,7 +136,7 @@ def test_a_run_is_followed_and_its_death_is_seen(zoo: Path) -> None:
     threading.Thread(target=release.stdout.read, daemon=True).start()
 
     async def act(app: ZooApp, pilot: Driven) -> None:
-        assert "running at step" in shown(app)
+        assert "1 running" in shown(app)
         await driving.press(app, pilot, "colon")
         app._ask.value = "log last"
         await driving.press(app, pilot, "enter")
