@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from zoo.__main__ import main
-from zoo.sync import blocks, contents, derived, pins, stray, table
+from zoo.sync import blocks, contents, derived, figures, pins, stray, table
 
 ROOT = Path(__file__).resolve().parents[2]
 LIGHT = [row for row in table.ROWS if row.make]
@@ -175,3 +175,14 @@ def test_a_block_is_replaced_and_a_missing_one_is_named(tmp_path: Path) -> None:
     for wrong in ("", text.replace("end -->", "x -->"), text + text):
         with pytest.raises(derived.Disagrees, match="the block figures was found"):
             make(tmp_path, wrong)
+
+
+def test_a_new_result_of_the_chooser_has_the_size_of_each_file(tmp_path: Path) -> None:
+    results = tmp_path / "benchmarks/results"
+    shutil.copytree(ROOT / "benchmarks/results", results)
+    found = json.loads((results / "chooser.json").read_text(encoding="utf-8"))
+    for key in ("first_page_gzip_bytes", "chooser_json_gzip_bytes"):
+        found.pop(key, None)
+    found |= {"first_answer_gzip_bytes": 126_433, "gzip_bytes": {"chooser.json": 86_467, "index.html": 6_234}}
+    (results / "chooser.json").write_text(json.dumps(found), encoding="utf-8")
+    assert "the first page 40.0 kB gzipped,\nits data, loaded when somebody asks, 86 kB" in figures.sites(tmp_path)

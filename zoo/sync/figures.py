@@ -131,7 +131,7 @@ def sites(root: Path) -> str:
     chooser = Result(root, "chooser")
     grown, huge = Result(root, "catalog_growth"), Result(root, "catalog_growth_10000")
     millis = [short(chooser.number(f"answer_milliseconds:{key}"), 2) for key in ("median", "max")]
-    page, data = (chooser.number(f"{key}_gzip_bytes") / 1e3 for key in ("first_page", "chooser_json"))
+    page, data = (size / 1e3 for size in _loaded(chooser))
     built = [
         f"{short(one.number('figures:full_build_seconds'))} s from nothing, "
         f"{short(one.number('figures:changed_build_seconds'), 2)} s after one change, "
@@ -153,6 +153,14 @@ def sites(root: Path) -> str:
         f"models: {built[1]}; "
         f"{huge.number('samples:full_build:pages'):,.0f} pages\nand {data_size(sizes[1])}; GitHub Pages takes 1 GB."
     )
+
+
+def _loaded(chooser: Result) -> tuple[float, float]:
+    """Bytes of the first page and of its data, gzipped. Older results have these two instead of each file's."""
+    if isinstance(chooser.data, dict) and "gzip_bytes" in chooser.data:
+        data = chooser.number("gzip_bytes:chooser.json")
+        return chooser.number("first_answer_gzip_bytes") - data, data
+    return chooser.number("first_page_gzip_bytes"), chooser.number("chooser_json_gzip_bytes")
 
 
 def others(root: Path) -> str:
