@@ -17,7 +17,7 @@ from zoo.__main__ import main
 from zoo.errors import ModelFileError
 from zoo.gguf.header import read_header, rewrite_header
 from zoo.modelfolder import specialtokens
-from zoo.modelfolder.inspection import inspect
+from zoo.modelfolder.inspection import inspect, inspect_small
 
 ROWS = 355
 BAD = [
@@ -108,6 +108,52 @@ def test_a_number_that_no_token_of_the_tokenizer_has_is_named_with_its_line(key:
 def test_a_left_over_number_that_nothing_uses_is_only_a_note(file: str, key: str, value: Any, tmp_path: Path) -> None:
     folder = edit_json(padded(sound(tmp_path / "m")), file, **{key: value})
     assert f"{key} of {file} is 900, which is not one of the tokenizer's tokens" in inspect(folder).notes
+
+
+ABSENT = [
+    ("tokenizer_config.json", "eos_token", "<end>"),
+    ("tokenizer_config.json", "bos_token", {"__type": "AddedToken", "content": "<end>"}),
+    ("tokenizer_config.json", "pad_token", "<end>"),
+    ("tokenizer_config.json", "sep_token", "<end>"),
+    ("tokenizer_config.json", "additional_special_tokens", ["<end>"]),
+    ("tokenizer_config.json", "extra_special_tokens", {"image_token": "<end>"}),
+    ("special_tokens_map.json", "eos_token", {"content": "<end>"}),
+]
+
+
+@pytest.mark.parametrize(("file", "key", "value"), ABSENT)
+def test_a_token_that_the_tokenizer_does_not_have_is_named(file: str, key: str, value: Any, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    folder = edit_json(sound(tmp_path / "m"), file, **{key: value})
+    text = (folder / file).read_text(encoding="utf-8")
+    (folder / file).write_text(text.replace(f'"{key}"', f'\n"{key}"', 1), encoding="utf-8")
+    # transformers adds it behind the others; llama.cpp's converter accepts no number beyond the rows.
+    assert len(transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)) == ROWS + 1
+    with pytest.raises(ModelFileError) as caught:
+        inspect(folder)
+    assert caught.value.what == (
+        f"{key} is '<end>', which the tokenizer does not have: transformers would add it as token {ROWS} (numbers "
+        f"from 0), but the embedding has only {ROWS} rows"
+    )
+    assert caught.value.where == f"m/{file}:2"
+    assert f"Correct {key} in m/{file}:2: write a token that tokenizer.json has" in caught.value.remedy
+    is_numbered = key in ("bos_token", "eos_token", "pad_token")
+    assert (f"({key}_id of config.json)" in caught.value.remedy) is is_numbered
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelFileError, match=f"{key} is '<end>'"):
+        inspect_small(folder, "m")
+
+
+def test_an_end_of_an_unused_row_is_refused_and_padding_is_not(tmp_path: Path) -> None:
+    folder = edit_json(padded(sound(tmp_path / "m")), "tokenizer_config.json", pad_token="<pad>", sep_token="")
+    inspect(folder)
+    edit_json(folder, "tokenizer_config.json", eos_token="<end>")
+    with pytest.raises(ModelFileError, match=r"would add it as token 355 .*, which no training used"):
+        inspect(folder)
+    # The list of added tokens counts, and with it transformers does not read special_tokens_map.json.
+    edit_json(folder, "special_tokens_map.json", eos_token="<other>")
+    edit_json(folder, "tokenizer_config.json", added_tokens_decoder={"355": {"content": "<end>"}})
+    inspect(folder)
 
 
 def test_the_part_of_a_larger_configuration() -> None:

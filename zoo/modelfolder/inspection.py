@@ -257,6 +257,7 @@ def _notes(found: Inspected) -> list[str]:
     notes += specialtokens.refuse_unknown(found.small, found.vocabulary, line)
     if rows is None:
         return notes
+    specialtokens.refuse_absent(found.small, found.vocabulary, rows, line)
     if lost := found.without_row:
         notes.append(vocabulary.left_out(lost))
     size = found.vocabulary.size

@@ -21,6 +21,13 @@ WRITTEN = (*NEEDED, *OPTIONAL)
 """Keys of config.json that llama.cpp's converter writes; it fails on a negative number."""
 
 
+TEXT_FILES = ("tokenizer_config.json", "special_tokens_map.json")
+TEXT_KEYS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+"""In the order in which transformers adds them."""
+LISTS = ("additional_special_tokens", "extra_special_tokens")
+"""Keys of more special tokens: a list of them, or an object from names to them."""
+
+
 def refuse_without_row(
     small: Mapping[str, Mapping[str, object]], rows: int, texts: Mapping[str, int] | None = None
 ) -> None:
@@ -88,6 +95,67 @@ def refuse_unknown(
     return [f"{key} of {file} is {number}, which is not one of the tokenizer's tokens" for file, key, number in beyond]
 
 
+def refuse_absent(
+    small: Mapping[str, Mapping[str, object]], words: Vocabulary, rows: int, line: Callable[[str, str], str]
+) -> None:
+    """Raise ModelFileError for a special token, named by its text, that the tokenizer does not have.
+
+    transformers adds such a token behind the others. Without a row for it llama.cpp's converter fails; with one, an
+    answer would wait for an end that no training showed to the model. line: as in ``refuse_unknown``.
+    """
+    if words.size is None:
+        return
+    listed = (text for _, text in _contents(small))
+    there = {*words.words, *words.added, *small.get("added_tokens.json", {}), *listed}
+    added: dict[str, int] = {}
+    for file, key, text in _texts(small):
+        if text in there:
+            continue
+        number = added.setdefault(text, max([words.size, *(one + 1 for one in _decoded(small))]) + len(added))
+        if number >= rows or key == "eos_token":
+            row = f"but the embedding has only {rows:,} rows" if number >= rows else "which no training used"
+            raise FileRefused(
+                f"{key} is {text!r}, which the tokenizer does not have: transformers would add it as token "
+                f"{number:,} (numbers from 0), {row}",
+                where=line(file, key),
+                remedy=functools.partial(_present, key, _named_by_number(small, words, f"{key}_id")),
+            )
+
+
+def _present(key: str, usual: str, place: str) -> str:
+    instead = f", such as {usual}" if usual else ""
+    null = "" if key in ("bos_token", "eos_token") else ", or delete it"
+    return f"Correct {key} in {place}: write a token that tokenizer.json has{instead}{null}"
+
+
+def _named_by_number(small: Mapping[str, Mapping[str, object]], words: Vocabulary, key: str) -> str:
+    """``'</s>' (eos_token_id of config.json)``: the token that another file names by its number; empty without one."""
+    texts = {number: text for text, number in (*words.words.items(), *words.added.items())}
+    return next(
+        (
+            f"{texts[number]!r} ({key} of {file})"
+            for file, named, number in _numbered(small)
+            if named.rpartition(".")[2] == key and number in texts
+        ),
+        "",
+    )
+
+
+def _texts(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, str, str]]:
+    """(file, key, text) of the special tokens that transformers reads: of special_tokens_map.json only where
+    tokenizer_config.json has no list of added tokens, and then instead of its own."""
+    own, older = (small.get(name, {}) for name in TEXT_FILES)
+    is_older_read = "added_tokens_decoder" not in own
+    for key in (*TEXT_KEYS, *LISTS):
+        file = TEXT_FILES[1] if is_older_read and key in older else TEXT_FILES[0]
+        given = small.get(file, {}).get(key)
+        every = list(given.values()) if key in LISTS and isinstance(given, dict) else given
+        for one in every if isinstance(every, list) else [given]:
+            text = one.get("content") if isinstance(one, dict) else one
+            if isinstance(text, str) and text:
+                yield file, key, text
+
+
 def _other_tokenizer(key: str, place: str) -> str:
     return f"Use the tokenizer that belongs to these weights, or correct {key} in {place}"
 
@@ -97,6 +165,14 @@ def _decoded(small: Mapping[str, Mapping[str, object]]) -> Iterator[int]:
     decoder = small.get("tokenizer_config.json", {}).get("added_tokens_decoder")
     yield from (int(one) for one in (decoder if isinstance(decoder, dict) else ()) if str(one).isdecimal())
     yield from (one for one in small.get("added_tokens.json", {}).values() if isinstance(one, int))
+
+
+def _contents(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[int, str]]:
+    """(number, text) of the list of added tokens in tokenizer_config.json."""
+    decoder = small.get("tokenizer_config.json", {}).get("added_tokens_decoder")
+    for number, one in decoder.items() if isinstance(decoder, dict) else ():
+        if isinstance(one, dict) and isinstance(one.get("content"), str) and str(number).isdecimal():
+            yield int(number), one["content"]
 
 
 def _correct(key: str, place: str) -> str:
@@ -152,11 +228,7 @@ def _listed(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, st
     decoder = own.get("added_tokens_decoder")
     if "tokenizer.json" in small or not isinstance(decoder, dict):
         return
-    numbers = {
-        one.get("content"): int(number)
-        for number, one in decoder.items()
-        if isinstance(one, dict) and str(number).isdecimal()
-    }
+    numbers = {text: number for number, text in _contents(small)}
     for key in ("bos_token", "eos_token", "unk_token"):
         given = own.get(key)
         text = given.get("content") if isinstance(given, dict) else given
