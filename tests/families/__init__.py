@@ -99,7 +99,8 @@ FAMILIES: tuple[Family, ...] = (
     Family("Qwen3-MoE", "Qwen/Qwen3-30B-A3B", "Qwen3MoeConfig", QWEN, "Qwen-Qwen3-0.6B", None, "<|im_end|>",
            ("<|endoftext|>",), pad="<|endoftext|>",
            shape={"head_dim": 32, "moe_intermediate_size": 64, "num_experts": 8, "num_experts_per_tok": 2,
-                  "norm_topk_prob": True, "decoder_sparse_step": 1}),
+                  "norm_topk_prob": True, "decoder_sparse_step": 1},
+           note="A model with layers without experts is refused."),
     Family("Gemma 2", "google/gemma-2-2b-it", "Gemma2Config", GEMMA, "google-gemma-2-2b-it", "<bos>", "<eos>",
            ("<end_of_turn>",), pad="<pad>", unknown="<unk>", add_begin=True,
            shape={"head_dim": 32, "sliding_window": 64, "num_hidden_layers": 4, "query_pre_attn_scalar": 32},
@@ -167,7 +168,7 @@ FAMILIES: tuple[Family, ...] = (
            Vocabulary("falcon", "PreTrainedTokenizerFast", "falcon"), None, "<|endoftext|>", "<|endoftext|>",
            shape={"multi_query": True, "parallel_attn": True, "new_decoder_architecture": False, "bias": False,
                   "alibi": False, "ffn_hidden_size": 256},
-           old={"num_kv_heads": None}),
+           old={"num_kv_heads": None}, note="A model with parallel_attn: false, alibi or bias is refused."),
 )  # fmt: skip
 """The families of the documentation's table, in its order."""
 

@@ -15,6 +15,8 @@ from zoo.sources import facts
 
 MISTRAL = {"model_type": "mistral", "max_position_embeddings": 1024}
 STABLE = {"model_type": "stablelm"}
+FALCON = {"model_type": "falcon"}
+MOE = {"model_type": "qwen3_moe", "norm_topk_prob": True, "num_hidden_layers": 2, "decoder_sparse_step": 1}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,19 @@ STABLE = {"model_type": "stablelm"}
         ({"model_type": "gemma2", "hidden_activation": "silu"}, "hidden_activation is silu: .* GELU"),
         ({"model_type": "qwen3_moe", "norm_topk_prob": False}, "norm_topk_prob is not true"),
         ({"model_type": "qwen3_moe"}, "norm_topk_prob is not true"),
+        ({**MOE, "mlp_only_layers": [0]}, r"layer 0 has no experts \(mlp_only_layers\)"),
+        ({**MOE, "decoder_sparse_step": 3}, r"layer 0 has no experts \(decoder_sparse_step\)"),
+        ({**MOE, "attention_bias": True}, "attention_bias is true: llama.cpp has no place for these biases"),
+        ({**FALCON, "parallel_attn": False, "alibi": True}, "parallel_attn is false: .* second norm in each layer"),
+        ({**FALCON, "alibi": True}, "alibi is true: llama.cpp always computes a Falcon model with rope"),
+        ({**FALCON, "hidden_size": 64, "ffn_hidden_size": 96}, "ffn_hidden_size is 96: .* 4 times hidden_size, 256"),
+        ({"model_type": "gpt2", "n_embd": 64, "n_inner": 96}, "n_inner is 96: .* 4 times n_embd, 256"),
+        ({"model_type": "lfm2", "conv_bias": True}, "conv_bias is true"),
+        ({**FALCON, "bias": True}, "bias is true: llama.cpp has no place for these biases in .* type falcon"),
+        ({"model_type": "granitemoehybrid", "mamba_proj_bias": True}, "mamba_proj_bias is true"),
+        ({"model_type": "granitemoehybrid", "mamba_conv_bias": False}, "mamba_conv_bias is false"),
+        ({"model_type": "smollm3", "mlp_bias": True}, "mlp_bias is true"),
+        ({"model_type": "qwen3", "attention_bias": True}, "attention_bias is true"),
     ],
 )
 def test_a_model_that_the_file_could_not_be_is_refused(
@@ -45,6 +60,9 @@ def test_a_model_that_the_file_could_not_be_is_refused(
     {"model_type": "qwen3_moe", "norm_topk_prob": True, "hidden_act": "swish"},
     {"model_type": "gemma3_text", "hidden_activation": "gelu_pytorch_tanh", "hidden_act": "silu"},
     {"model_type": "gpt2", "activation_function": "gelu_new"}, {"model_type": "opt", "activation_function": "relu"},
+    MOE, {**MOE, "mlp_only_layers": []}, {**MOE, "mlp_only_layers": [2]}, {**MOE, "num_local_experts": 4},
+    FALCON, {**FALCON, "parallel_attn": True, "alibi": False, "hidden_size": 64, "ffn_hidden_size": 256},
+    {"model_type": "gpt2", "n_embd": 64, "n_inner": None}, {"model_type": "llama", "attention_bias": True},
     {}, STABLE, {**STABLE, "qk_layernorm": False}, MISTRAL, {**MISTRAL, "sliding_window": None},
     {**MISTRAL, "sliding_window": 1024}, {**MISTRAL, "sliding_window": 4096},
     {"model_type": "gemma3_text", "sliding_window": 16, "max_position_embeddings": 1024},
