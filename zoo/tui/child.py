@@ -24,7 +24,7 @@ class Child:
         self.words = tuple(words)
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "zoo", *words], cwd=settings.root, env={**os.environ, **_given(settings)},
+            [sys.executable, "-P", "-m", "zoo", *words], cwd=settings.root, env={**os.environ, **_given(settings)},
             stdin=subprocess.DEVNULL, stdout=self._out, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
