@@ -57,6 +57,30 @@ def test_added_tokens_are_taken_over_unless_they_are_stated() -> None:
     assert staging.completed(own, {"added_tokens": [ADDED]})["added_tokens_decoder"] == own["added_tokens_decoder"]
 
 
+BYTES, FALLBACK = {"model": {"type": "BPE"}}, {"model": {"type": "BPE", "byte_fallback": True}}
+
+
+@pytest.mark.parametrize(
+    ("given", "tokenizer", "has_pieces", "expected"),
+    [
+        ("TokenizersBackend", BYTES, False, "GPT2Tokenizer"),
+        (None, BYTES, False, "GPT2Tokenizer"),
+        (None, FALLBACK, True, "LlamaTokenizer"),
+        (None, FALLBACK, False, "LlamaTokenizer"),
+        ("LlamaTokenizerFast", FALLBACK, True, "LlamaTokenizerFast"),
+        ("GPT2Tokenizer", BYTES, True, "GPT2Tokenizer"),
+        ("LlamaTokenizer", BYTES, True, "LlamaTokenizer"),
+    ],
+)
+def test_a_phi3_gets_the_class_by_which_the_converter_chooses(
+    given: str | None, tokenizer: dict[str, Any], has_pieces: bool, expected: str
+) -> None:
+    config = {"tokenizer_class": given} if given else {}
+    found = staging.classed(config, tokenizer, "phi3", has_pieces=has_pieces)
+    assert found["tokenizer_class"] == expected
+    assert staging.classed(config, tokenizer, "llama", has_pieces=has_pieces) == config
+
+
 @pytest.fixture(
     scope="module",
     params=[pytest.param(True, id="begin"), pytest.param(False, id="no begin", marks=pytest.mark.long)],

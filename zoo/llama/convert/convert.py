@@ -111,6 +111,7 @@ def stage(model_folder: Path, place: Path) -> None:
         given.write_bytes(pieces.model())
     if tokenizer or said:
         said = staging.completed(said, tokenizer) if tokenizer else said
+        said = staging.classed(said, tokenizer, config.get("model_type"), has_pieces=given.exists())
         (place / "tokenizer_config.json").write_text(json.dumps(said), encoding="utf-8")
 
 

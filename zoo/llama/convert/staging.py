@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from catalog.jsonvalues import listed, table, tables
 
+PHI3 = "phi3"
+BYTE_LEVEL, PIECES = "GPT2Tokenizer", "LlamaTokenizer"
+
 
 def completed(config: Mapping[str, object], tokenizer: Mapping[str, object]) -> dict[str, object]:
     """``config`` with the added tokens of ``tokenizer``, and without a begin token if ``tokenizer`` adds none.
@@ -24,6 +27,23 @@ def completed(config: Mapping[str, object], tokenizer: Mapping[str, object]) -> 
     if found.get("add_bos_token") is None and not any(_markers(table(tokenizer.get("post_processor")))):
         found["add_bos_token"] = False
     return found
+
+
+def classed(
+    config: Mapping[str, object], tokenizer: Mapping[str, object], model_type: object, *, has_pieces: bool
+) -> dict[str, object]:
+    """``config`` with the tokenizer_class by which the converter chooses how it reads a Phi-3's vocabulary.
+
+    It reads tokenizer.json only for GPT2Tokenizer, as Phi-4-mini names it, and fails without a class. transformers
+    writes other names for the same byte-level tokenizer.json, and cuts text by that file whatever the name.
+    has_pieces: whether there is a tokenizer.model, which it reads for every other class.
+    """
+    if model_type != PHI3:
+        return dict(config)
+    model = table(tokenizer.get("model"))
+    if not has_pieces and model.get("type") == "BPE" and not model.get("byte_fallback"):
+        return {**config, "tokenizer_class": BYTE_LEVEL}
+    return {**config, "tokenizer_class": config.get("tokenizer_class") or PIECES}
 
 
 def _markers(step: Mapping[str, object]) -> Iterator[str]:
