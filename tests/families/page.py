@@ -15,7 +15,7 @@ same way: parity compares your exported file with your source, whatever its fami
 A family that is not listed may work as well. If llama.cpp's converter does not support the architecture, or cannot
 write the tokenizer, `zoo check` and `zoo lock` report it for a folder on this machine, and the import reports it before
 it reads weights. Both also name weights that a folder lacks, or
-that do not have the shape that config.json gives.
+that do not have the shape that config.json gives, and weights that its settings exclude.
 
 | Family | Published as, for example | Result | Notes |
 |---|---|---|---|

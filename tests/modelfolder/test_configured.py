@@ -54,6 +54,24 @@ def test_one_matrix_of_another_shape(folder: Path) -> None:
     assert f"{UP} is 64 x " in found.what and "intermediate_size: " in found.what and "down_proj" not in found.what
 
 
+@pytest.mark.parametrize("shape", [(32, 2), (64, 1)])
+def test_a_norm_of_another_number_of_sides(shape: tuple[int, ...], folder: Path) -> None:
+    change(folder, lambda tensors: tensors.update({"model.norm.weight": np.ones(shape, np.float16)}))
+    ours = " x ".join(map(str, shape))
+    assert refusal(folder).what.endswith(
+        f": model.norm.weight is {ours} in the weights and 64 by config.json (hidden_size: 64)"
+    )
+
+
+@pytest.mark.parametrize("part", ["self_attn.q_proj", "mlp.down_proj"])
+def test_a_bias_that_the_settings_do_not_have(part: str, folder: Path) -> None:
+    name = f"model.layers.0.{part}.bias"
+    change(folder, lambda tensors: tensors.update({name: np.zeros(64, np.float16)}))
+    found = refusal(folder)
+    assert found.what == f"1 tensor of the source has no place in the architecture: {name}"
+    assert "biases that config.json does not have (model_type, attention_bias, mlp_bias)" in found.remedy
+
+
 def test_a_tensor_without_a_place_is_named_on_one_line(folder: Path) -> None:
     change(folder, lambda tensors: tensors.update({"evil\nname": np.zeros(3, np.float16)}))
     found = refusal(folder)

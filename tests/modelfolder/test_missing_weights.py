@@ -85,6 +85,25 @@ def test_each_weight_of_every_family_is_missed(family: str, changes: dict[str, A
             missing.refuse(config, [name for name in names if name != lost], "m")
 
 
+@pytest.mark.parametrize(
+    ("family", "changes", "other", "part"),
+    [
+        ("StableLM", {"use_qkv_bias": True}, {"use_qkv_bias": False}, "self_attn.k_proj.bias"),
+        ("GPT-NeoX (Pythia)", {}, {"attention_bias": False}, "attention.dense.bias"),
+        ("StableLM", {"use_parallel_residual": False}, {"use_parallel_residual": True}, "post_attention_layernorm"),
+        ("Falcon", {"parallel_attn": False}, {"parallel_attn": True}, "h.0.post_attention_layernorm"),
+    ],
+)
+def test_weights_that_a_setting_excludes(
+    family: str, changes: dict[str, Any], other: dict[str, Any], part: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("transformers")
+    config, names = families.saved(families.family(family), tmp_path, **changes)
+    missing.refuse(config, names, "m")
+    with pytest.raises(ModelFileError, match=rf"have no place in the architecture: .*{re.escape(part)}"):
+        missing.refuse({**config, **other}, names, "m")
+
+
 def test_every_family_of_the_documentation_has_a_row() -> None:
     transformers = pytest.importorskip("transformers")
     of_page = {getattr(transformers, family.config).model_type for family in families.FAMILIES}

@@ -148,7 +148,8 @@ def test_values_that_look_almost_right_are_refused(name: str, key: str, value: A
         ("config.json", "rope_scaling", None), ("config.json", "time_step_limit", [0.0, float("inf")]),
         ("config.json", "architectures", None), ("generation_config.json", "top_k", None),
         ("tokenizer_config.json", "eos_token", {"content": "<|im_end|>", "__type": "AddedToken"}),
-        ("tokenizer_config.json", "model_max_length", 1e30), ("tokenizer_config.json", "extra_special_tokens", ["<a>"]),
+        ("tokenizer_config.json", "model_max_length", 1e30),
+        ("tokenizer_config.json", "extra_special_tokens", ["<|im_end|>"]),
         ("tokenizer_config.json", "chat_template", [{"name": "default", "template": "x"}]),
     ],
 )  # fmt: skip

@@ -316,6 +316,23 @@ def test_other_architectures_are_imported_exactly_and_pruned_by_structure(name: 
     assert model(input_ids=torch.tensor([[1, 5, 9]])).logits.shape == (1, 3, 355)
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "remedy"),
+    [
+        ("transformer.norm_f.weight", (32, 3), "or fetch the weights again"),
+        ("transformer.blocks.0.attn.out_proj.weight", (64, 32), "or fix the key named above"),
+    ],
+)
+def test_the_remedy_for_another_shape_points_to_a_key_only_if_one_is_named(
+    name: str, shape: tuple[int, ...], remedy: str, tmp_path: Path
+) -> None:
+    """Of a family whose shapes are known to transformers alone."""
+    source = random_model(tmp_path / "m", transformers.MptConfig(**SIZES, **OTHERS["mpt"][1]))
+    error = refusal(change(source, lambda t: t.update({name: np.ones(shape, np.float32)})))
+    assert f"{name} is {' x '.join(map(str, shape))} in the weights" in error.what
+    assert error.remedy.endswith(remedy) and ("d_model: 64" in error.what) is ("key" in remedy)
+
+
 def test_an_original_gpt2_without_its_prefix_and_with_masks(tmp_path: Path) -> None:
     source = random_model(tmp_path / "m", transformers.GPT2Config(**SIZES, **OTHERS["gpt2"][1]))
     before = tensors(source)

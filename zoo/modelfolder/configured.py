@@ -45,13 +45,19 @@ def refuse_shapes(config: Config, own: Mapping[str, str], stored: Mapping[str, S
 
 def _other(name: str, shape: tuple[int, ...], sides: layershapes.Sides | None, config: Config) -> str | None:
     """How a weight differs from its rule; None if it does not, or no rule is known."""
-    if sides is None or len(sides) != len(shape):
+    if sides is None:
         return None
     lengths = [side.length(config) for side in sides]
-    unlike = [side for side, length, there in zip(sides, lengths, shape, strict=True) if length != there]
-    if not unlike or None in lengths:
+    if tuple(lengths) == shape or None in lengths:
         return None
-    ours, theirs = (" x ".join(map(str, one)) for one in (shape, lengths))
+    # Of another number of sides none corresponds to another.
+    is_comparable = len(lengths) == len(shape)
+    unlike = [
+        side
+        for place, (side, length) in enumerate(zip(sides, lengths, strict=True))
+        if not is_comparable or length != shape[place]
+    ]
+    ours, theirs = (" x ".join(map(str, one)) or "a single number" for one in (shape, lengths))
     keys = dict.fromkeys(key for side in unlike for key in side.keys)
     values = f" ({', '.join(f'{key}: {config[key]}' for key in keys)})" if keys else ""
     return f"{name} is {ours} in the weights and {theirs} by config.json{values}"

@@ -6,7 +6,7 @@ They follow the code of transformers 5.23; the tests compare every row with a ti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from catalog.jsonvalues import texts
@@ -56,6 +56,16 @@ class Names:
             for part, when in self.layer.items():
                 if when(config, number):
                     yield from (f"{self.base}{self.layers}.{number}.{one}" for one in _experts(part, config))
+
+
+    def beyond(self, config: Config, names: Iterable[str]) -> Iterator[str]:
+        """Those of the known ``names`` that a model with this configuration does not have, as its settings state."""
+        layer = re.compile(rf"{self.layers}\.(\d+)\.(.+)")
+        for name in names:
+            found = layer.fullmatch(name.removeprefix(self.base))
+            when = self.layer.get(re.sub(r"\.\d+\.", ".*.", found[2])) if found else None
+            if found and when and when(config, int(found[1])) is False:
+                yield name
 
 
 def _experts(part: str, config: Config) -> Iterator[str]:

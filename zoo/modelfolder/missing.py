@@ -21,7 +21,10 @@ _MOST = 200_000
 
 
 def refuse(config: Mapping[str, object], names: Collection[str], where: str) -> None:
-    """Raise ModelFileError that names the weights that are missing. names: the model's own, of plain weights."""
+    """Raise ModelFileError that names the weights that are missing, or those that config.json does not have.
+
+    names: the model's own, of plain weights.
+    """
     family = layernames.FAMILIES.get(str(config.get("model_type")))
     if family is None or not layernames.are_kinds_known(config, family):
         return
@@ -35,6 +38,8 @@ def refuse(config: Mapping[str, object], names: Collection[str], where: str) -> 
         return
     if lost:
         raise ModelFileError(words(lost), where=where, remedy=remedy(lost, config))
+    if beyond := sorted(family.beyond(config, names)):
+        raise ModelFileError(without_place(beyond), where=where, remedy=remedy_beyond(beyond))
 
 
 def words(missing: Sequence[str]) -> str:
@@ -48,6 +53,16 @@ def without_place(others: Sequence[str]) -> str:
     """What is there in addition, in a sentence."""
     left = "tensor of the source has" if len(others) == 1 else "tensors of the source have"
     return f"{len(others)} {left} no place in the architecture: {named(others)}"
+
+
+def remedy_beyond(others: Sequence[str]) -> str:
+    """What to do about weights that are there in addition, if none is missing."""
+    if all(name.endswith(".bias") for name in others):
+        return (
+            "The weights have biases that config.json does not have (model_type, attention_bias, mlp_bias): "
+            "use the config.json that belongs to these weights"
+        )
+    return OTHER_CONFIG
 
 
 def remedy(missing: Sequence[str], config: Mapping[str, object]) -> str:

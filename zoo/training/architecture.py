@@ -33,7 +33,7 @@ def check(shown: Path, config: Mapping[str, object], where: str) -> None:
         raise ModelFileError(
             f"transformers {version} does not accept this configuration: {reason}",
             where=f"{where}/config.json".lstrip("/"),
-            remedy="Fix the key named above in config.json, or fetch the file again",
+            remedy="Fix what this message names in config.json, or fetch the file again",
         ) from error  # fmt: skip
     if type(parsed) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
         raise ModelFileError(

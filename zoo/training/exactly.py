@@ -109,12 +109,7 @@ def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, obje
         )
     if missing and not unexpected:
         return lost.remedy(missing, config)
-    if unexpected and not missing and all(name.endswith(".bias") for name in unexpected):
-        return (
-            "The weights have biases that config.json does not have (model_type, attention_bias, mlp_bias): "
-            "use the config.json that belongs to these weights"
-        )
-    return lost.OTHER_CONFIG
+    return lost.OTHER_CONFIG if missing else lost.remedy_beyond(unexpected)
 
 
 def _shapes(
@@ -124,13 +119,15 @@ def _shapes(
     wrapper: str,
     by: str,
 ) -> ModelFileError:
-    lines = []
+    lines, known = [], False
     for name, ours, theirs in sorted(mismatched, key=lambda one: str(one[0])):
         key = _disagreeing(str(name), tuple(ours), tuple(theirs), config)
+        known = known or bool(key)
         lines.append(f"{name} is {_shape(ours)} in the weights and {_shape(theirs)} by {by}{key}")
     return ModelFileError(
         f"The weights do not fit {by}: {named(lines)}", where=where,
-        remedy=wrapper or "Use the config.json that belongs to these weights, or fix the key named above",
+        remedy=wrapper or "Use the config.json that belongs to these weights, or "
+        + ("fix the key named above" if known else "fetch the weights again"),
     )  # fmt: skip
 
 
