@@ -19,7 +19,7 @@ from foldersamples import INDEX, SMALL, change, edit_json, put, refusal, rename,
 from zoo.errors import ModelFileError
 from zoo.modelfolder import depth, record
 from zoo.modelfolder.formats import MERGE
-from zoo.modelfolder.inspection import inspect
+from zoo.modelfolder.inspection import inspect, inspect_small
 from zoo.modelfolder.smallfiles import TYPES
 
 
@@ -156,6 +156,19 @@ def test_values_that_look_almost_right_are_refused(name: str, key: str, value: A
 def test_values_that_real_models_have_are_taken(name: str, key: str, value: Any, folder: Path) -> None:
     edit_json(folder, name, **{key: value})
     inspect(folder)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_chat_template_is_refused(text: str, folder: Path) -> None:
+    (folder / "chat_template.jinja").write_text(text, encoding="utf-8")
+    error = refusal(folder, folder.parents[1])
+    assert error.what.startswith("The chat template is empty") and error.where == "models/m/chat_template.jinja"
+    assert error.remedy.endswith("delete the file: rm models/m/chat_template.jinja")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelFileError, match="The chat template is empty"):
+        inspect_small(folder, "m")
+    (folder / "chat_template.jinja").unlink()
+    inspect_small(folder, "m")
 
 
 def test_missing_files_are_named(folder: Path) -> None:

@@ -242,6 +242,7 @@ def _notes(found: Inspected) -> list[str]:
         f"{rule['tensors']} tensors were renamed: {rule['removed']} (left by {rule['by']}) was taken out"
         for rule in found.rules
     ]
+    templates.refuse_empty(found.files)
     template = templates.choose(found.files)
     notes += template.notes
     if found.quantized:

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import shell
 from zoo.files.whole import write_atomic
+from zoo.modelfolder.commands import FileRefused
 from zoo.modelfolder.smallfiles import read_json, read_text
 
 JINJA, CONFIG, PROCESSOR = "chat_template.jinja", "tokenizer_config.json", "chat_template.json"
@@ -47,6 +49,17 @@ def choose(files: Mapping[str, Path]) -> Choice:
     if others:
         notes.append(f"the chat template of {counts} counts; another one, in {' and '.join(others)}, does not")
     return Choice(given[counts], counts, tuple(notes))
+
+
+def refuse_empty(files: Mapping[str, Path]) -> None:
+    """Raise ModelFileError for an empty chat_template.jinja: transformers takes it instead of any other template."""
+    if JINJA in files and not read_text(files[JINJA], JINJA).strip():
+        raise FileRefused(
+            "The chat template is empty, and transformers uses this file instead of any other template",
+            where=JINJA,
+            remedy=lambda place: "Fetch the file again, or write the chat template into it. If the model has none, "
+            f"delete the file: rm {shell.argument(place)}",
+        )
 
 
 def settle(folder: Path) -> None:
