@@ -105,7 +105,7 @@ def test_chat(address: str, open_page: Any, shoot: Any, fits: Any) -> None:
     shoot(page, "tryit-360-light")
     fits(page)
     page.fill("#zoo-words", "Tell me a very long story about a fox.")
-    page.click(".zoo-say [type=submit]")
+    page.click(".zoo-say button:text-is(\"Send\")")
     page.wait_for_function("() => document.querySelectorAll('.zoo-message')[3]?.innerText.length > 20", timeout=60_000)
     page.click(".zoo-stop")
     page.wait_for_function("() => document.querySelector('.zoo-log').innerText.includes('[stopped]')", timeout=30_000)
