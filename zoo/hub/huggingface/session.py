@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zoo.addresses import origin
+from zoo.errors import RemoteError
 from zoo.hub.huggingface import answers, contact, limits
 from zoo.progress import murmur
 
@@ -73,7 +74,7 @@ def tune() -> None:
         limits.guard(made)
         hooks = made.event_hooks
         made.event_hooks = {
-            "request": [*hooks["request"], _keep_token, _limit],
+            "request": [*hooks["request"], _stay_secure, _keep_token, _limit],
             "response": [*hooks["response"], _look],
         }
         return made
@@ -153,6 +154,19 @@ def _keep_token(request: Request) -> None:
     mine = origin(identity if identity and not bound else bound)
     if to != mine:
         request.headers.pop("Authorization", None)
+
+
+def _stay_secure(request: Request) -> None:
+    """A redirect never leads from https to an address without it, which others on the network could answer."""
+    secure = str(request.extensions.get("zoo_secure", ""))  # the library copies it to the next request of a chain
+    place = f"{request.url.scheme}://{request.url.netloc.decode('ascii', 'replace')}"
+    if secure and request.url.scheme != "https":
+        raise RemoteError(
+            f"{secure} redirects to {place}, which others on the network could change",
+            kind="refused", facts={"address": secure}, remedy="Check the address of the hub",
+        )  # fmt: skip
+    if request.url.scheme == "https":
+        request.extensions["zoo_secure"] = place
 
 
 def _heard(record: logging.LogRecord) -> bool:
