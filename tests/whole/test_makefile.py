@@ -47,7 +47,7 @@ def test_what_still_does_not_run_stops_make(python: str, tmp_path: Path) -> None
 def test_a_wheel_is_built_without_the_environment_for_models(tmp_path: Path) -> None:
     """The package is pure Python: its builder is installed, and neither torch nor llama.cpp."""
     done = subprocess.run(
-        ["make", "--dry-run", f"VENV={tmp_path}/venv", "wheel"],
+        ["make", "--no-print-directory", "--dry-run", f"VENV={tmp_path}/venv", "wheel"],
         cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     commands = done.stdout.splitlines()
