@@ -12,6 +12,7 @@ from zoo.errors import ZooError
 from zoo.files.digests import sha256_file
 from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, HubConflict
+from zoo.hub.folder import FolderRepo
 from zoo.progress import unheard
 from zoo.publish.apply import Published
 from zoo.settings import Settings
@@ -105,3 +106,21 @@ def test_another_publisher_is_completely_done_in_the_meantime(at: str, zoo: Path
     assert done and ours.location == done[0].location
     assert len(list((zoo / "build" / "hub" / "repos").rglob("commits/*.json"))) == 2
     assert all(len(tags) == 1 for _, tags in refs(settings).values())
+
+
+def test_a_hub_that_fails_after_it_set_the_first_tag(
+    zoo: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, real = make_release(zoo), FolderRepo.tag
+
+    def lost(repo: FolderRepo, name: str, oid: str, message: str = "") -> None:
+        real(repo, name, oid, message)
+        raise ZooError("the answer was lost")
+
+    monkeypatch.setattr(FolderRepo, "tag", lost)
+    with pytest.raises(ZooError, match="the answer was lost") as caught:
+        publish(release, settings)
+    assert "Tags that were set are correct and stay" in caught.value.safe
+    assert "v1.0.0" in refs(settings)["dataset"][1]
+    monkeypatch.undo()
+    assert publish(release, settings).location.dataset

@@ -185,10 +185,9 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
         return {target.kind: str(target.commit) for target in done}
     # Every later tag is looked at before the first one is set: a tag stays for ever.
     done = [done[0], *(t if t.plan.is_published else steps.free(work, t) for t in done[1:])]
-    tagged = []
-    for target in done:
-        tagged.append(steps.tag(work, target))
-        phase.safe = "Everything is committed and verified. Tags that were set are correct and stay."
+    # Before the first one: a hub may set a tag and then fail to answer.
+    phase.safe = "Everything is committed and verified. Tags that were set are correct and stay."
+    tagged = [steps.tag(work, target) for target in done]
     for target in tagged:
         steps.raise_main(work, target)
     return {target.kind: str(target.commit) for target in tagged}
