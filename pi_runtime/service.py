@@ -173,8 +173,7 @@ def _shaped(raw: dict[str, object], where: str) -> Service:
         if kind is None:
             good = isinstance(value, list) and all(isinstance(item, str) for item in value)
         else:
-            # mypy joins a type and a tuple of types to object.
-            good = isinstance(value, kind) and not isinstance(value, bool)  # type: ignore[arg-type]  # see above
+            good = isinstance(value, kind) and not isinstance(value, bool)  # type: ignore[arg-type]  # joined to object
         if not good:
             raise BadService(f"{where}: {name} has a value of the wrong kind: {value!r}")
     missing = [name for name in ("model", "manifest") if name not in raw]

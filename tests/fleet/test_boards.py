@@ -6,14 +6,14 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import benchruns
 import pytest
 import sshserver
+import waiting
 from sshserver import BoardHere, needs_sshd
 
 from zoo.errors import InputError
@@ -55,13 +55,6 @@ def begin(place: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command(*words), cwd=place, env=environment(place), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-
-
-def wait(true: Callable[[], object]) -> None:
-    end = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def reports(place: Path) -> list[Path]:
@@ -124,7 +117,7 @@ def test_the_same_command_fetches_what_the_board_has_finished_meanwhile(board: B
             running.kill()
     running.wait()
     board.go(0, 1)
-    wait(lambda: list(board.home.glob("jobs/*/code")))
+    waiting.until(lambda: list(board.home.glob("jobs/*/code")))
     done = zoo(place, "--on", board.address, *ONE)
     assert done.returncode == 0, done.stderr
     assert board.lines("begun") == [SPEC] and len(reports(place)) == 1
@@ -138,7 +131,7 @@ def test_several_boards_work_at_the_same_time(board: BoardHere, place: Path) -> 
             one.has(SPEC, {**report(), "measured_at_utc": f"2026-01-0{number + 1}T08:00:00Z"}, steps=1)
         running = begin(place, "--on", board.address, "--on", other.address, *ONE)
         # Both have begun before one of them may end.
-        wait(lambda: board.lines("begun") and other.lines("begun"))
+        waiting.until(lambda: board.lines("begun") and other.lines("begun"))
         board.go(0)
         other.go(0)
         out, err = running.communicate(timeout=SECONDS)

@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import waiting
 from boardsite import environment
 
 from pi_runtime import jobs
@@ -44,13 +44,6 @@ def start(home: Path, name: str = ID) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def wait(true: Callable[[], object]) -> None:
-    end = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def begun(home: Path) -> list[int]:
     path = home / "begun"
     return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -79,7 +72,7 @@ def test_a_job_outlives_its_caller_and_runs_once(home: Path) -> None:
 
 def test_two_callers_at_once_get_the_same_answer(home: Path) -> None:
     some = [start(home) for _ in range(4)]
-    wait(lambda: begun(home))
+    waiting.until(lambda: begun(home))
     (home / "go").touch()
     assert {(*one.communicate(timeout=SECONDS), one.returncode) for one in some} == {
         ("the answer\n", "one\ntwo\n", 7)
@@ -90,7 +83,7 @@ def test_two_callers_at_once_get_the_same_answer(home: Path) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_job_that_died_is_said_and_begins_again(how: signal.Signals, home: Path) -> None:
     first = start(home)
-    wait(lambda: begun(home))
+    waiting.until(lambda: begun(home))
     os.kill(begun(home)[0], how)
     _, err = first.communicate(timeout=SECONDS)
     assert first.returncode != 0 and "ended without a result" in err

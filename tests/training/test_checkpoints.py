@@ -10,18 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from shortchats import Heard  # noqa: E402 - after the skip
+
 from zoo.files.digests import digest  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
 from zoo.training.checkpoints import Progress, restore, save  # noqa: E402 - after the skip
 from zoo.training.scaling import LossScale  # noqa: E402 - after the skip
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
 
 
 def trained(scratch: Path) -> list[list[float]]:

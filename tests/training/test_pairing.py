@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
 from safetensors.torch import load_file, save_file  # noqa: E402 - after the skip
+from shortchats import CHATS, Heard  # noqa: E402 - after the skip
 from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 
 from catalog.recipe import Distill  # noqa: E402 - after the skip
@@ -30,17 +31,6 @@ SPEC = Distill(
     method="logits", adapter="none", preset="cpu-small", steps=3, batch_rows=2, row_tokens=64, learning_rate=1e-3,
     warmup_steps=1, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=2, loss=None,
 )  # fmt: skip
-CHATS = [
-    Conversation(f"c{number}", (("user", f"q {number}"), ("assistant", f"answer {number}"))) for number in range(8)
-]
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
 
 
 def widened(folder: Path, width: int, likely: bool = False) -> Path:

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
+from shortchats import CHATS, Heard  # noqa: E402 - after the skip
 from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 
 from catalog.recipe import Distill  # noqa: E402 - after the skip
@@ -20,7 +21,7 @@ from zoo.progress import Silent  # noqa: E402 - after the skip
 from zoo.training import scaling  # noqa: E402 - after the skip
 from zoo.training.adapters import load_trainable, preset_named  # noqa: E402 - after the skip
 from zoo.training.checkpoints import Progress  # noqa: E402 - after the skip
-from zoo.training.conversations import Conversation, EncodedRow  # noqa: E402 - after the skip
+from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
 from zoo.training.loop import Run, distill  # noqa: E402 - after the skip
 from zoo.training.report import DistillReport  # noqa: E402 - after the skip
 from zoo.training.scaling import LossScale  # noqa: E402 - after the skip
@@ -31,17 +32,6 @@ SPEC = Distill(
     method="labels", adapter="lora", preset="turing-safe", steps=4, batch_rows=2, row_tokens=64, learning_rate=1e-3,
     warmup_steps=1, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=2, loss=None,
 )  # fmt: skip
-CHATS = [
-    Conversation(f"c{number}", (("user", f"q {number}"), ("assistant", f"answer {number}"))) for number in range(8)
-]
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
 
 
 @pytest.fixture(scope="module")
