@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gallery import TYPES
+from gallery import READY, TYPES
 from sitesamples import hostile, sample
 
 from catalog.index import Catalog
@@ -137,3 +137,22 @@ def test_a_phone_shows_every_figure_of_a_file_without_scrolling_sideways(samples
     heads = [page.locator(f".zoo-file-list thead th:nth-child({n})").inner_text() for n in (2, 4, 5, 6, 7)]
     said = [shown.nth(n).evaluate(names) for n in range(shown.count())]
     assert len(said) == len(heads) and all(head.startswith(one) for head, one in zip(heads, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "width"), [("files", 360), ("recipe", 360), ("recipe", 1440), ("commands", 360), ("commands", 1440)]
+)
+def test_long_tables_fit_the_page(kind: str, width: int, samples: str, open_page: Any) -> None:
+    """Of all files a phone shows what people choose by. Of keys and options every width shows everything."""
+    page = open_page(samples + TYPES[kind], width=width)
+    if kind in READY:
+        page.wait_for_function(READY[kind])
+    frames = page.locator(".zoo-scroll")
+    wide = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.getAttribute('aria-label'))"
+    assert frames.count() and frames.evaluate_all(wide) == []
+    if kind == "files":
+        cells = page.locator(".zoo-files tbody tr:first-child td:visible")
+        names = "one => getComputedStyle(one, '::before').content.replaceAll('\"', '')"
+        said = [cells.nth(n).evaluate(names) for n in range(cells.count())]
+        assert said == ["Size", "Same next word", "Decode speed, measured", "Predicted memory"]
+        assert page.locator(".zoo-files thead .zoo-sort:visible").count() == page.locator("th[data-sort]").count()

@@ -123,8 +123,8 @@ def test_the_tables_of_the_recipe_are_on_the_site_once(by_mkdocs: Path) -> None:
     """The source of the page has them as Markdown, for readers of the repository."""
     source = (bundled.site_folder() / "docs/reference/recipe.md").read_text(encoding="utf-8")
     page = text(by_mkdocs / "reference/recipe/index.html")
-    assert source.count("`allow_fallback`") == page.count("<code>allow_fallback</code></th>") == 1
-    assert page.count(">What it is</th>") == source.count("| What it is |") and "zoo sync" not in page
+    assert source.count("`allow_fallback`") == page.count("<code>allow_fallback</code><p") == 1
+    assert page.count(">What it is, and its bounds</th>") == source.count("| What it is |") and "zoo sync" not in page
 
 
 def test_the_commands_are_on_the_site_once(by_mkdocs: Path) -> None:

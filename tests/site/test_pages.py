@@ -252,8 +252,8 @@ def test_recipe_reference_has_every_key_of_the_schema() -> None:
         assert set(part.get("properties", {})) <= set(shown)
     assert tags.open == []
     assert "`" not in page.html
-    assert "at least 5, at most 100" in tags.text
-    assert not re.search(r"\b1 (entries|characters)", tags.text) and "at least 1 entry" in tags.text
+    assert "At least 5, at most 100" in tags.text
+    assert not re.search(r"\b1 (entries|characters)", tags.text) and "At least 1 entry" in tags.text
 
 
 def test_schema_list_links_to_every_schema() -> None:
