@@ -72,7 +72,9 @@ DOORS: dict[str, str | tuple[str, ...]] = {
         "zoo.training", "benchmarks",
     ),
     "huggingface_hub": ("zoo.hub.huggingface", "benchmarks"),
-    "yaml": ("catalog.yamltext", "catalog.lock", "catalog.cardrules", "zoo.release.cards", "benchmarks"),
+    "yaml": (
+        "catalog.yamltext", "catalog.yamledit", "catalog.lock", "catalog.cardrules", "zoo.release.cards", "benchmarks",
+    ),
     "jsonschema_rs": ("catalog.quick", "catalog.toolschemas", "benchmarks.corpus_check"),
     "msgspec": ("zoo.corpora.records", "benchmarks.corpus_check"),
     "phonenumbers": "zoo.corpora.privacy.phones",
