@@ -46,7 +46,8 @@ class Tier:
 
 PACKAGES = ("constraints.txt", "pyproject.toml")
 LONG = (
-    "scripts/demo.sh", "tests/catalog/test_million.py", "tests/gguf/test_llama_caches.py",
+    "scripts/demo.sh", "tests/catalog/test_million.py", "tests/forms/test_command_forms.py",
+    "tests/forms/test_recipe_forms.py", "tests/recipesamples.py", "tests/gguf/test_llama_caches.py",
     "tests/hub/test_hub_client_1.py", "tests/hub/test_hub_contract.py",
     "tests/llama/test_cutting.py", "tests/llama/test_llama_parity.py", "tests/llama/test_tokenizer_trial.py",
     "tests/plan/test_damaged_steps.py", "tests/publish/test_publish_faults.py",

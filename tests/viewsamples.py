@@ -5,19 +5,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import benchruns
 from publishsamples import make_release, write_record
-from recipesamples import PLAIN
+from recipesamples import PLAIN, TUTORED
 from sitesamples import sample
 
 from catalog import device as devices
+from catalog import schema, yamltext
+from catalog.checks import CheckedRecipe, recorded_recipe
 from catalog.history import History, run_line
 from catalog.index import Catalog
 from catalog.jsontext import JsonObject
+from catalog.lock import Lock
+from catalog.problems import Problem
 from catalog.release import YankEvent
+from zoo.corpora.describe import GROUPS, Described
+from zoo.forms import recipes
+from zoo.forms.commands import ON, Field, Form
 from zoo.history import tracks
 from zoo.history.store import add
 from zoo.judge.gates import Verdict
@@ -28,13 +36,25 @@ from zoo.publish.journal import Entry
 from zoo.release import ReleaseFolder
 from zoo.runs.reader import State, Summary
 from zoo.sync.derived import Drift
-from zoo.views import drift, gates, machine, models, plans, publication, runs, speed, withdrawn
+from zoo.views import (
+    coverage,
+    drift,
+    fields,
+    gates,
+    machine,
+    models,
+    plans,
+    publication,
+    runs,
+    speed,
+    withdrawn,
+)
 from zoo.views.screen import Screen
 
 ROOT = Path(__file__).parents[1]
 NAMES = (
     "runs", "run", "run-alive", "log", "plan", "gates", "publication", "publication-one", "history", "catalog",
-    "catalog-one", "machine", "drift", "yanks",
+    "catalog-one", "machine", "drift", "yanks", "coverage", "recipe", "recipe-one", "form", "form-one", "form-wrong",
 )  # fmt: skip
 ID = "261129-031500-3fa9"
 AT = "2026-11-29T03:15:00.000Z"
@@ -151,6 +171,60 @@ def history() -> History:
     return History((*valid, *slow), ())
 
 
+COVERED = TUTORED.replace("\nlabel:", """
+  coverage:
+    - {share: language:fr, at_least: 0.3}
+    - {share: language:en, at_least: 0.9}
+    - {share: tag:topic:garden, at_least: 0.05, waived: The corpus is about something else.}
+
+label:""", 1)
+"""A recipe with a share that its prompts do not have."""
+
+
+def described() -> Described:
+    """Two hundred prompts in two languages."""
+    groups: dict[str, Counter[str]] = {name: Counter() for name in GROUPS}
+    groups["kind"].update({"prompt": 200})
+    groups["language"].update({"en": 110, "fr": 84, "mixed": 6})
+    groups["dialect"].update({"particle_tu": 3})
+    groups["register"].update({"informal": 40})
+    return Described(200, groups, Counter({40: 200}))
+
+
+def covered() -> Screen:
+    """The coverage of a recipe."""
+    recipe = recorded_recipe(COVERED, "recipes/tutored.yaml")
+    assert recipe
+    problem = Problem(
+        "recipes/tutored.yaml", 41, 7, "corpus.coverage[1]",
+        "the corpus must have at least 90 % language:en, and 110 of 200 records (55 %) have it",
+        "Add 700 records that have it, or give the reason under waived",
+    )  # fmt: skip
+    return coverage.screen(recipe, described(), [problem])
+
+
+def a_recipe() -> tuple[Screen, Screen]:
+    """The list of recipes, and one with a problem; of its fields, the first ones and the gates."""
+    text = PLAIN.replace("Q8_0, at_most: 0.02", "Q8_0, at_most: low")
+    document = yamltext.parse(text.encode(), "recipes/plain.yaml")
+    problems = tuple(schema.problems(document, recipes.NAME))
+    of = [one for one in recipes.entries(document.data) if one.path[0] in ("name", "summary", "student", "gates")]
+    checked = CheckedRecipe("recipes/plain.yaml", text.encode(), document, None, Lock.empty(), problems)
+    return fields.every_recipe([checked]), fields.recipe_screen("recipes/plain.yaml", of, problems)
+
+
+def a_form() -> Form:
+    """A form with a field of each kind."""
+    some = (
+        Field("RECIPES", "recipes", "", "list", missing="Missing argument 'RECIPES...'."),
+        Field("--hub", "hub", "A folder, or the address of a hub."),
+        Field("--verify", "verify", "What to compare.", choices=("tree", "full"), default="tree"),
+        Field("--lines", "lines", "How many.", judge=lambda text: "" if text.isdigit() else f"{text} is not a number"),
+        Field("--dry-run", "dry_run", "Only show it.", "flag", also="-n"),
+    )
+    return Form(("publish",), ("Publish RECIPES.", "A published version never changes."), some)
+
+
 def screens(folder: Path) -> dict[str, Screen]:
     """Every view of the fixed facts. folder: for a release folder, of which nothing is shown."""
     board = devices.find("pi-5-4gb")
@@ -162,7 +236,7 @@ def screens(folder: Path) -> dict[str, Screen]:
     drifts = [Drift(".github/workflows/check.yml", "the version of this program", "", "zoo sync")]
     watched = summary("failed", last=event("end", code=3))
     said = [event("answer", text="my-model 1.0.0: README.md differs\nRepair it with: zoo publish my-model --repair")]
-    states = publications()
+    states, (all_recipes, one_recipe), form = publications(), a_recipe(), a_form()
     return {
         "runs": runs.listed(every_run()),
         "run": runs.one(summary("finished"), a_release()),
@@ -178,9 +252,13 @@ def screens(folder: Path) -> dict[str, Screen]:
         "machine": machine.screen(facts, caches),
         "drift": drift.screen(drifts, watched, said),
         "yanks": withdrawn.screen(withdrawn_catalog()),
+        "coverage": covered(),
+        "recipe": all_recipes,
+        "recipe-one": one_recipe,
+        "form": fields.listed({"plan": "Show what a recipe would run.", "publish": "Publish a built release."}),
+        "form-one": fields.screen(form, {"RECIPES": ("plain",), "--hub": ("my hub",)}),
+        "form-wrong": fields.screen(form, {"--lines": ("many",), "--dry-run": ON}),
     }
-
-
 
 
 def make_zoo(folder: Path) -> Path:
@@ -188,6 +266,7 @@ def make_zoo(folder: Path) -> Path:
     benchruns.zoo(folder)
     shutil.copytree(ROOT / "recipes/corpora", folder / "recipes/corpora")
     (folder / "recipes/plain.yaml").write_text(PLAIN, encoding="utf-8")
+    (folder / "recipes/tutored.yaml").write_text(COVERED, encoding="utf-8")
     (folder / "build/work/runs").mkdir(parents=True)
     begin = {"event": "begin", "at": AT, "arguments": ["release", "plain"]}
     (folder / f"build/work/runs/{ID}.jsonl").write_text(json.dumps(begin) + "\n", encoding="utf-8")

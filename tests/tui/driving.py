@@ -7,11 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from textual import events
 from textual.pilot import Pilot
 
 from zoo import settings
-from zoo.tui.app import Place, ZooApp
+from zoo.cli.forms import OfCommandLine
+from zoo.tui.app import ZooApp
 from zoo.tui.lines import Lines
+from zoo.tui.viewer import Place
 from zoo.views.asked import Asked
 
 Driven = Pilot[None]
@@ -39,18 +42,30 @@ def drive(
 
 
 def asked(folder: Path, flags: Mapping[str, str | None] | None = None) -> Asked:
-    return Asked(settings.load(folder, flags or {}, {}))
+    return Asked(settings.load(folder, flags or {}, {}), forms=OfCommandLine())
+
+
+NAMES = {"space": " ", "slash": "/", "colon": ":", "minus": "-", "question_mark": "?"}
+"""Keys with a name that write a character."""
+HOPS = 3
+"""From the program to the widget with the focus, to what it posts, and to who hears that."""
 
 
 async def settled(app: ZooApp, pilot: Driven) -> None:
-    """Wait until what was asked for is read and shown."""
-    await pilot.pause()
+    """Wait until every message is handled, and what was asked for is read and shown."""
+    for _ in range(HOPS):
+        await pilot.pause(0)
     await app.workers.wait_for_complete()
-    await pilot.pause()
+    for _ in range(HOPS):
+        await pilot.pause(0)
 
 
 async def press(app: ZooApp, pilot: Driven, *keys: str) -> None:
-    await pilot.press(*keys)
+    """Press keys one after the other; each is handled before the next. The library's own way waits 40 ms for each."""
+    for key in keys:
+        app.post_message(events.Key(key, NAMES.get(key, key if len(key) == 1 else None)))
+        for _ in range(HOPS):
+            await pilot.pause(0)
     await settled(app, pilot)
 
 

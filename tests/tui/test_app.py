@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import time
@@ -11,17 +12,20 @@ import driving
 import pytest
 import viewsamples
 from driving import Driven, press, settled, shown
+from textual import events
+from textual.geometry import Size
 
-from zoo.tui.app import Place, ZooApp
+from zoo.tui.app import ZooApp
 from zoo.tui.asking import Choice, Help
 from zoo.tui.child import shown as shown_child
 from zoo.tui.child import startable
 from zoo.tui.lines import MARKS, Lines
+from zoo.tui.viewer import Place
 from zoo.views.screen import Row, Screen, Table, text
 from zoo.views.table import VIEWS, look
 
 NAME = "smollm2-135m-instruct"
-NAMES = {"plan": "plain", "gates": "tutor", "history": NAME}
+NAMES = {"plan": "plain", "coverage": "tutored", "gates": "tutor", "history": NAME}
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
@@ -44,7 +48,7 @@ def test_every_view_has_the_lines_of_its_plain_text(size: tuple[int, int], zoo: 
             columns = app.query_one(Lines).columns
             assert columns >= size[0] - 4
             asked = driving.asked(zoo)
-            assert shown(app) == text(look(view, type(asked)(asked.settings, name)), columns)
+            assert shown(app) == text(look(view, dataclasses.replace(asked, name=name)), columns)
             first = driving.visible(app).splitlines()[1]
             assert first[:2] in MARKS and first[2:] == shown(app).splitlines()[0]
 
@@ -76,7 +80,7 @@ def test_the_palette_and_the_help_open_by_key(zoo: Path) -> None:
         await press(app, pilot, "question_mark")
         assert isinstance(app.screen, Help)
         await press(app, pilot, "escape", "ctrl+p")
-        await pilot.press(*"yanks")
+        await press(app, pilot, *"yanks")
         await settled(app, pilot)
         await press(app, pilot, "enter", "enter")
         assert app.place.view == "yanks"
@@ -105,9 +109,13 @@ def test_two_hundred_sizes_break_nothing(zoo: Path) -> None:
 
     async def act(app: ZooApp, pilot: Driven) -> None:
         for number in range(200):
-            await pilot.resize_terminal(sizes.randint(1, 220), sizes.randint(1, 70))
+            size = Size(sizes.randint(1, 220), sizes.randint(1, 70))
+            app.post_message(events.Resize(size, size))
+            await pilot.pause(0)
+            await pilot.pause(0)
+            assert app.screen.size == size
             if number % 10 == 0:
-                await pilot.press("pagedown")
+                await press(app, pilot, "pagedown")
         await pilot.resize_terminal(80, 24)
         await settled(app, pilot)
         assert shown(app) == text(look("catalog", driving.asked(zoo)), app.query_one(Lines).columns)
@@ -156,10 +164,10 @@ def test_read_only_starts_nothing(zoo: Path) -> None:
 def test_a_command_needs_two_keys_and_shows_what_it_prints(zoo: Path) -> None:
     async def act(app: ZooApp, pilot: Driven) -> None:
         await press(app, pilot, "x")
-        assert isinstance(app.screen, Choice) and app._child is None
+        assert isinstance(app.screen, Choice) and app.child is None
         assert app.screen.commands == ["zoo clean runs"]
         await press(app, pilot, "enter")
-        assert app.place == Place("started", "clean runs") and app._child
+        assert app.place == Place("started", "clean runs") and app.child
         await driving.until(app, pilot, lambda: "exit code 0" in shown(app))
         assert "runs: 1 file" in shown(app) and not list((zoo / "build/work/runs").iterdir())
 
@@ -198,14 +206,14 @@ def test_ten_thousand_models_are_filtered_while_somebody_types(zoo: Path) -> Non
     many = Screen("Catalog", (Table(("model", "version", "state", "languages", "file"), rows, flat=True, last=40),))
 
     async def act(app: ZooApp, pilot: Driven) -> None:
-        app._found = many
+        app.found = many
         app._show(new=True)
         assert len(app.query_one(Lines).lines) > MODELS
         took = []
         await press(app, pilot, "slash")
         for key in "instruct-099":
             began = time.process_time()
-            await pilot.press("minus" if key == "-" else key)
+            await press(app, pilot, "minus" if key == "-" else key)
             took.append(time.process_time() - began)
         assert [line.opens for line in app.query_one(Lines).lines].count(("catalog", model["name"])) == 100
         # Of the processor, which other programs do not disturb; aimed at are 0.1 s.

@@ -19,8 +19,9 @@ from driving import Driven, shown, until
 from terminal import REPOSITORY, Terminal
 
 from zoo.runs import reader
-from zoo.tui.app import Place, ZooApp
+from zoo.tui.app import ZooApp
 from zoo.tui.child import Child
+from zoo.tui.viewer import Place
 
 BAD = "\x1b]52;c;aGk=\x07\x1b]0;owned\x07\x1b[2J\x1b[?1049l[bold red]x[/]\u202egnp\x00\x9b31m\r"
 OURS = re.compile(rb"\x1b(\[[0-9;?<=>]*[ $]?[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)|[=>78c]|P[^\x1b]*\x1b\\)")
@@ -196,9 +197,9 @@ def test_a_command_that_was_started_outlives_the_program(zoo: Path) -> None:
     started = list[Child]()
 
     async def act(app: ZooApp, pilot: Driven) -> None:
-        child = Child(("runs", "follow", "last"), app._asked.settings)
+        child = Child(("runs", "follow", "last"), app.asked.settings)
         started.append(child)
-        app._child = child
+        app.child = child
         app.action_go("started", "runs follow last")
         # Only the end of a long output is shown, so its first line may be gone.
         await until(app, pilot, lambda: "it works now" in shown(app) and "working: " in shown(app))

@@ -35,12 +35,13 @@ WORDS = {
     "runs": "died before its first step", "run": "killed", "log": "zoo release plain", "plan": "steps to run",
     "gates": "MISSED", "publication": "Nothing is visible yet; stopping is safe", "history": "3 runs",
     "catalog": "smollm2-tutor-57m", "machine": "free of", "drift": "no run of zoo watch", "yanks": "No version",
+    "coverage": "NOT MET", "recipe": "recipes/plain.yaml", "form": "reproduce",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("view", list(VIEWS))
 def test_every_view_shows_a_real_zoo_and_changes_nothing(view: str, zoo: Path, capsys: Captured) -> None:
-    names = {"plan": "plain", "gates": released(zoo), "history": NAME}
+    names = {"plan": "plain", "gates": released(zoo), "history": NAME, "coverage": "tutored"}
     words = ["ui", "--plain", "--columns", "100", view, *([names[view]] if view in names else [])]
     before = files(zoo)
     capsys.readouterr()
@@ -95,3 +96,29 @@ def test_a_run_that_works_is_shown_as_running_and_says_that_stopping_is_safe(zoo
     assert main(["ui", "--plain", "run"]) == 0
     said = capsys.readouterr().out
     assert "finished" in said and "Stopping it is safe" not in said
+
+
+def test_a_form_is_printed_with_the_command_line_that_it_is(zoo: Path, capsys: Captured) -> None:
+    assert main(["ui", "--plain", "--json", "form", "--", "publish", "plain", "--hub", "my hub"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "$ zoo publish plain --hub 'my hub'" in told["lines"]
+    assert told["commands"] == ["zoo publish plain --hub 'my hub' --dry-run", "zoo publish plain --hub 'my hub'"]
+    for words, says in ((["nothing"], "did you mean|Available"), (["bench", "x"], "no command x"), (["'"], "quotes")):
+        assert main(["ui", "--plain", "form", *words]) == 2
+        assert re.search(says, capsys.readouterr().err)
+    assert main(["ui", "--plain", "form", "bench"]) == 0
+    assert "bench history" in capsys.readouterr().out and zoo.is_dir()
+
+
+def test_what_a_coverage_says_is_what_the_check_says(zoo: Path, capsys: Captured) -> None:
+    assert main(["check", "recipes/tutored.yaml"]) == 2
+    refused = " ".join(capsys.readouterr().out.split())
+    assert main(["ui", "--plain", "coverage", "tutored", "--columns", "1000"]) == 0
+    shown = capsys.readouterr().out
+    what = re.search("NOT MET: (.+)\\.", shown)
+    fix = re.search("Fix: (.+)\\.", shown)
+    assert what and fix and what[1] in refused and fix[1] in refused
+    assert main(["corpus", "describe", str(zoo / "recipes/corpora/tutor"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    for label, count in told["language"].items():
+        assert re.search(rf"language +{label} +{count:,} ", shown)

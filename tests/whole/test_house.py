@@ -49,6 +49,7 @@ ROOMS = (
     "zoo.upkeep",
     "zoo.review",
     "zoo.flow",
+    "zoo.forms",
     "zoo.views",
     "zoo.tui",
     "zoo.cli",

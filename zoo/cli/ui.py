@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 
@@ -10,6 +11,7 @@ import click
 
 from zoo import extras
 from zoo.cli.common import Call, options
+from zoo.cli.forms import OfCommandLine
 from zoo.views.asked import DEVICE, Asked
 from zoo.views.screen import lines, text
 from zoo.views.table import look
@@ -30,16 +32,20 @@ _COLUMNS = 100
 )
 @click.option("--read-only", "how", flag_value="read-only", help="Start no command.")
 @click.argument("view", required=False, default=_FIRST, metavar="[VIEW]")
-@click.argument("name", required=False, default="", metavar="[NAME]")
-def command(call: Call, view: str, name: str, how: str | None, columns: int | None, device_id: str) -> None:
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def command(
+    call: Call, view: str, names: tuple[str, ...], how: str | None, columns: int | None, device_id: str
+) -> None:
     """Look at runs, plans, gates, speed and the catalog, with keys or as text.
 
     Without a terminal, the view is printed as text, as with --plain. Closing the program never ends a run.
 
-    VIEW is what to begin with, and NAME what it is about: a run, a recipe or a model. The views are runs, run, log,
-    plan, gates, publication, history, catalog, machine, drift and yanks.
+    VIEW is what to begin with, and NAME what it is about: a run, a recipe or a model; for the form of a command, its
+    line without zoo, after two hyphens if it has options. The views are runs, run, log, plan, gates, publication,
+    coverage, history, catalog, machine, drift, yanks, recipe and form.
     """
-    asked = Asked(call.settings, name, device_id)
+    name = names[0] if len(names) == 1 else shlex.join(names)
+    asked = Asked(call.settings, name, device_id, forms=OfCommandLine())
     if how != "plain" and not call.output.json and _has_terminal():
         extras.require("The program in the terminal", "textual")
         with call.output.resting():

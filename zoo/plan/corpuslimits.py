@@ -13,7 +13,7 @@ from catalog.recipe import CorpusFile, Recipe, Share
 from catalog.words import counted
 from zoo.corpora import compare, describe
 from zoo.corpora.check import File
-from zoo.corpora.describe import Limit
+from zoo.corpora.describe import Described, Limit
 from zoo.errors import InputError
 from zoo.judge import probes
 from zoo.plan import foresight
@@ -48,12 +48,21 @@ def limits(share: Share) -> Iterator[Limit]:
         yield Limit(group, label, Fraction(str(share.at_most)), is_most=True)
 
 
-def _shares(checked: CheckedRecipe, recipe: Recipe, root: Path) -> Iterator[Problem]:
-    corpus = recipe.corpus
-    if not corpus.coverage:
-        return
+def looked_at(checked: CheckedRecipe, root: Path) -> tuple[Described, list[Problem]]:
+    """What the prompts of a recipe without problems are, and the shares that are not met. Raises InputError; OSError.
+    """
+    assert checked.recipe
+    corpus = checked.recipe.corpus
     found = describe.describe(_files([*corpus.train, *corpus.heldout], root))
-    for number, share in enumerate(corpus.coverage):
+    return found, list(_missed(checked, checked.recipe, found))
+
+
+def _shares(checked: CheckedRecipe, recipe: Recipe, root: Path) -> list[Problem]:
+    return looked_at(checked, root)[1] if recipe.corpus.coverage else []
+
+
+def _missed(checked: CheckedRecipe, recipe: Recipe, found: Described) -> Iterator[Problem]:
+    for number, share in enumerate(recipe.corpus.coverage):
         for miss in () if share.waived else describe.misses(found, limits(share)):
             instead = f"{miss.remedy}, or give the reason under waived"
             yield checked.document.problem(("corpus", "coverage", number), miss.what, instead)

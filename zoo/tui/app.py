@@ -1,278 +1,165 @@
-"""The program in the terminal: a title, the lines of a screen, a line of keys. Every fact comes from ``zoo.views``."""
+"""The program in the terminal: places to look at, commands to start, forms to fill in."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import os
 import shlex
-import threading
 from collections.abc import Iterable
 from functools import partial
 
-from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding
+from textual.app import ComposeResult, SystemCommand
 from textual.screen import Screen as Window
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
-from zoo import extras, stopping
 from zoo.errors import ZooError
+from zoo.forms.recipes import Change
 from zoo.progress import heard_by
+from zoo.tui import filling
 from zoo.tui.asking import Choice, Help
 from zoo.tui.child import Child, startable
-from zoo.tui.lines import Lines
+from zoo.tui.filling import Changing
 from zoo.tui.silent import Silent
+from zoo.tui.viewer import Place, Viewer
+from zoo.views import fields
 from zoo.views.asked import Asked
-from zoo.views.screen import Screen, clean, filtered
-from zoo.views.table import VIEWS, look
+from zoo.views.screen import Screen, clean
+from zoo.views.table import VIEWS
 
-EVERY_SECONDS = 0.5
-"""How often a view that changes is looked at."""
-PATIENCE_SECONDS = 5.0
-"""From a signal to the end, at most."""
 _CHILD = "started"
 """The view of the command that this program started."""
-_NUMBERED = ("runs", "publication", "catalog", "machine", "drift", "yanks")
-_KEYS = "enter open  esc back  / filter  : go to  x start  1-6 views  ? keys  q quit"
-_ALONE = "enter open  esc back  / filter  : go to  1-6 views  ? keys  q quit"
 
 
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """What is shown: a view and its name."""
+class ZooApp(Viewer):
+    """asked: settings, board and forms. first: where it begins. read_only: it starts no command and changes no file."""
 
-    view: str
-    name: str = ""
-
-
-class ZooApp(App[None]):
-    """asked: settings and board. first: where it begins. read_only: it starts no command."""
-
-    CSS_PATH = "app.tcss"
     BINDINGS = [  # noqa: RUF012 - as the library has it
-        ("q,ctrl+c", "quit", "Quit"), ("enter", "open", "Open"), ("escape,backspace,left", "leave", "Back"),
-        # Before any other key is handed on: what is typed next belongs into the line at the foot.
-        Binding("slash", "ask('filter')", "Filter", priority=True),
-        Binding("colon", "ask('go')", "Go to", priority=True),
-        ("r", "again", "Read again"),
-        ("x", "start", "Start"), ("c", "copy", "Copy"), ("t", "light", "Light or dark"),
-        ("question_mark,f1", "keys", "Keys"),
-        *((str(number), f"go('{view}')", view) for number, view in enumerate(_NUMBERED, 1)),
+        ("x", "start", "Start"), ("c", "copy", "Copy"), ("question_mark,f1", "keys", "Keys"),
     ]  # fmt: skip
-    TITLE = "zoo"
 
     def __init__(self, asked: Asked, first: Place, *, read_only: bool) -> None:
-        super().__init__()
-        self._asked, self._read_only = asked, read_only
-        self.places = [first]
-        self.fault: BaseException | None = None
-        self._found: Screen | None = None
-        self._words = self._asks = ""
-        self._stamp: object = None
-        self._child: Child | None = None
+        super().__init__(asked, first, read_only=read_only)
+        self.child: Child | None = None
 
     def compose(self) -> ComposeResult:
-        """Three parts from top to bottom, and a line to write in."""
-        yield Static("", id="title", markup=False)
-        yield Lines()
-        yield Input(id="ask")
-        yield Static(_ALONE if self._read_only else _KEYS, id="keys", markup=False)
-
-    def on_mount(self) -> None:
-        """Begin with the first place."""
-        self._lines.focus()
-        if not self.is_headless:
-            for number in stopping.SIGNALS:
-                asyncio.get_running_loop().add_signal_handler(number, self._stop, number)
-        self._arrive()
-        self.set_interval(EVERY_SECONDS, self._tick)
-
-    def _stop(self, number: int) -> None:
-        """End in order: an exception would end the library's loop in the middle of something.
-
-        Where the terminal is gone, the library waits for ever for it to take what is written. Nothing is left to do
-        then: this program changes nothing, and what it started is a process of its own.
-        """
-        self.fault = stopping.Stopped(number)
-        last = threading.Timer(PATIENCE_SECONDS, os._exit, (stopping.exit_code(self.fault),))
-        last.daemon = True
-        last.start()
-        self.exit()
+        """What is shown, and the command line of a form."""
+        yield from super().compose()
+        yield Static("", id="command", markup=False)
 
     @property
-    def _lines(self) -> Lines:
-        return self.screen_stack[0].query_one(Lines)
+    def always(self) -> bool:
+        """A command that works may print at any time."""
+        return self.place.view == _CHILD
 
-    @property
-    def _ask(self) -> Input:
-        return self.screen_stack[0].query_one(Input)
+    def facts(self, place: Place) -> tuple[object, Screen]:
+        """Also of the command that was started."""
+        if place.view != _CHILD:
+            return super().facts(place)
+        assert self.child
+        return None, self.child.screen()
 
-    @property
-    def place(self) -> Place:
-        """What is shown now."""
-        return self.places[-1]
-
-    def _arrive(self) -> None:
-        """Show the newest place, as soon as it is read."""
-        self._found, self._words, self._stamp = None, "", None
-        self._head("reading ...")
-        self._read()
-
-    def _read(self) -> None:
-        self.run_worker(self._look(self.place), exclusive=True, group="look")
-
-    async def _look(self, place: Place) -> None:
-        """Read a place in a thread, and show it if it is still wanted and has changed."""
-        try:
-            stamp, found = await asyncio.to_thread(self._facts, place)
-        except Exception as error:  # noqa: BLE001 - it is raised again when the terminal is restored
-            self.fault = error
-            self.exit()
-            return
-        self._stamp = stamp
-        if place != self.place or found == self._found:
-            return
-        is_new, self._found = self._found is None, found
-        self._head()
-        self._show(new=is_new)
-
-    def _facts(self, place: Place) -> tuple[object, Screen]:
-        if place.view == _CHILD:
-            assert self._child
-            return None, self._child.screen()
-        asked = dataclasses.replace(self._asked, name=place.name)
-        stamp = self._stamp_of(place)
-        try:
-            return stamp, look(place.view, asked)
-        except (ZooError, OSError, ImportError) as error:
-            known = extras.explain(error) or error
-            return stamp, Screen(f"{place.view} cannot be shown", (str(known),))
-
-    def _stamp_of(self, place: Place) -> object:
-        """A cheap value that changes when the view does."""
-        stamp = VIEWS[place.view].stamp if place.view in VIEWS else None
-        return stamp(dataclasses.replace(self._asked, name=place.name)) if stamp else None
-
-    def _tick(self) -> None:
-        """Read the place again if it may have changed."""
-        if self._found is None:
-            return
-        if self.place.view == _CHILD or (self._stamp is not None and self._stamp_of(self.place) != self._stamp):
-            self._read()
-
-    def _show(self, *, new: bool) -> None:
-        if self._found:
-            shown = filtered(self._found, self._words) if self._words else self._found
-            self._lines.show(shown, new=new, at_end=self.place.view in ("log", _CHILD))
-
-    def _head(self, state: str = "") -> None:
-        parts = [f"{self.place.view} {self.place.name}".strip(), "read-only" if self._read_only else "", state]
-        parts.append(f"filter: {self._words}" if self._words else "")
-        title = f"zoo {clean(self._asked.settings.root.name)}: {clean(', '.join(filter(None, parts)))}"
-        self.screen_stack[0].query_one("#title", Static).update(title)
-
-    def action_go(self, view: str, name: str = "") -> None:
-        """Show another place."""
-        if Place(view, name) != self.place:
-            self.places.append(Place(view, name))
-            self._arrive()
+    def head(self, state: str = "") -> None:
+        """The title, and below all the exact command of a form."""
+        super().head(state)
+        line = self.screen_stack[0].query_one("#command", Static)
+        line.styles.display = "block" if self.place.view == "form" and self.place.name else "none"
+        line.update(clean(f"$ zoo {self.place.name}"))
 
     def action_open(self) -> None:
-        """Show what the row with the cursor is about."""
-        if link := self._lines.link:
-            self.action_go(*link)
+        """Show what the row with the cursor is about; of a form, its field."""
+        link = self.lines_shown.link
+        if link and link[0] == fields.FIELD:
+            self._attempt(partial(self._fill, link[1]))
+        else:
+            super().action_open()
 
-    def action_leave(self) -> None:
-        """Leave the line at the foot, else the filter, else show the place before."""
-        if self._ask.has_focus:
-            self._close()
-            self._filter("")
-        elif self._words:
-            self._filter("")
-        elif len(self.places) > 1:
-            self.places.pop()
-            self._arrive()
+    def _attempt(self, act: partial[None]) -> None:
+        """Do something; what goes wrong is said, and nothing ends."""
+        try:
+            act()
+        except (ZooError, OSError) as error:
+            self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
 
-    def action_again(self) -> None:
-        """Read the place again."""
-        self._read()
+    def _fill(self, name: str) -> None:
+        """Write the value of a field of a form; a flag is switched immediately."""
+        place = self.place
+        if place.view == "recipe" and self.read_only:
+            self.notify("This is read-only: no file is changed.", markup=False)
+            return
+        window = filling.window(self.asked_for(place), place.view, name)
+        if window is None:
+            self._written(place, name, None)
+        else:
+            self.push_screen(window, lambda text: None if text is None else self._written(place, name, text))
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """Keys with priority are ordinary ones in the line at the foot, and in windows over the screen."""
-        del parameters
-        return action != "ask" or not (self._ask.has_focus or len(self.screen_stack) > 1)
+    def _written(self, place: Place, name: str, text: str | None) -> None:
+        act = self._changed if place.view == "recipe" else self._lined
+        self._attempt(partial(act, place, name, text))
 
-    def action_ask(self, what: str) -> None:
-        """Write in the line at the foot: a filter, or where to go."""
-        is_filter = what == "filter"
-        self._ask.placeholder = "words that rows must have" if is_filter else "a view and a name: history my-model"
-        self._asks = what
-        self._ask.value = self._words if is_filter else ""
-        self._ask.styles.display = "block"
-        # At this very moment, not a message later: the next key may have been typed already.
-        self.screen.set_focus(self._ask)
+    def _lined(self, place: Place, name: str, text: str | None) -> None:
+        self.replace_place(Place("form", filling.line(self.asked_for(place), name, text)))
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while it is written."""
-        if self._asks == "filter":
-            self._filter(event.value)
+    def _changed(self, place: Place, name: str, text: str | None) -> None:
+        made = filling.change(self.asked_for(place), name, text or "")
+        if made.text == made.before:
+            self.notify("Nothing is different.", markup=False)
+            return
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Keep the filter, or go."""
-        self._close()
-        if self._asks == "go" and event.value.strip():
-            view, _, name = event.value.strip().partition(" ")
-            self.action_go(view, name.strip())
+        def decide(is_wanted: bool | None) -> None:
+            if is_wanted:
+                self._attempt(partial(self._write, place, made))
 
-    def _close(self) -> None:
-        self._ask.styles.display = "none"
-        self.screen.set_focus(self._lines)
+        self.push_screen(Changing(place.name, made.difference), decide)
 
-    def _filter(self, words: str) -> None:
-        self._words = words
-        self._head()
-        self._show(new=True)
+    def _write(self, place: Place, made: Change) -> None:
+        filling.write(self.asked_for(place), made)
+        self.read()
 
     def action_keys(self) -> None:
         """Show the keys."""
         self.push_screen(Help())
 
-    def action_light(self) -> None:
-        """From dark to light and back."""
-        self.theme = "textual-light" if self.theme == "textual-dark" else "textual-dark"
-
     def action_copy(self) -> None:
-        """Copy the first command of the screen."""
-        if self._found and self._found.commands:
-            self.copy_to_clipboard(clean(self._found.commands[0]))
-            self.notify(f"Copied: {clean(self._found.commands[0])}", markup=False)
+        """Copy the command of a form, or the first command of the screen."""
+        commands = self.found.commands if self.found else ()
+        is_form = self.place.view == "form" and self.place.name
+        if is_form or commands:
+            line = clean(f"zoo {self.place.name}" if is_form else commands[0])
+            self.copy_to_clipboard(line)
+            self.notify(f"Copied: {line}", markup=False)
 
     def action_start(self) -> None:
         """Choose a command of the screen, and start it."""
-        if self._read_only:
+        if self.read_only:
             self.notify("This is read-only: no command is started.", markup=False)
             return
-        found = [one for one in (self._found.commands if self._found else ()) if startable(one)]
+        is_form = self.place.view == "form"
+        found = [one for one in (self.found.commands if self.found else ()) if startable(one, exact=is_form)]
         if found:
-            self.push_screen(Choice([clean(one) for one in found]), self._start)
+            self.push_screen(Choice([clean(one) for one in found]), partial(self._start, exact=is_form))
         else:
-            self.notify("This screen has no command that can be started as it is.", markup=False)
+            why = "Fields are missing or wrong, or it is not started from here." if is_form else _NONE
+            self.notify(why, markup=False)
 
-    def _start(self, command: str | None) -> None:
-        if words := startable(command or ""):
-            self._child = Child(words, self._asked.settings)
+    def _start(self, command: str | None, *, exact: bool) -> None:
+        if words := startable(command or "", exact=exact):
+            self.child = Child(words, self.asked.settings)
             self.action_go(_CHILD, shlex.join(words))
 
     def get_system_commands(self, screen: Window[object]) -> Iterable[SystemCommand]:
-        """For the palette: every view, and what keys do."""
+        """For the palette: every view, the form of every command, and what keys do."""
         del screen
         for name, view in VIEWS.items():
             needs = view.name and not view.name.startswith("[")
             act = partial(self.action_ask, "go") if needs else partial(self.action_go, name)
             yield SystemCommand(f"{name} {view.name}".strip(), view.words, act)
+        for name, words in self.asked.forms.commands.items():
+            yield SystemCommand(f"form {name}", words, partial(self.action_go, "form", name))
         yield SystemCommand("light", "Light or dark colours", self.action_light)
         yield SystemCommand("keys", "Show all keys", self.action_keys)
         yield SystemCommand("quit", "Close this program; no run ends because of that", self.exit)
+
+
+_NONE = "This screen has no command that can be started as it is."
 
 
 def run(asked: Asked, view: str, *, read_only: bool) -> None:

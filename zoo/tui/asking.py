@@ -16,8 +16,9 @@ home, end            begin, end       r           read again
 /                    filter rows      :           a view: history my-model
 t                    light or dark    ctrl+p      all commands
 1 runs  2 publications  3 catalog  4 disk and memory  5 drift  6 yanks
+7 recipes, and every field of one  8 the form of every command
 x   start a command of this screen as a process of its own
-c   copy the first command of this screen
+c   copy the command of a form, or the first command of this screen
 q   quit; no run ends because of that
 
 Mouse: hold shift to select text for copying."""

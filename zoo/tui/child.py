@@ -58,13 +58,15 @@ def _given(settings: Settings) -> dict[str, str]:
     return {f"{PREFIX}{name.upper()}": text for name, text in flags.items()}
 
 
-def startable(command: str) -> tuple[str, ...] | None:
+def startable(command: str, *, exact: bool = False) -> tuple[str, ...] | None:
     """The words of a line of ``Screen.commands`` without ``zoo``; None for one that only shows what this program shows
-    too, and if a word is a placeholder such as NAME."""
+    too, and if a word is a placeholder such as NAME. exact: somebody wrote it, so every word is meant."""
     try:
         name, *words = shlex.split(command)
     except ValueError:
         return None
+    if exact:
+        return tuple(words) if name == "zoo" and words else None
     placeholder = any(word.isupper() and word.replace("@", "").isalpha() for word in words)
     return None if placeholder or name != "zoo" or not words or words[0] in _SHOWING else tuple(words)
 

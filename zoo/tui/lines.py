@@ -91,10 +91,14 @@ class Lines(ScrollView, can_focus=True):
         text = MARKS[is_here] + self.lines[place].text
         return Strip([Segment(text, style)]).adjust_cell_length(self.size.width, style)
 
+    def move_to(self, line: int) -> None:
+        """Put the cursor on a line, or the last one."""
+        self.cursor = line
+        self._keep_visible()
+
     def action_move(self, count: int) -> None:
         """Move the cursor."""
-        self.cursor += count
-        self._keep_visible()
+        self.move_to(self.cursor + count)
 
     def action_page(self, count: int) -> None:
         """Move the cursor by what is visible."""
@@ -102,5 +106,4 @@ class Lines(ScrollView, can_focus=True):
 
     def action_edge(self, end: int) -> None:
         """Move the cursor to the first or last line."""
-        self.cursor = (len(self.lines) - 1) * end
-        self._keep_visible()
+        self.move_to((len(self.lines) - 1) * end)

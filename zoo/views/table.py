@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from catalog.problems import instead_of
 from zoo.errors import InputError
-from zoo.views import drift, gates, machine, models, plans, publication, runs, speed, withdrawn
+from zoo.views import (
+    coverage,
+    drift,
+    fields,
+    gates,
+    machine,
+    models,
+    plans,
+    publication,
+    runs,
+    speed,
+    withdrawn,
+)
 from zoo.views.asked import Asked
 from zoo.views.screen import Screen
 
@@ -33,11 +45,14 @@ VIEWS: Mapping[str, View] = {
     "publication": View(
         "what is visible of a release, and whether stopping is safe", publication.look, "[NAME]", publication.stamp
     ),
+    "coverage": View("shares of a recipe's prompts, and the shares that it asks for", coverage.look, "RECIPE"),
     "history": View("how fast a model was over time", speed.look, "NAME"),
     "catalog": View("models, and the file for a board", models.look, "[NAME]"),
     "machine": View("disk and memory, and what can be deleted", machine.look),
     "drift": View("files and published versions that differ from the record", drift.look),
     "yanks": View("versions that are withdrawn", withdrawn.look),
+    "recipe": View("every field of a recipe, to change it", fields.look_at_recipe, "[RECIPE]", fields.recipe_stamp),
+    "form": View("every field of a command, to start or copy it", fields.look, "[COMMAND]"),
 }
 
 
