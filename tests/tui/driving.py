@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from textual import events
 from textual.pilot import Pilot
+from textual.worker import WorkerCancelled
 
 from zoo import settings
 from zoo.cli.forms import OfCommandLine
@@ -55,7 +57,10 @@ async def settled(app: ZooApp, pilot: Driven) -> None:
     """Wait until every message is handled, and what was asked for is read and shown."""
     for _ in range(HOPS):
         await pilot.pause(0)
-    await app.workers.wait_for_complete()
+    while busy := [worker for worker in app.workers if not worker.is_finished]:
+        # One that was replaced by a newer one is cancelled.
+        with contextlib.suppress(WorkerCancelled):
+            await app.workers.wait_for_complete(busy)
     for _ in range(HOPS):
         await pilot.pause(0)
 

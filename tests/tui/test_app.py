@@ -14,6 +14,7 @@ import viewsamples
 from driving import Driven, press, settled, shown
 from textual import events
 from textual.geometry import Size
+from textual.widgets import OptionList
 
 from zoo.tui.app import ZooApp
 from zoo.tui.asking import Choice, Help
@@ -75,15 +76,21 @@ def test_the_keyboard_reaches_rows_views_and_back(zoo: Path) -> None:
     driving.drive(zoo, act, Place("runs"))
 
 
+def first_command(app: ZooApp) -> str:
+    """Of the list in the palette, which is searched meanwhile; "" while it is empty."""
+    listed = app.screen.query_one(OptionList)
+    return str(listed.get_option_at_index(0).prompt) if listed.option_count else ""
+
+
 def test_the_palette_and_the_help_open_by_key(zoo: Path) -> None:
     async def act(app: ZooApp, pilot: Driven) -> None:
         await press(app, pilot, "question_mark")
         assert isinstance(app.screen, Help)
         await press(app, pilot, "escape", "ctrl+p")
         await press(app, pilot, *"yanks")
-        await settled(app, pilot)
-        await press(app, pilot, "enter", "enter")
-        assert app.place.view == "yanks"
+        await driving.until(app, pilot, lambda: first_command(app).startswith("yanks"))
+        await press(app, pilot, "enter")
+        await driving.until(app, pilot, lambda: app.place.view == "yanks")
         words = [command.title for command in app.get_system_commands(app.screen)]
         assert {word.partition(" ")[0] for word in words} >= set(VIEWS)
 
