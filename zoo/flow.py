@@ -112,7 +112,7 @@ def _judge(planned: Planned, made: Mapping[str, Artifact], settings: Settings) -
         foresight.refuse_other_tokens(planned.recipe, stages, made["import/student"])
     wanted = [step.id for step in planned.plan.steps if step.id in foresight.IMPORTS]
     if made and list(made)[-1] in wanted:
-        foresight.refuse_imported(planned.checked, made, settings.root)
+        foresight.refuse_imported(planned.checked, made, settings.root, settings.work)
 
 
 def refuse_failed_gates(release: ReleaseFolder) -> None:

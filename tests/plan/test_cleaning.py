@@ -17,12 +17,12 @@ pytest.importorskip("llama_cpp")
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A zoo with two interrupted steps, a finished one, labels and a teacher's answers."""
+    """A zoo with two interrupted steps, a finished one, a joined source, labels and a teacher's answers."""
     (tmp_path / "zoo.toml").write_text('namespace = "tiny"\n')
     monkeypatch.chdir(tmp_path)
     work = tmp_path / "build/work"
     for name in ("partial/aa/scratch/journal.jsonl", "partial/bb/out/model.gguf", "teachers/cc/part-0.npz",
-                 "teachers/cc.lock", "dd/artifact.json", "labels/ee.jsonl"):  # fmt: skip
+                 "teachers/cc.lock", "dd/artifact.json", "labels/ee.jsonl", "joined/ff/m.gguf"):  # fmt: skip
         (work / name).parent.mkdir(parents=True, exist_ok=True)
         (work / name).write_bytes(b"x" * 1000)
     return work
@@ -46,6 +46,7 @@ def test_nothing_is_deleted_without_a_kind_or_in_a_dry_run(work: Path, capsys: p
     assert {kind: (one["files"], one["size_bytes"]) for kind, one in found.items()} == {
         "tensors": (0, 0),
         "interrupted": (2, 2000),
+        "joined": (1, 1000),
         "teachers": (1, 1000),
         "runs": (0, 0),
         "published": (0, 0),
@@ -57,7 +58,7 @@ def test_nothing_is_deleted_without_a_kind_or_in_a_dry_run(work: Path, capsys: p
 
 def test_what_a_process_works_on_stays(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Workspace(work).growing("aa", lambda: None):
-        code, found, err = clean(capsys, "interrupted", "teachers")
+        code, found, err = clean(capsys, "interrupted", "joined", "teachers")
     assert code == 0
     assert (found["interrupted"]["files"], found["interrupted"]["busy"]) == (1, 1)
     assert "interrupted: 1 file, 1.0 kB" in err
@@ -65,7 +66,7 @@ def test_what_a_process_works_on_stays(work: Path, capsys: pytest.CaptureFixture
         "partial/aa/scratch/journal.jsonl", "teachers/cc.lock", "dd/artifact.json", "labels/ee.jsonl",
         "locks/aa", "locks/bb",
     }  # fmt: skip
-    assert not (work / "partial/bb").exists() and not (work / "teachers/cc").exists()
+    assert not any((work / gone).exists() for gone in ("partial/bb", "teachers/cc", "joined/ff"))
 
 
 def test_tensors_are_made_again_in_the_same_bytes(work: Path, capsys: pytest.CaptureFixture[str]) -> None:

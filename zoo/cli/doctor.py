@@ -163,7 +163,7 @@ def _recipe(name: str, call: Call) -> tuple[list[Finding], int]:
     try:
         planned = prepare.make_plan(name, call.settings)
         if planned.costs.steps:
-            foresight.refuse_templates(planned.checked, call.settings.root)
+            foresight.refuse_templates(planned.checked, call.settings.root, call.settings.work)
     except ModelFileError as error:
         return [Finding(name, "missing", str(error))], 1
     costs = planned.costs

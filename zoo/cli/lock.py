@@ -155,7 +155,7 @@ def _uris(data: JsonObject, path: Path) -> tuple[list[str], set[str]]:
 
 def _refuse_other(data: JsonObject, uri: str, pin: Pin, settings: Settings, report: Output) -> None:
     """Raise SourceError if the recipe itself pins another digest of this source: the import would refuse it."""
-    path = None if pin.revision else resolve.locate(uri, settings.root)
+    path = None if pin.revision else resolve.locate(uri, settings.root, settings.work)
     for role in ("student", "teacher"):
         section = data.get(role)
         if path is None or not isinstance(section, dict) or section.get("source") != uri:
@@ -174,7 +174,7 @@ def _pin(uri: str, settings: Settings, report: Output, *, is_imported: bool) -> 
         judge = resolve.inspect_small if is_imported else None
         revision, files = hub.resolve_revision(source.repo, source.revision, report, judge=judge)
         return Pin(revision, tuple(PinnedFile(*entry) for entry in files))
-    path = resolve.locate(uri, settings.root)
+    path = resolve.locate(uri, settings.root, settings.work)
     if path is None:
         raise ZooError("it is not on this machine", remedy=resolve.missing_remedy(uri))
     report.say(f"reading {path.name}")

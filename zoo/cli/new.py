@@ -191,7 +191,7 @@ def _located(uri: str, settings: Settings) -> Path | None:
         if written.startswith(("/", "../")) and given.is_relative_to(settings.root) and given != settings.root:
             instead = f"Write file:{given.relative_to(settings.root).as_posix()}"
         raise InputError(f"{uri!r}: {what}", remedy=instead) from error
-    return resolve.locate(uri, settings.root)
+    return resolve.locate(uri, settings.root, settings.work)
 
 
 def _licence(path: Path | None, uri: str) -> str:

@@ -16,7 +16,7 @@ def command(call: Call, recipe: str) -> None:
     """Show the steps of RECIPE (a name or a file): which run and why, which are reused, what it costs."""
     planned = prepare.make_plan(recipe, call.settings)
     plan, costs = planned.plan, planned.costs
-    remote = foresight.refuse_templates(planned.checked, call.settings.root) if costs.steps else []
+    remote = foresight.refuse_templates(planned.checked, call.settings.root, call.settings.work) if costs.steps else []
     data = {
         "name": plan.name,
         "version": plan.version,

@@ -14,10 +14,12 @@ from zoo.files.locks import locked_now
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.runs.places import FOLDER, SUFFIX
+from zoo.sources import parts
 
 KINDS = {
     "tensors": "quantized tensors, shared by files of a ladder and by recipes",
     "interrupted": "partial work of interrupted steps; these start from the beginning",
+    "joined": "sources that packages ship in parts, joined",
     "teachers": "teachers' answers for training rows, shared by students",
     "runs": "journals of runs that are over; zoo runs lists them",
     "published": "published copies of versions that were built again",
@@ -94,6 +96,12 @@ def _teachers(work: Path) -> Iterator[tuple[Path, Path]]:
             yield folder, folder.with_suffix(".lock")
 
 
+def _joined(work: Path) -> Iterator[tuple[Path, None]]:
+    """A file that is open stays readable."""
+    for folder in sorted((work / parts.FOLDER).glob("*")):
+        yield folder, None
+
+
 def _runs(work: Path) -> Iterator[tuple[Path, Path]]:
     """A journal is locked by the run that writes it."""
     for path in sorted((work / FOLDER).glob(f"*{SUFFIX}")):
@@ -103,6 +111,7 @@ def _runs(work: Path) -> Iterator[tuple[Path, Path]]:
 _ENTRIES: dict[str, Callable[[Path], _Entries]] = {
     "tensors": _tensors,
     "interrupted": _interrupted,
+    "joined": _joined,
     "teachers": _teachers,
     "runs": _runs,
 }

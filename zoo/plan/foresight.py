@@ -47,7 +47,7 @@ def problems(
     recipe, document = checked.recipe, checked.document
     found: list[Problem] = []
     facts: dict[str, SourceFacts | None] = {"student": None, "teacher": None}
-    for role, path, is_imported in _places(document, root):
+    for role, path, is_imported in _places(document, root, known.work):
         try:
             facts[role] = known.facts(path, root, imported=is_imported)
         except ModelFileError as error:
@@ -77,7 +77,7 @@ def refuse_source(uri: str, root: Path, known: Known, *, safe: str) -> None:
 
     Others are not read: one that is not here, is not a file or folder, or is outside the zoo. safe: what is unchanged.
     """
-    path = _local(uri, root)
+    path = _local(uri, root, known.work)
     if path is None:
         return
     try:
@@ -90,14 +90,15 @@ def refuse_source(uri: str, root: Path, known: Known, *, safe: str) -> None:
         raise
 
 
-def refuse_templates(checked: CheckedRecipe, root: Path) -> list[str]:
+def refuse_templates(checked: CheckedRecipe, root: Path, work: Path) -> list[str]:
     """Try the chat templates of the sources on this machine, each in a process with limits; nothing else is run.
+    work: the work folder.
 
     Raises ModelFileError for one that cannot be used. Returns the sources that are on a hub: theirs are tried before
     the first step.
     """
     document = checked.document
-    here = {role: sourcefacts.read(path, root) for role, path, _ in _places(document, root)}
+    here = {role: sourcefacts.read(path, root) for role, path, _ in _places(document, root, work)}
     systemprompts.refuse_unusable(here, "Nothing was made.")
     recipe = checked.recipe
     used = {source.source for source in (recipe.student, recipe.teacher) if source} if recipe else set()
@@ -112,7 +113,7 @@ def _heldout(checked: CheckedRecipe, recipe: Recipe) -> int:
     return sum(checked.files[file.path].prompts for file in recipe.corpus.heldout)
 
 
-def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
+def _places(document: Document, root: Path, work: Path | None) -> Iterator[tuple[str, Path, bool]]:
     """(role, path, whether it is imported) of every source that is on this machine.
 
     A recipe with other problems has them too, so that all problems are named at the same time.
@@ -123,15 +124,17 @@ def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
     for role in ("student", "teacher"):
         section = data.get(role)
         uri = section.get("source") if isinstance(section, dict) else None
-        path = _local(uri, root) if isinstance(uri, str) else None
+        path = _local(uri, root, work) if isinstance(uri, str) else None
         if path is not None:
             yield role, path, role == "student" or distils
 
 
-def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], root: Path) -> None:
+def refuse_imported(
+    checked: CheckedRecipe, imported: Mapping[str, Artifact], root: Path, work: Path | None = None
+) -> None:
     """Raises InputError for contradictions with the imported model folders, and with a teacher that labels as the GGUF
     file that it is on this machine; ModelFileError for a chat template that cannot be used. ``imported``: by the id of
-    their step.
+    their step. work: the work folder.
 
     Chat templates are rendered here, in ``refuse_before``, in ``refuse_templates`` and for ``zoo check``, always in a
     process with limits.
@@ -141,7 +144,7 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], ro
         return
     facts = {IMPORTS[id_]: sourcefacts.read(made.folder) for id_, made in imported.items() if id_ in IMPORTS}
     if "teacher" not in facts and recipe.teacher and is_gguf(recipe.teacher.source):
-        path = _local(recipe.teacher.source, root)
+        path = _local(recipe.teacher.source, root, work)
         facts |= {"teacher": sourcefacts.read(path, root)} if path else {}
     systemprompts.refuse_unusable(facts, "The imported models are kept. Nothing else was made.")
     systems = tuple(systemprompts.refused(checked, facts))
@@ -179,7 +182,7 @@ def refuse_before(
     facts = _remote(steps, work, report)
     has_remote = bool(facts)
     document = checked.document
-    for role, path, _ in _places(document, root):
+    for role, path, _ in _places(document, root, work):
         facts.setdefault(role, sourcefacts.read(path, root))
     if has_remote:
         heldout = _heldout(checked, checked.recipe)
@@ -222,14 +225,14 @@ def refuse_placeholders(checked: CheckedRecipe, *, safe: str) -> None:
     refuse(checked.file, list(placeholders.hints(checked.document)), safe=safe)
 
 
-def _local(uri: str, root: Path) -> Path | None:
+def _local(uri: str, root: Path, work: Path | None) -> Path | None:
     """A source that can be read; the recipe's check reports any other."""
     try:
         source = source_uris.parse(uri)
     except source_uris.SourceSyntax:
         return None
     try:
-        path = None if isinstance(source, source_uris.HubSource) else resolve.locate(uri, root)
+        path = None if isinstance(source, source_uris.HubSource) else resolve.locate(uri, root, work)
         if path is None or not (path.is_file() or path.is_dir()):
             return None
         is_own = isinstance(source, source_uris.FileSource)

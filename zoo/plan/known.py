@@ -49,9 +49,13 @@ class _Memory(TypedDict):
 
 
 class Known:
-    """What is known of sources. A ``with`` statement stores it in the folder ``work``, if there is one."""
+    """What is known of sources. A ``with`` statement stores it in the folder ``work``, if there is one.
+
+    work: the work folder, which may not exist yet; None if nothing may be written.
+    """
 
     def __init__(self, work: Path | None = None) -> None:
+        self.work = work
         self._path = work / MEMORY if work and work.is_dir() else None
         self._program = _program() if self._path else ""
         self._sources: dict[str, _Kept] = {}

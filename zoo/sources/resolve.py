@@ -17,16 +17,22 @@ from zoo.modelfolder.files import CONFIG, listed, reading
 from zoo.modelfolder.ggufsources import refuse_other, refuse_unreadable
 from zoo.modelfolder.weights import shards_of
 from zoo.progress import Reporter
-from zoo.sources import hub, packages
+from zoo.sources import hub, packages, parts
 
 GGUF_MAGIC = b"GGUF"
 
 
-def locate(uri: str, root: Path) -> Path | None:
-    """Where a ``package:`` or ``file:`` source is, unverified; None if it is missing (or is a Hub source)."""
+def locate(uri: str, root: Path, work: Path | None = None) -> Path | None:
+    """Where a ``package:`` or ``file:`` source is, unverified; None if it is missing (or is a Hub source).
+
+    work: the work folder, where a file that packages ship in parts is joined; without it, such a file is missing.
+    Raises SourceError for damaged parts.
+    """
     source = sources.parse(uri)
     if isinstance(source, sources.PackageSource):
-        return packages.find(source, root)
+        path = packages.find(source, root)
+        pieces = packages.parts(source, root) if work and path is None else ()
+        return parts.joined(pieces, Path(source.file).name, work) if work and pieces else path
     if isinstance(source, sources.FileSource):
         path = root / source.path
         return path if path.exists() else None
@@ -43,7 +49,7 @@ def resolve(spec: Mapping[str, object], root: Path, cache: Path, report: Reporte
         except SourceError as error:
             error.where = error.where or uri
             raise
-    path = locate(uri, root)
+    path = locate(uri, root, cache)
     if path is None:
         raise SourceError(
             f"{uri} is not on this machine", safe="Nothing was changed.", remedy=missing_remedy(uri)
