@@ -140,7 +140,8 @@ def test_a_phone_shows_every_figure_of_a_file_without_scrolling_sideways(samples
 
 
 @pytest.mark.parametrize(
-    ("kind", "width"), [("files", 360), ("recipe", 360), ("recipe", 1440), ("commands", 360), ("commands", 1440)]
+    ("kind", "width"),
+    [("files", 360), ("files", 1440), ("recipe", 360), ("recipe", 1440), ("commands", 360), ("commands", 1440)],
 )
 def test_long_tables_fit_the_page(kind: str, width: int, samples: str, open_page: Any) -> None:
     """Of all files a phone shows what people choose by. Of keys and options every width shows everything."""
@@ -150,7 +151,7 @@ def test_long_tables_fit_the_page(kind: str, width: int, samples: str, open_page
     frames = page.locator(".zoo-scroll")
     wide = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.getAttribute('aria-label'))"
     assert frames.count() and frames.evaluate_all(wide) == []
-    if kind == "files":
+    if kind == "files" and width == 360:
         cells = page.locator(".zoo-files tbody tr:first-child td:visible")
         names = "one => getComputedStyle(one, '::before').content.replaceAll('\"', '')"
         said = [cells.nth(n).evaluate(names) for n in range(cells.count())]
