@@ -27,8 +27,6 @@ def in_child(zoo: Path, at: int) -> int:
     if pid == 0:
         code = 250
         try:
-            # A killed process loses nothing that it wrote (a power cut would), and waiting for the disk is slow.
-            os.fsync = id
             found = settings_room.load(zoo, {}, {})
 
             def act(number: int, method: str, kind: str) -> None:

@@ -75,13 +75,6 @@ def zygote() -> Iterator[Zygote]:
     made.process.communicate()
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's disk need not survive a power cut here."""
-    monkeypatch.setattr(os, "fsync", id)
-    monkeypatch.setattr(os, "fdatasync", id)
-
-
 def arms(dice: random.Random, zygote: Zygote, proxy: FaultServer) -> tuple[str, threading.Timer]:
     """A kill at a random point: before or after a request is carried out, within an upload, or by the timer."""
     never = threading.Timer(600, zygote.kill)
@@ -134,7 +127,7 @@ def whole(zoo: Path, release: dict[str, dict[str, FileRecord]]) -> bool:
 
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, 5))])
-def test_random_kills_and_faults(part: int, zygote: Zygote, quick: None, tmp_path: Path) -> None:  # noqa: ARG001 - a fixture
+def test_random_kills_and_faults(part: int, zygote: Zygote, tmp_path: Path) -> None:
     dice, hits, went_wrong = random.Random(SEED + part), 0, 0
     for point in range((KILLS + FAULTS) // 5):
         zoo = tmp_path / str(point)

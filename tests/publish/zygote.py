@@ -25,8 +25,6 @@ _ = (huggingface_hub.HfApi, huggingface_hub.CommitOperationAdd, huggingface_hub.
 
 def publish(address: str, zoo: Path) -> str:
     """``already``, ``done``, or the first line of what went wrong."""
-    # A killed process loses nothing that it wrote (a power cut would), and waiting for the disk is slow.
-    os.fsync = id
     try:
         release = publishsamples.read_release(zoo)
         done = publishsamples.publish(release, settings_room.load(zoo, {}, {}), connect(address, zoo))
