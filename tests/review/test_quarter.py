@@ -8,7 +8,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import benchruns
 import pytest
+from fences import outside
 from sitesamples import sample
 
 from catalog import index
@@ -65,10 +67,29 @@ def test_the_notes_name_what_happened_in_the_quarter_and_nothing_else(
     assert text.count(fence) == 1 and HOSTILE in text.partition(fence)[2].partition("\n````\n")[0]
 
 
+def test_the_notes_name_what_was_measured(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Thirty days of 2026 at 10 tokens/s, then ten at 8: the alarm began with the second of these."""
+    speeds = [*[10.0 + day % 3 / 100 for day in range(30)], *[8.0] * 10]
+    reports = [benchruns.report(day, speed) for day, speed in enumerate(speeds)]
+    reports.append(benchruns.report(100, 8.0, valid=False))
+    assert main(["bench", "import", *benchruns.written(zoo, *reports)]) == 0
+    capsys.readouterr()
+    text = said(capsys, "2026-Q1")
+    assert f"{benchruns.NAME} {benchruns.TYPE} on " in text and ": 40 runs; decode 10" in text
+    assert "slower: decode is 20 % slower than usual since 2026-02-01" in text.replace("20%", "20 %")
+    assert text == said(capsys, "2026-Q1")
+    later = said(capsys, "2026-Q2")
+    assert "1 run, 1 of them not valid" in later and "slower" not in later
+    words = ["--by", HOSTILE, "--reason", HOSTILE]
+    assert main(["bench", "ack", benchruns.NAME, *words]) == 0
+    capsys.readouterr()
+    assert "a slower decode" in (noted := said(capsys, "2026-Q4")) and HOSTILE not in outside(noted)
+
+
 @pytest.mark.usefixtures("zoo")
 def test_an_empty_quarter_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, "1999-Q1")
-    assert text.startswith("# Notes for 1999-Q1\n") and text.count("Nothing.") == 3
+    assert text.startswith("# Notes for 1999-Q1\n") and text.count("Nothing.") == 4
     assert "No watch of this quarter is recorded." in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from fences import outside
 from offers import Captured, git, reviewed, zoo
+from reviewsamples import HOSTILE, contribution
 
 from zoo.__main__ import main
 from zoo.review import report
@@ -19,6 +21,7 @@ from zoo.review.report import MOST_BYTES
 __all__ = ["zoo"]
 
 PROMPTS = "recipes/corpora/tutor/prompts.train.jsonl"
+CONVERSATIONS = "recipes/corpora/starter/conversations.train.jsonl"
 HELDOUT = "recipes/corpora/tutor/prompts.heldout.jsonl"
 TUTOR = "recipes/smollm2-tutor-57m.yaml"
 Change = Callable[[Path], None]
@@ -46,6 +49,12 @@ def more(count: int, *tags: str) -> list[dict[str, object]]:
     return [{"user": f"Question {at} about moss?", "tags": list(tags)} for at in range(count)]
 
 
+def tags(row: dict[str, object]) -> list[str]:
+    found = row["tags"]
+    assert isinstance(found, list)
+    return found
+
+
 def leaking(zoo: Path) -> None:
     first = (zoo / HELDOUT).read_text(encoding="utf-8").splitlines()[0]
     with (zoo / PROMPTS).open("a", encoding="utf-8") as stream:
@@ -70,6 +79,13 @@ WORSE: dict[str, tuple[Change, str]] = {
     "a language is gone": (rows(_without("lang:fr-CA")), "no record of lang:fr-CA any more"),
     "a leak": (leaking, "recipes/smollm2-tutor-57m.yaml:.*heldout"),
     "an invalid record": (rows(lambda found: [*found, {"usr": "a"}]), "usr"),
+    "fewer conversations": (rows(lambda found: found[:-1], CONVERSATIONS), "1 record fewer than before"),
+    "a repeated conversation": (rows(lambda found: [*found, found[0]], CONVERSATIONS), "1 record repeated"),
+    "an invalid conversation": (rows(lambda found: [*found, {"messages": []}], CONVERSATIONS), "messages"),
+    "old metadata": (
+        rows(lambda found: found[::-1], CONVERSATIONS),
+        "does not have the digest in .*croissant.json. Write it again: zoo corpus croissant recipes/corpora/starter",
+    ),
     "a licence": (replaced(TUTOR, "CC0-1.0", "CC-BY-4.0"), "the licence corpus.* changed from"),
 }
 HARMLESS: dict[str, Change] = {
@@ -80,6 +96,23 @@ HARMLESS: dict[str, Change] = {
     "a summary": replaced(TUTOR, "summary: ", "summary: Now "),
     "a version": replaced(TUTOR, "version: 1.0.0", "version: 1.0.1"),
     "a comment": replaced(TUTOR, "zoo: 1\n", "# a comment\nzoo: 1\n"),
+    "line ends of Windows": lambda zoo: (zoo / PROMPTS).write_bytes(
+        (zoo / PROMPTS).read_bytes().replace(b"\n", b"\r\n")
+    ),
+    "empty lines": replaced(PROMPTS, "\n", "\n\n"),
+    "keys in another order": rows(lambda found: [dict(reversed(row.items())) for row in found]),
+    "tags in another order": rows(lambda found: [{**row, "tags": tags(row)[::-1]} for row in found]),
+    "better words": rows(lambda found: [{**found[0], "user": "How do I get wax out of a cloth?"}, *found[1:]]),
+    "another topic": rows(lambda found: found + more(5, "lang:en", "topic:moss")),
+    "another language": rows(lambda found: found + more(5, "lang:de", "topic:moss")),
+    "more of a dialect": rows(lambda found: found + more(5, "lang:fr-CA", "topic:moss", "dialect:quebec")),
+    "another dialect": rows(lambda found: found + more(5, "lang:fr-CA", "topic:moss", "dialect:Connector_Faque",
+                                                       "dialect:quebec")),
+    "more to test with": rows(lambda found: found + more(1, "lang:fr-CA", "topic:moss", "dialect:quebec"), HELDOUT),
+    "conversations in another order": lambda zoo: (
+        rows(lambda found: found[::-1], CONVERSATIONS)(zoo),
+        main(["corpus", "croissant", str((zoo / CONVERSATIONS).parent)]),
+    )[0],
 }  # fmt: skip
 
 
@@ -92,7 +125,9 @@ def test_what_makes_a_corpus_worse_is_blocked(what: str, zoo: Path, capsys: Capt
     assert "**Next: the author.**" in text
 
 
-@pytest.mark.parametrize("what", HARMLESS)
+@pytest.mark.parametrize(
+    "what", [one if at < 6 else pytest.param(one, marks=pytest.mark.long) for at, one in enumerate(HARMLESS)]
+)
 def test_a_harmless_change_passes(what: str, zoo: Path, capsys: Captured) -> None:
     HARMLESS[what](zoo)
     code, text = reviewed(zoo, capsys)
@@ -134,6 +169,46 @@ def test_hostile_text_is_inert_and_the_report_is_bounded(zoo: Path, capsys: Capt
     assert code == 3 and len(text.encode()) <= MOST_BYTES and "root:" not in text
     assert not re.search(r"@|<|!\[|https?:", outside(text)) and "\u202e" not in text
     assert "recipes/out.yaml: the file is a link" in text
+
+
+def test_a_changed_text_or_lock_is_named(zoo: Path, capsys: Captured) -> None:
+    path = "recipes/corpora/texts/evaluation.en.txt"
+    replaced(path, ".", "!")(zoo)
+    (zoo / "recipes/new.lock.yaml").write_text("{}\n", encoding="utf-8")
+    _, text = reviewed(zoo, capsys)
+    named = text.partition("### Other changed files")[2].partition("###")[0]
+    assert f"{path}, changed" in named and "recipes/new.lock.yaml, added" in named
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("license: cc0-1.0", "license: cc0", "cc0"), ("pretty_name:", "pretty name:", "pretty"),
+        ("---\n#", "--\n#", "README.md:"),
+    ],
+)
+def test_a_card_that_the_hub_would_refuse_is_a_problem(
+    old: str, new: str, words: str, zoo: Path, capsys: Captured
+) -> None:
+    card = "recipes/corpora/starter/README.md"
+    replaced(card, old, new)(zoo)
+    code, text = reviewed(zoo, capsys)
+    assert code == 3 and f"{card}:" in text and words in text
+
+
+HARD = "<img src=x onerror=a> @someone [a](https://x.example) ![b](x) ``` ```` $x$ | \\ \u202e \x1b[2J \ud83d {{x}} #1"
+
+
+@pytest.mark.long
+def test_ten_thousand_hostile_recipes_say_nothing_as_markup() -> None:
+    """Every text of a recipe's difference may be anything, and so may names of files."""
+    chance = random.Random(14)
+    letters = [*HARD, *HOSTILE, *"\n\r\t\x00\u2028~-=_*<>&;", "```", "~~~", "</details>", "\n```\n", "&lt;"]
+    for _ in range(10_000):
+        words = "".join(chance.choices(letters, k=chance.randrange(1, 60)))
+        text = report.report(contribution(words, words=words))
+        assert not re.search(r"@|<|!\[|\]\(|https?:", outside(text)) and len(text.encode()) <= MOST_BYTES
+        assert not set("\x1b\u202e\x00\r\u2028") & set(text)
 
 
 @pytest.mark.parametrize(

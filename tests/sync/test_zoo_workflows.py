@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,15 @@ def test_a_damaged_record_changes_nothing(zoo: Path, text: str, capsys: pytest.C
     assert main(["sync"]) == 2
     assert "git checkout -- .github/zoo-sync.json" in capsys.readouterr().err
     assert (zoo / CHECK).read_text() == "mine\n" and (zoo / parts.RECORD).read_text() == text
+
+
+def test_what_python_compiled_is_not_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(parts._SOURCE, tmp_path / "parts")
+    monkeypatch.setattr(parts, "_SOURCE", tmp_path / "parts")
+    before = parts._texts()
+    (tmp_path / "parts/scripts/__pycache__").mkdir(exist_ok=True)
+    (tmp_path / "parts/scripts/__pycache__/comment.pyc").write_bytes(b"\xa7\r\r\n")
+    assert parts._texts() == before and ".github/scripts/comment.py" in before
 
 
 def test_a_path_that_is_not_ours_is_refused(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

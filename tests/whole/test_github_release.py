@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import json
 import runpy
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import githubapi
 import pytest
 
 SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "scripts/githubrelease.py"))
@@ -19,42 +18,14 @@ FILES = ("zoo-1.0.0.tar.gz", "zoo-1.0.0-py3-none-any.whl", "bundle.jsonl")
 ALL = {*FILES, "SHA256SUMS"}
 
 
-class GitHub:
-    """Releases of one repository. faults: numbers of requests that are lost, before or after they took effect."""
+class GitHub(githubapi.Api):
+    """Releases of one repository. torn: whether the next upload is only begun."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.releases: list[dict[str, Any]] = []
         self.contents: dict[int, bytes] = {}
-        self.count = 0
-        self.fault, self.after, self.torn = 0, False, False
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                outer.count += 1
-                lost = outer.count == outer.fault
-                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                assert self.headers["Authorization"] == "Bearer job-token"
-                if lost and not outer.after:
-                    self.close_connection = True
-                    return
-                code, data = outer.act(self.command, self.path, raw)
-                if lost:
-                    self.close_connection = True
-                    return
-                body = json.dumps(data).encode() if data is not None else b""
-                self.send_response(code)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_GET = do_POST = do_PATCH = do_DELETE = answer
-
-            def log_message(self, *_: object) -> None:
-                """Nothing."""
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        self.torn = False
 
     def act(self, method: str, path: str, raw: bytes) -> tuple[int, Any]:
         parts = urlsplit(path).path.removeprefix("/repos/o/r/").split("/")
@@ -104,15 +75,13 @@ class GitHub:
 @pytest.fixture
 def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
     made = GitHub()
-    threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True).start()
     for name, value in {
-        "GITHUB_API_URL": made.address, "GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": "job-token",
+        "GITHUB_API_URL": made.address, "GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": githubapi.TOKEN,
         "GITHUB_REF_NAME": "v1.0.0",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with githubapi.serving(made):
+        yield made
 
 
 @pytest.fixture

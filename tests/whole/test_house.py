@@ -235,6 +235,7 @@ def test_json_of_others_has_one_reader() -> None:
         "zoo.judge.probes.json_schema",  # a constant
         "zoo.judge.probes.verdict",  # an answer of a model, judged as JSON
         "zoo.release.provenance.bom",  # made a line above
+        "zoo.sync.parts.scripts.comment",  # GitHub's own answers, in a job that installs nothing
         "zoo.templates.renderer", "zoo.templates.worker",  # a child of ours
         "zoo.training.models", "zoo.training.parity", "zoo.training.normalizing",  # what transformers wrote
     }  # fmt: skip

@@ -14,6 +14,7 @@ from zoo import catalogfile
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
 from zoo.files.whole import write_atomic
+from zoo.history import store
 from zoo.output import visible
 from zoo.review import quarter as quarters
 from zoo.review import trees
@@ -27,8 +28,8 @@ from zoo.settings import Settings
 def command(call: Call, quarter: str | None, out: Path | None) -> None:
     """Write the notes of a QUARTER, such as 2026-Q4, for the people of the zoo. Without one: of the last quarter.
 
-    They name the releases, the withdrawn versions, changed recipes and corpora with their authors, and what the last
-    zoo watch found. Everything comes from the catalog and from git; the same state gives the same text.
+    They name the releases, the withdrawn versions, changed recipes and corpora with their authors, the measured speed,
+    and what the last zoo watch found. The same catalog, evidence and git history give the same text.
     """
     settings = call.settings
     now = datetime.datetime.now(datetime.UTC).date()
@@ -39,7 +40,8 @@ def command(call: Call, quarter: str | None, out: Path | None) -> None:
     except InputError as error:
         call.output.warn(f"changes are left out: {error.what}")
         commits = []
-    text = quarters.notes(asked, catalog, commits, _watch(settings))
+    histories = {model.name: store.read(settings.evidence, model) for model in catalog.models}
+    text = quarters.notes(asked, catalog, commits, histories, _watch(settings))
     if out:
         write_atomic(out, text)
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 from pathlib import Path
@@ -13,7 +14,7 @@ from zoo.cli.common import Call, options
 from zoo.errors import ZooError
 from zoo.files.whole import write_atomic
 from zoo.output import visible
-from zoo.review import compare, recorded, trees
+from zoo.review import brought, compare, corpora, recorded, trees
 from zoo.review.report import Contribution, report
 
 BLOCKED = 3
@@ -22,17 +23,28 @@ BLOCKED = 3
 @click.command()
 @options()
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there, too.")
+@click.option(
+    "--cards", type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Make the dataset card of every corpus, with counts, Croissant and picture, in this folder.",
+)  # fmt: skip
 @click.argument("revisions", metavar="BASE..HEAD")
-def command(call: Call, revisions: str, out: Path | None) -> int:
+def command(call: Call, revisions: str, out: Path | None, cards: Path | None) -> int:
     """Show what a contribution changes, as a reviewer needs it: the keys of a recipe, plan and cost, licences, corpora.
 
     BASE..HEAD are two commits of the zoo's git repository. The checkout is not touched, and nothing is built. Exit
-    code 3 if a problem is found, or if a corpus got worse.
+    code 3 if a problem is found, or if a corpus got worse. --cards needs the extra corpora.
     """
     root = call.settings.root
     base, head = trees.resolve(root, revisions)
+    words = ["zoo review", shell.argument(revisions), *(("--cards", shell.argument(str(cards))) if cards else ())]
     with tempfile.TemporaryDirectory(prefix="zoo.review-") as folder:
-        found = _look(root, base, head, Path(folder), f"zoo review {shell.argument(revisions)}")
+        found = _look(root, base, head, Path(folder), " ".join(words))
+        if cards:
+            # It draws pictures and looks for personal data, which a review without cards does not need.
+            from zoo.review import cards as room
+
+            found = dataclasses.replace(found, cards=tuple(room.cards(Path(folder) / "head")))
+            room.write(found.cards or (), cards)
     text = report(found)
     if out:
         write_atomic(out, text)
@@ -48,19 +60,22 @@ def _look(root: Path, base: str, head: str, folder: Path, command: str) -> Contr
     old, new = folder / "base", folder / "head"
     trees.extract(root, base, old)
     links = trees.extract(root, head, new)
+    there = [one.path for one in changes if one.how != "deleted" and one.path not in links]
+    found = brought.problems(old, new, there)
+    broken = {one.file for one in found}
     mine = [one for one in changes if one.path.startswith("recipes/") and one.path not in links]
     recipes = [
         one for one in mine if one.path.endswith((".yaml", ".yml")) and not one.path.endswith(".lock.yaml")
     ]
-    prompts = [one for one in mine if one.path.endswith(".jsonl")]
+    records = [one for one in mine if one.path.endswith(".jsonl")]
     return Contribution(
         base,
         head,
         tuple(changes),
         tuple(path for path in links if path in {one.path for one in changes}),
-        tuple(compare.recipe_change(one, old, new) for one in recipes),
-        tuple(compare.corpus_change(one, old, new) for one in prompts),
-        tuple(compare.broken(old, new, {one.path for one in recipes})),
+        tuple(compare.recipe_change(one, old, new, one.path not in broken) for one in recipes),
+        tuple(corpora.corpus_change(one, old, new) for one in records),
+        tuple(found),
         (
             *compare.licences(old, new, [one.path for one in recipes]),
             *recorded.lost_reports(old, new, changes),

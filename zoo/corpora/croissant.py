@@ -94,15 +94,15 @@ def made_before(folder: Path) -> Made | None:
     return Made(*map(str, found)) if all(isinstance(one, str) for one in found) else None
 
 
-def as_text(folder: Path, made: Made) -> str:
-    """The bytes of FILE: the same for the same card, files and ``made``."""
-    return pretty_json(croissant(folder, made))
+def as_text(folder: Path, made: Made, card: str | None = None) -> str:
+    """The bytes of FILE: the same for the same card, files and ``made``. card: instead of the folder's."""
+    return pretty_json(croissant(folder, made, card))
 
 
-def croissant(folder: Path, made: Made) -> JsonObject:
-    """The metadata of the folder, from its card and its files. Raises InputError for a card that does not fit the
-    files, or a record that is not valid; OSError."""
-    card = _card(folder)
+def croissant(folder: Path, made: Made, text: str | None = None) -> JsonObject:
+    """The metadata of the folder, from its card (or ``text``) and its files. Raises InputError for a card that does not
+    fit the files, or a record that is not valid; OSError."""
+    card = _card(folder, text if text is not None else _read_card(folder))
     files = _files(folder, card)
     found = describe.describe([File(folder / name, name) for name in files])
     licence = licences.of_hub(str(card["license"])) or str(card["license"])
@@ -148,12 +148,15 @@ def biases(found: Described) -> str:
     return "".join(parts) + "Languages and features were found by a program, registers were set by the writers."
 
 
-def _card(folder: Path) -> JsonObject:
+def _read_card(folder: Path) -> str:
     try:
-        text = (folder / CARD).read_text(encoding="utf-8")
-    except OSError as error:
+        return (folder / CARD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         remedy = "Write a card, see the template of a dataset card"
         raise InputError(f"the folder has no {CARD} that can be read", where=str(folder), remedy=remedy) from error
+
+
+def _card(folder: Path, text: str) -> JsonObject:
     data = cardrules.read_header(text, str(folder / CARD)).data
     for key in ("license", "pretty_name", "language", "configs"):
         if not isinstance(data, dict) or not data.get(key):

@@ -1,18 +1,21 @@
-"""Notes of a quarter for the people of a zoo: releases, withdrawn versions, contributions, differences. Pure."""
+"""Notes of a quarter for the people of a zoo: releases, withdrawn versions, contributions, speed, differences. Pure."""
 
 from __future__ import annotations
 
 import datetime
 import re
+import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from catalog.history import FIGURES, History
 from catalog.index import Catalog
 from catalog.unseen import visible
 from catalog.watch import Report
-from catalog.words import counted
+from catalog.words import counted, rate
 from zoo.errors import InputError
+from zoo.history import tracks, views
 from zoo.review.lines import fenced
 from zoo.review.trees import Commit
 
@@ -58,8 +61,11 @@ def before(date: datetime.date) -> Quarter:
     return Quarter(date.year, number) if number else Quarter(date.year - 1, 4)
 
 
-def notes(quarter: Quarter, catalog: Catalog, commits: Sequence[Commit], watch: Report | None) -> str:
-    """The notes as Markdown; what the catalog and git say is in blocks of code."""
+def notes(
+    quarter: Quarter, catalog: Catalog, commits: Sequence[Commit], histories: Mapping[str, History],
+    watch: Report | None,
+) -> str:  # fmt: skip
+    """The notes as Markdown; what the catalog, git and reports say is in blocks of code. histories: by model."""
     parts = [f"# Notes for {quarter}\n"]
     for title, lines in (
         ("Released", list(_released(quarter, catalog))),
@@ -68,6 +74,7 @@ def notes(quarter: Quarter, catalog: Catalog, commits: Sequence[Commit], watch: 
             "Changed recipes and corpora",
             [f"{one.author}: {one.subject} ({', '.join(one.files[:5])})" for one in commits],
         ),
+        ("Measured speed", list(_measured(quarter, histories))),
     ):
         parts.append(f"## {title}\n")
         parts.append(fenced([_short(line) for line in lines]) if lines else "Nothing.\n")
@@ -75,7 +82,7 @@ def notes(quarter: Quarter, catalog: Catalog, commits: Sequence[Commit], watch: 
     if people:
         parts += [
             "## Thanks to\n",
-            fenced([f"{name}, {counted(n, 'commit')}" for name, n in sorted(people.items())]),
+            fenced([_short(f"{name}, {counted(n, 'commit')}") for name, n in sorted(people.items())]),
         ]
     parts += ["## Differences on the hub\n", _differences(quarter, watch)]
     return "\n".join(parts)
@@ -94,6 +101,31 @@ def _withdrawn(quarter: Quarter, catalog: Catalog) -> Iterator[str]:
         for event in model.yanks:
             if quarter.has(event.date):
                 yield f"{event.date} {event.action} {model.name} {event.version}: {event.reason}"
+
+
+def _measured(quarter: Quarter, histories: Mapping[str, History]) -> Iterator[str]:
+    """The runs of the quarter, with alarms that began in it, and slower levels that somebody accepted."""
+    for name, history in sorted(histories.items()):
+        for track in tracks.tracks(history):
+            runs = [one.run for one in track.points if quarter.has(one.run.at_utc)]
+            valid = [run for run in runs if run.valid]
+            if runs:
+                speeds = ", ".join(
+                    f"{tracks.SHORT[figure]} {rate(statistics.median(r.median(figure) for r in valid))} {tracks.UNIT}"
+                    for figure in FIGURES if valid
+                )  # fmt: skip
+                broken = f", {len(runs) - len(valid)} of them not valid" if len(valid) < len(runs) else ""
+                yield (
+                    f"{name} {track.type} on {track.device}, {track.setting}: {counted(len(runs), 'run')}{broken}"
+                    f"{'; ' if speeds else ''}{speeds}"
+                )
+            for alarm in tracks.alarms(track):
+                if quarter.has(alarm.run.at_utc):
+                    yield f"  slower: {views.alarm_words(alarm)}"
+        for ack in history.acks:
+            if quarter.has(ack.at_utc):
+                what = f"a slower {tracks.SHORT[ack.figure]}: {ack.reason}"
+                yield f"{name}: {ack.by} accepted on {ack.at_utc[:10]} {what}"
 
 
 def _differences(quarter: Quarter, watch: Report | None) -> str:

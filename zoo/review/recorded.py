@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from catalog import index, jsontext, yamltext
+from catalog import index, jsontext, shell, yamltext
 from catalog import sources as source_uris
 from zoo import catalogfile
 from zoo.errors import InputError, ZooError
@@ -17,7 +17,7 @@ from zoo.files.digests import sha256_file
 from zoo.review.trees import Change
 from zoo.sources import resolve
 
-SUMS, MANIFEST = "SHA256SUMS", "MANIFEST.json"
+SUMS, MANIFEST, CROISSANT = "SHA256SUMS", "MANIFEST.json", "croissant.json"
 CATALOG, EVIDENCE, PUBLISHED = "model_catalog.json", "site/evidence", "published"
 REPORT = "dataset-report.json"
 _HEADING = re.compile(r"^#+ .*redaction", re.IGNORECASE | re.MULTILINE)
@@ -25,8 +25,8 @@ _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 def broken_digests(base: Path, head: Path, changes: Sequence[Change]) -> list[str]:
-    """Files that no longer have the digest that is recorded for them: in SHA256SUMS, in the catalog, in a recipe.
-    What was wrong before is left out."""
+    """Files that no longer have the digest that is recorded for them: in SHA256SUMS, croissant.json, the catalog or a
+    recipe. What was wrong before is left out."""
     paths = {one.path for one in changes}
     before = set(_broken(base, paths))
     return sorted({one for one in _broken(head, paths) if one not in before})
@@ -59,6 +59,7 @@ def _has_report(path: Path) -> bool:
 
 def _broken(root: Path, paths: Collection[str]) -> Iterator[str]:
     yield from _by_sums(root, paths)
+    yield from _by_croissant(root, paths)
     yield from _by_catalog(root, paths)
     yield from _by_recipe(root, paths)
 
@@ -73,6 +74,22 @@ def _by_sums(root: Path, paths: Collection[str]) -> Iterator[str]:
         for line in sums.read_text(encoding="utf-8", errors="replace").splitlines():
             if listed := _LINE.fullmatch(line):
                 yield from _compared(root, f"{folder}/{listed[2]}".removeprefix("./"), listed[1], f"{folder}/{SUMS}")
+
+
+def _by_croissant(root: Path, paths: Collection[str]) -> Iterator[str]:
+    """The metadata of each folder with a changed file. What it says besides digests follows from the files."""
+    for folder in sorted({str(PurePosixPath(path).parent) for path in paths}):
+        try:
+            data = jsontext.read(root / folder / CROISSANT)
+        except (OSError, jsontext.NotJson):
+            continue
+        files = data.get("distribution") if isinstance(data, dict) else None
+        for one in files if isinstance(files, list) else []:
+            name, sha256 = (one.get("name"), one.get("sha256")) if isinstance(one, dict) else (None, None)
+            if isinstance(name, str) and isinstance(sha256, str):
+                again = f". Write it again: zoo corpus croissant {shell.argument(folder)}"
+                found = _compared(root, f"{folder}/{name}", sha256, f"{folder}/{CROISSANT}")
+                yield from (f"{sentence}{again}" for sentence in found)
 
 
 def _by_catalog(root: Path, paths: Collection[str]) -> Iterator[str]:

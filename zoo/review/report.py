@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from catalog.problems import Problem
 from catalog.unseen import visible
 from catalog.words import counted
-from zoo.review.compare import CorpusChange, RecipeChange
+from zoo.review.compare import RecipeChange
+from zoo.review.corpora import CorpusChange
 from zoo.review.lines import cut, fenced
 from zoo.review.trees import Change
+
+if TYPE_CHECKING:
+    # It imports what draws pictures and finds personal data, which a report needs only if it is asked for cards.
+    from zoo.review.cards import Card
 
 MOST_BYTES = 60_000
 _BLOCK_BYTES = 5_000
@@ -33,8 +39,8 @@ HUMAN = (
 
 @dataclass(frozen=True)
 class Contribution:
-    """What differs between two commits. links: paths that are links. others: problems of files that did
-    not change. worse: what got worse in licences, reports and digests, as sentences."""
+    """What differs between two commits. links: paths that are links. found: by zoo check, in what changed and in what
+    that broke. worse: what got worse in licences, reports and digests, as sentences. cards: None if not asked for."""
 
     base: str
     head: str
@@ -42,17 +48,17 @@ class Contribution:
     links: tuple[str, ...]
     recipes: tuple[RecipeChange, ...]
     corpora: tuple[CorpusChange, ...]
-    others: tuple[Problem, ...]
+    found: tuple[Problem, ...]
     worse: tuple[str, ...]
     command: str
+    cards: tuple[Card, ...] | None = None
 
     @property
     def problems(self) -> list[str]:
         """What zoo check finds in the changed files, and links."""
-        found = [problem for recipe in self.recipes for problem in recipe.problems]
-        found += [problem for corpus in self.corpora for problem in corpus.problems]
+        of_cards = [problem for card in self.cards or () for problem in card.problems]
         return [
-            *map(str, (*found, *self.others)),
+            *map(str, dict.fromkeys((*self.found, *of_cards))),
             *(f"{path}: the file is a link. Put the file itself there." for path in self.links),
         ]
 
@@ -76,6 +82,7 @@ def report(found: Contribution) -> str:
         ("Problems", found.problems),
         ("What got worse in the data", found.regressions),
         ("Changed files outside of recipes", outside),
+        ("Other changed files", _others(found, outside)),
     ):
         parts += _section(title, lines, found.command)
     for recipe in found.recipes:
@@ -84,9 +91,16 @@ def report(found: Contribution) -> str:
         for title, some in inner.items():
             parts += _section(title, some, found.command, level="####")
     for corpus in found.corpora:
-        parts += _section(f"Prompt file, {corpus.how}", [corpus.path, *corpus.facts], found.command)
+        parts += _section(f"File of records, {corpus.how}", [corpus.path, *corpus.facts], found.command)
+    parts += _section("Dataset cards", [card.fact for card in found.cards or ()], found.command)
     parts.append("### For a maintainer\n\n" + "".join(f"- [ ] {item}\n" for item in HUMAN))
     return _bounded(parts, found.command)
+
+
+def _others(found: Contribution, outside: Sequence[str]) -> list[str]:
+    """Files of recipes that no section is about, such as texts and locks."""
+    known = {*outside, *found.links, *(one.path for one in found.recipes), *(one.path for one in found.corpora)}
+    return [f"{one.path}, {one.how}" for one in found.changes if one.path not in known]
 
 
 def _who_is_next(found: Contribution) -> str:
@@ -98,13 +112,16 @@ def _who_is_next(found: Contribution) -> str:
 
 def _ticks(found: Contribution, outside: Sequence[str]) -> str:
     broken, worse = len(found.problems), len(found.regressions)
-    items = (
+    items = [
         (not broken, "`zoo check` finds no problem in the changed files", counted(broken, "problem")),
         (not worse, "nothing got worse in corpora, licences and digests", counted(worse, "regression")),
         (len(found.recipes) <= 1, "one recipe", counted(len(found.recipes), "recipe")),
         (not outside, "only files below `recipes/`", counted(len(outside), "other file")),
-    )
-    return "\n" + "".join(
+    ]
+    if found.cards is not None:
+        bad = sum(bool(card.problems) for card in found.cards)
+        items.append((not bad, "every corpus has a valid dataset card", f"{bad} without"))
+    return "".join(
         f"- [{'x' if good else ' '}] {words}{'' if good else f' ({bad})'}\n" for good, words, bad in items
     )
 

@@ -95,7 +95,8 @@ def _state(now: str | None, text: str, known: str | None) -> str:
 
 def _texts() -> dict[str, str]:
     """Path in a zoo -> text, of every file below ``parts``."""
-    files = sorted(path for path in _SOURCE.rglob("*") if path.is_file())
+    # Python keeps what it compiled next to a script.
+    files = sorted(path for path in _SOURCE.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
     return {
         f"{FOLDER}/{path.relative_to(_SOURCE).as_posix()}": path.read_text(encoding="utf-8") for path in files
     }

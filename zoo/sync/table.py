@@ -98,6 +98,10 @@ ROWS = (
     ),
     Derived("tests/golden/views/*", "the views", None, _GOLDEN, True, "tests/views/test_views.py"),
     Derived(
+        "tests/golden/review/*", "the report and the notes", None, _GOLDEN, True,
+        "tests/review/test_review_golden.py",
+    ),
+    Derived(
         "tests/golden/pi-completion.json", "the answer of a fixed model to a fixed prompt", None, "make pi", True,
         "tests/pi/test_pi_emulated.py",
     ),

@@ -11,7 +11,7 @@ from typing import Any
 import bareinstall
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 OWN = REPOSITORY / ".github/workflows"
 PARTS = REPOSITORY / "zoo/sync/parts"
 WORKFLOWS = {
