@@ -155,7 +155,8 @@ picture: environment
 # What the tests compare pages, cards and the list of families with, as they are now. Look at the diff before you commit it.
 golden: environment
 	ZOO_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/site/test_pages.py tests/release/test_cards.py \
-		tests/views/test_views.py tests/whole/test_families.py::test_the_page_says_what_the_table_says
+		tests/views/test_views.py tests/review/test_review_golden.py \
+		tests/whole/test_families.py::test_the_page_says_what_the_table_says
 	git diff --stat tests/golden site/docs/reference
 
 # A process for each core; the tests of one file stay together, because they share what is slow to make.
@@ -221,7 +222,7 @@ deb: environment pi-tools
 # Nothing here is a speed: the processors are emulated. From an empty cache the compile takes six minutes on two cores.
 pi: environment pi-tools
 	@$(BIN)/python scripts/pi/compile.py arm64
-	PI=1 $(BIN)/python -m pytest -q tests/pi/test_pi_programs.py tests/pi/test_pi_emulated.py
+	PI=1 $(BIN)/python -m pytest -q tests/pi/test_pi_programs.py tests/pi/test_pi_emulated.py tests/pi/test_pi_same.py
 	@$(BIN)/python scripts/tiers.py passed pi
 
 pi-boot: environment pi-tools

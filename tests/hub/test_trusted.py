@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
 pytest.importorskip("huggingface_hub._oidc")
 
+import trustedexchange  # noqa: E402 - after the skip
 from publishsamples import make_release, publish, settings, zoo  # noqa: E402 - after the skip
+from trustedexchange import IDENTITY, Exchange  # noqa: E402 - after the skip
 
 from zoo import settings as settings_room  # noqa: E402 - after the skip
 from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
@@ -21,7 +21,6 @@ from zoo.hub import connect  # noqa: E402 - after the skip
 from zoo.hub.huggingface import trusted  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer  # noqa: E402 - after the skip
 from zoo.hub.server.access import _digest  # noqa: E402 - after the skip
-from zoo.hub.server.wire import ApiError, as_json  # noqa: E402 - after the skip
 
 __all__ = ["settings", "zoo"]
 
@@ -29,30 +28,6 @@ TOKENS = {
     "local/tutor-gguf": "jwt-of-the-model-0123",
     "datasets/local/tutor-prompts": "jwt-of-the-dataset-0123",
 }
-IDENTITY = "identity-of-this-job"
-
-
-class Exchange:
-    """The hub's token exchange and GitHub's identity service before a real server that requires tokens."""
-
-    def __init__(self, server: HubServer) -> None:
-        self.inner, self.asked, self.used = server.answer, list[str](), set[str]()
-        self.lifetime: float = 3600
-
-    def __call__(self, request: Any) -> Any:
-        match request.method, request.segments:
-            case "GET", ["identity"]:
-                assert request.headers["Authorization"] == "Bearer request-token"
-                return as_json({"value": f"{IDENTITY} for {request.one('audience')}"})
-            case "POST", ["oauth", "token"]:
-                form = json.loads(request.body(1 << 16))
-                self.asked.append(form["resource"])
-                if not form["subject_token"].startswith(IDENTITY) or form["resource"] not in TOKENS:
-                    raise ApiError(400, "invalid_grant")
-                return as_json({"access_token": TOKENS[form["resource"]], "expires_in": self.lifetime})
-        header = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        self.used |= {header}
-        return self.inner(request)
 
 
 @pytest.fixture
@@ -65,7 +40,7 @@ def hub(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Excha
         monkeypatch.delenv(name, raising=False)
     access = Access({_digest(token): "write" for token in TOKENS.values()})
     server = HubServer(zoo / "build" / "hub", "127.0.0.1", 0, access)
-    exchange = Exchange(server)
+    exchange = Exchange(server, TOKENS)
     server.answer = exchange
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.address)
@@ -77,9 +52,8 @@ def hub(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Excha
 
 
 def in_github(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"{address}/identity")
-    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "request-token")
+    for name, value in trustedexchange.in_github(address).items():
+        monkeypatch.setenv(name, value)
 
 
 def test_a_job_publishes_both_repositories_without_a_token(

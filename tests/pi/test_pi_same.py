@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import workflowfiles
+from piservers import compiled, compiling
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts/pi"
 
@@ -58,3 +60,25 @@ def test_two_real_packages_are_the_same(tmp_path: Path) -> None:
         words = ["package.py", "arm64", "--out", str(tmp_path / name), "--programs", str(tmp_path / "programs")]
         subprocess.run([sys.executable, str(SCRIPTS / words[0]), *words[1:]], check=True, capture_output=True)
     assert run(tmp_path / "first", tmp_path / "second", tmp_path / "dist").returncode == 0
+
+
+@pytest.mark.parametrize("architecture", ["arm64", "amd64"])
+def test_the_jobs_of_the_workflow_build_the_same_package_on_two_machines(architecture: str, tmp_path: Path) -> None:
+    """Two clones with an empty HOME each. make pi compiles arm64; the compile itself is the same for both here."""
+    if shutil.which("dpkg-deb") is None or compiled(architecture) is None:
+        pytest.skip(f"not compiled here: python3 scripts/pi/compile.py {architecture}")
+    build, compare = (workflowfiles.jobs("program-deb")[name] for name in ("build", "compare"))
+    tools, *packages = workflowfiles.runs(build)
+    assert tools == "sudo make pi-tools" and len(packages) == 2
+    for name in build["strategy"]["matrix"]["copy"]:
+        runner = workflowfiles.Runner(tmp_path / f"runner-{name}", tmp_path, PI_ZOO_CACHE=str(compiling.cache()))
+        clone = tmp_path / f"clone-{name}"
+        subprocess.run(["git", "clone", "-q", str(workflowfiles.REPOSITORY), str(clone)], check=True)
+        (command,) = [one for one in packages if architecture in one]
+        done = runner.run(f"umask {'077' if name == 'first' else '022'}; {command}", clone)
+        assert done.returncode == 0, done.stdout + done.stderr
+        shutil.move(clone / "dist", tmp_path / name)
+    (command,) = workflowfiles.runs(compare)
+    shutil.copytree(SCRIPTS.parent, tmp_path / "scripts")
+    done = runner.run(command, tmp_path)
+    assert done.returncode == 0 and list((tmp_path / "dist").glob(f"*_{architecture}.deb")), done.stderr

@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -17,10 +18,13 @@ import workflowfiles
 from builtwheel import wheel
 from publishsamples import complete_release, write_record
 from test_installs import pytestmark
+from trustedexchange import IDENTITY, Exchange, in_github
 from workflowfiles import Runner
 
 from catalog import index
 from zoo.__main__ import main
+from zoo.hub.server import Access, HubServer
+from zoo.hub.server.access import _digest
 
 __all__ = ["pytestmark", "wheel"]
 
@@ -140,6 +144,33 @@ def test_publish_then_record_and_again(zoo: Path, runner: Runner, tmp_path: Path
     assert changed and all(
         path == "model_catalog.json" or path.startswith("site/evidence/") for path in changed
     )
+
+
+def test_the_job_publishes_with_its_identity_and_without_a_token(zoo: Path, runner: Runner, tmp_path: Path) -> None:
+    """Against a real hub that requires tokens, with the exchange before it; a first run is killed halfway."""
+    pytest.importorskip("huggingface_hub._oidc")
+    tokens = {f"{kind}local/{NAME}-{end}": f"jwt-{end}-0123456789"
+              for kind, end in (("", "gguf"), ("datasets/", "prompts"))}  # fmt: skip
+    access = Access({_digest(token): "write" for token in tokens.values()})
+    server = HubServer(tmp_path / "hub", "127.0.0.1", 0, access)
+    server.answer = exchange = Exchange(server, tokens)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    more = {"ZOO_HUB": server.address, "HF_ENDPOINT": server.address, "HF_HUB_OFFLINE": "0", "GH_TOKEN": "",
+            "HF_OIDC_RESOURCE": f"local/{NAME}-gguf", **in_github(server.address)}  # fmt: skip
+    try:
+        refused = runner.run(step("publish"), zoo, **{**more, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": ""})
+        assert refused.returncode == 2 and "no identity token" in refused.stderr, refused.stderr
+        for _ in range(2):
+            done = runner.run(step("publish"), zoo, **more)
+            assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert set(exchange.asked) <= set(tokens) and exchange.used - {""} <= set(tokens.values()) and exchange.asked
+    said = done.stdout + done.stderr + "".join(p.read_text(errors="replace") for p in zoo.rglob("*.json"))
+    assert not any(secret in said for secret in (*tokens.values(), IDENTITY, "request-token"))
+    catalog, problems = index.parse((zoo / "model_catalog.json").read_text(encoding="utf-8"), "catalog")
+    assert not problems and catalog.model(NAME)
 
 
 def test_a_release_that_is_recorded_opens_nothing(zoo: Path, runner: Runner, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from zoo.__main__ import main
 
 __all__ = ["pytestmark", "wheel"]
 
+COMMENT = runpy.run_path(str(workflowfiles.PARTS / "scripts/comment.py"))
 HOW_TO = sorted((REPOSITORY / "site/docs/how-to").glob("*.md"))
 OF_THE_CLONE = re.compile(r"\.\[|-c constraints\.txt|\bmake\b|\btests/|\bscripts/(?!watch)|\bbenchmarks/")
 """What is only in a clone of the program."""
@@ -33,12 +35,12 @@ def blocks(page: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", OF_A_ZOO)
 def test_a_workflow_needs_nothing_of_the_clone(name: str) -> None:
-    installed = []
+    installed = list[str]()
     for job in workflowfiles.jobs(name).values():
         for run in workflowfiles.runs(job):
             assert not OF_THE_CLONE.search(run.replace(".github/scripts/", "")), run
             installed += [run] if "pip install" in run else []
-    assert installed
+    assert installed or name == "zoo-comment"
     for run in installed:
         (quoted,) = re.findall(r"'(.+)'", run)
         wanted = Requirement(quoted)
@@ -134,6 +136,8 @@ OFFERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a repository of another recipe": (_twin, "recipes/twin.yaml"),
 }
 """Pull requests: what each changes, and the file that the check must name."""
+QUICK = (GOOD, "a link out of the zoo")
+"""Those that make test tries on this repository, too; the others by make long."""
 
 
 @pytest.mark.parametrize("offer", OFFERS)
@@ -148,21 +152,80 @@ def test_the_check_of_a_pull_request(offer: str, zoo: Path, runner: Runner, tmp_
     job = workflowfiles.jobs("zoo-check")["recipes"]
     done = runner.job(job, checkout)
     summary = runner.summary.read_text(encoding="utf-8")
+    reported = runner.job(workflowfiles.jobs("zoo-report")["report"], checkout)
+    report = (checkout / "report.md").read_text(encoding="utf-8")
+    assert report in runner.summary.read_text(encoding="utf-8") and COMMENT["judged"](report) == report
+    kept = {"starter"} if "prompt" in offer else {"starter", "tutor"}  # a damaged corpus has no card
+    assert {path.name for path in (checkout / "build/cards").iterdir()} == kept
     if offer == GOOD:
-        assert [one.returncode for one in done] == [0] * len(workflowfiles.runs(job)), done[-1].stderr
-        assert "no problems" in summary
-        for name in ("report", "preview"):
-            for step in runner.job(workflowfiles.jobs("zoo-report")[name], checkout):
-                assert step.returncode == 0, step.stdout + step.stderr
-        report = (checkout / "report.md").read_text(encoding="utf-8")
+        for step in (*done, *reported, *runner.job(workflowfiles.jobs("zoo-report")["preview"], checkout)):
+            assert step.returncode == 0, step.stdout + step.stderr
+        assert len(done) == len(workflowfiles.runs(job)) and "no problems" in summary
         assert "**Next: a maintainer**" in report and "recipes/offered.yaml" in report
-        assert report in runner.summary.read_text(encoding="utf-8")
         assert (checkout / "build/site/index.html").is_file()
         return
     *_, last = done
     assert last.returncode == 2 and last.args[-1] == "zoo check --format github"
     assert f"::error file={named}" in last.stdout and named in summary and "zoo check" in summary
-    assert "root:" not in last.stdout + summary  # nothing of the file that a link leads to
+    assert reported[-1].returncode == 3 and COMMENT["ASKS"] in report and f"{named}:" in report
+    # Nothing of the file that a link leads to.
+    assert "root:" not in last.stdout + summary + report
+
+
+def test_the_notes_of_a_zoo(zoo: Path, runner: Runner, tmp_path: Path) -> None:
+    subprocess.run(["git", "clone", "-q", str(zoo), str(tmp_path / "checkout")], check=True)
+    for done in runner.job(workflowfiles.jobs("zoo-notes")["notes"], tmp_path / "checkout"):
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "checkout/notes.md").read_text(encoding="utf-8").startswith("# Notes for ")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This repository as a fresh clone; what is not committed yet is committed there."""
+    folder = tmp_path_factory.mktemp("clone") / "program"
+    subprocess.run(["git", "clone", "-q", str(REPOSITORY), str(folder)], check=True)
+    listed = ["git", "-C", str(REPOSITORY), "ls-files", "-z", "--modified", "--others", "--exclude-standard"]
+    for name in subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split("\0"):
+        if name and (REPOSITORY / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, folder / name)
+    commit = [*AUTHOR, "commit", "-q", "--allow-empty", "-m", "Now"]
+    for words in (["switch", "-q", "-C", "main"], ["add", "-A"], commit):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "offer", [one if one in QUICK else pytest.param(one, marks=pytest.mark.long) for one in OFFERS]
+)
+def test_a_pull_request_to_this_repository(offer: str, clone: Path, tmp_path: Path) -> None:
+    """The jobs that judge recipes, all but their installation: the environment of the tests has the program."""
+    change, named = OFFERS[offer]
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "clone", "-q", str(clone), str(checkout)], check=True)
+    change(checkout)
+    for words in (["switch", "-q", "-c", "offer"], ["add", "-A"], [*AUTHOR, "commit", "-q", "-m", offer]):
+        subprocess.run(["git", *words], cwd=checkout, check=True)
+    runner = Runner(tmp_path / "runner", Path(sys.executable).parent)
+    codes = {}
+    for job in (workflowfiles.jobs("program-check")["recipes"], workflowfiles.jobs("program-report")["report"]):
+        install, command = workflowfiles.runs(job)
+        assert install.startswith("pip install -c constraints.txt ")
+        done = runner.run(command, checkout)
+        codes[" ".join(command.split()[:2])] = done.returncode
+        assert "Traceback" not in done.stderr and (offer == GOOD or named in done.stdout)
+    report = (checkout / "report.md").read_text(encoding="utf-8")
+    assert COMMENT["judged"](report) == report and "root:" not in report
+    assert codes == ({"zoo check": 0, "zoo review": 0} if offer == GOOD else {"zoo check": 2, "zoo review": 3})
+
+
+def test_what_the_jobs_with_tests_run_is_there(clone: Path, tmp_path: Path) -> None:
+    """The tests cannot run themselves, so make only says what it would run, in a clone with an empty HOME."""
+    runner = Runner(tmp_path / "runner", tmp_path)
+    for job in workflowfiles.jobs("program-test").values():
+        for command in workflowfiles.runs(job):
+            done = runner.run(f"{command} --dry-run", clone)
+            assert done.returncode == 0 and "python" in done.stdout, done.stderr
 
 
 def test_the_jobs_of_this_repository_that_check_recipes(tmp_path: Path) -> None:
