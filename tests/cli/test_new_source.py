@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from catalog import placeholders
 from catalog.checks import check_recipe
 from zoo import settings
 from zoo.__main__ import main
-from zoo.plan import prepare
+from zoo.forms.profiles import PROFILES
+from zoo.plan import prepare, problems
 from zoo.progress import Silent
 
 
@@ -208,3 +210,23 @@ def test_the_summary_of_a_new_recipe_is_named_until_it_is_written(
     lines[line - 1] = "summary: A tiny model."
     path.write_text("\n".join(lines), encoding="utf-8")
     assert main(["check", "recipes/mine.yaml"]) == 0 and "hint" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("profile", list(PROFILES))
+def test_a_profile_is_a_sound_recipe_once_its_sources_are_pinned(
+    profile: str, zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(Path(__file__).parents[2] / "recipes/corpora", zoo / "recipes/corpora", dirs_exist_ok=True)
+    assert main(["new", "mine", "--profile", profile]) == 0
+    path = zoo / "recipes/mine.yaml"
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("no revision is given" in line for line in lines) == 2 and len(lines) == 4
+    pinned = re.sub(r"(source: hf:\S+)", rf"\1@{'0' * 40}", path.read_text(encoding="utf-8"))
+    path.write_text(pinned, encoding="utf-8")
+    checked = check_recipe(path, zoo)
+    assert not checked.problems and checked.recipe
+    assert not problems.every(checked, settings.load(zoo, {}, {})), "with the prompts of the starters"
+    assert checked.recipe.distill and checked.recipe.publish.dataset == "mine-prompts"
+    for more in ("--source", "--from-issue"):
+        assert main(["new", "other", "--profile", profile, more, "x"]) == 2
+        assert more in capsys.readouterr().err

@@ -12,7 +12,7 @@ from textual.widgets import Input, OptionList
 
 from zoo.tui.app import ZooApp
 from zoo.tui.asking import Choice
-from zoo.tui.filling import Changing, Writing
+from zoo.tui.filling import Changing, Several, Writing
 from zoo.tui.viewer import Place
 
 
@@ -136,3 +136,30 @@ def test_read_only_changes_no_recipe(zoo: Path) -> None:
         await settled(app, pilot)
 
     driving.drive(zoo, act, Place("recipe", "plain"), read_only=True)
+
+
+def test_a_list_of_known_values_is_marked(zoo: Path) -> None:
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        await on_field(app, pilot, "quantize.ladder")
+        await press(app, pilot, "enter")
+        assert isinstance(app.screen, Several) and app.screen.choices[:2] == ["Q8_0", "Q6_K"]
+        await press(app, pilot, "home", "space", "down", "space", "enter")
+        assert isinstance(app.screen, Changing)
+        assert "+  ladder: [Q5_K_M, Q4_0, Q6_K]" in app.screen.difference
+        await press(app, pilot, "escape")
+        await press(app, pilot, "colon", *"form", "space", *"clean", "enter")
+        await on_field(app, pilot, "KIND")
+        await press(app, pilot, "enter", "space", "enter")
+        assert app.place.name.startswith("clean ") and len(app.place.name.split()) == 2
+
+    driving.drive(zoo, act, Place("recipe", "plain"))
+
+
+def test_recipes_of_this_zoo_are_offered(zoo: Path) -> None:
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        await press(app, pilot, "enter")
+        assert isinstance(app.screen, Writing) and app.screen.offers == ["plain", "tutored"]
+        await press(app, pilot, "tab", "down", "enter")
+        assert app.place.name == "plan tutored"
+
+    driving.drive(zoo, act, Place("form", "plan"))

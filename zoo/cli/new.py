@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import re
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from catalog import licences, placeholders, plainfiles, schema, shell
+from catalog import licences, placeholders, plainfiles, schema, shell, yamledit
 from catalog import sources as source_uris
 from catalog.checks import check_recipe
 from catalog.paths import unusable_name
@@ -18,6 +20,7 @@ from catalog.secrets import has_secret
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ModelFileError
 from zoo.files.whole import write_atomic
+from zoo.forms.profiles import PROFILES, Profile
 from zoo.plan import foresight
 from zoo.plan.known import Known
 from zoo.review import issue as offers
@@ -50,11 +53,7 @@ maturity: usable
 student:
   source: {source}
 {pin}  licence: {licence}
-
-corpus:
-  evaluation:
-    - {{path: {text}, licence: CC0-1.0, source: written by us, language: en}}
-
+{student}{teaching}
 quantize:
   ladder: [Q8_0, Q4_K_M, Q4_0]
   # true accepts tensors whose rows do not divide and so become another type than asked; the report lists them.
@@ -63,9 +62,15 @@ quantize:
 gates:
   - {{metric: smoke_passed, at_least: 1}}
   - {{metric: kld_mean_nats, file: Q8_0, at_most: 0.02}}
-
+{gates}
 publish:
   model: {name}-gguf
+{dataset}"""
+
+_CORPUS = """
+corpus:
+  evaluation:
+    - {{path: {text}, licence: CC0-1.0, source: written by us, language: en}}
 """
 
 
@@ -73,37 +78,73 @@ _NO_OFFER = Offer("", "", "", (), (), (), ())
 _SAVE = "Save the text of the issue with: gh issue view NUMBER --json body --jq .body > issue.md"
 
 
+@dataclass(frozen=True)
+class _Begin:
+    """What the recipe begins with besides the command's own options: a profile, or the text of an issue."""
+
+    profile: str | None
+    issue: Path | None
+
+    def offer(self, source: str | None) -> tuple[Offer, Profile | None]:
+        """What it says. Raises InputError if several things name the source, and for a file that is not an issue."""
+        if self.profile and (source or self.issue):
+            other = "--source" if source else "--from-issue"
+            raise InputError(f"--profile has a source of its own, so {other} cannot be used with it")
+        sample = PROFILES.get(self.profile or "")
+        if sample:
+            return Offer("", sample.source, sample.licence, sample.languages, sample.good_at, sample.bad_at, ()), sample
+        return _offer(self.issue) if self.issue else _NO_OFFER, None
+
+
+def _begin(function: Callable[..., None]) -> Callable[..., None]:
+    """Adds --profile and --from-issue, which the function gets as one value."""
+
+    @functools.wraps(function)
+    def wrapped(*args: object, profile: str | None, issue: Path | None, **kwargs: object) -> None:
+        function(*args, begin=_Begin(profile, issue), **kwargs)
+
+    decorated: Callable[..., None] = wrapped
+    for option in (
+        click.option(
+            "--from-issue", "issue", type=click.Path(path_type=Path), metavar="FILE",
+            help="Take the name, source and more from the text of an issue that was made by the form for a model.",
+        ),
+        click.option(
+            "--profile", type=click.Choice(tuple(PROFILES)),
+            help=f"A sample with a teacher. {'; '.join(f'{name}: {one.words}' for name, one in PROFILES.items())}.",
+        ),
+    ):  # fmt: skip
+        decorated = option(decorated)
+    return decorated
+
+
 @click.command()
 @options()
+@_begin
 @click.option("--source", show_default=STARTER, help="Where the weights come from.")
 @click.option(
     "--licence", show_default="what the source says, or a placeholder",
     help="SPDX licence of the weights and the release.",
 )  # fmt: skip
 @click.option("--owner", default="me", show_default=True, help="Who is responsible for the release.")
-@click.option(
-    "--from-issue", "issue", type=click.Path(path_type=Path), metavar="FILE",
-    help="Take the name, source and more from the text of an issue that was made by the form for a model.",
-)  # fmt: skip
 @click.argument("name", required=False)
 def command(
-    call: Call, name: str | None, source: str | None, licence: str | None, owner: str, issue: Path | None
+    call: Call, name: str | None, source: str | None, licence: str | None, owner: str, begin: _Begin
 ) -> None:
     """Start recipe NAME in recipes/NAME.yaml, and pin its source if it is on this machine.
 
     Exit code 1, and no recipe, for a source that `zoo check` would refuse.
     """
     settings = call.settings
-    offer = _offer(issue) if issue else _NO_OFFER
-    name, source = name or offer.name, source or offer.source or (STARTER if issue is None else "")
+    offer, sample = begin.offer(source)
+    name, source = name or offer.name, source or offer.source or (STARTER if begin.issue is None else "")
     _refuse_secret(source)
     licence = licence or offer.licence or None
     if not name or not source:
         what = "name" if not name else "source"
-        raise InputError(
-            f"no {what} was given" + (f": the field is empty in {issue}" if issue else ""),
-            remedy=f"Ask the author of the issue for the {what}" if issue else "Write, for example: zoo new my-model",
-        )
+        where = f": the field is empty in {begin.issue}" if begin.issue else ""
+        ask = f"Ask the author of the issue for the {what}" if begin.issue else "Write, for example: zoo new my-model"
+        raise InputError(f"no {what} was given{where}", remedy=ask)
     pattern = schema.load("recipe-v1")["properties"]["name"]["pattern"]
     if not re.fullmatch(pattern, name) or not 2 <= len(name) <= 64:
         raise InputError(
@@ -125,7 +166,7 @@ def command(
         # Its pin would be the digest of what has to change.
         foresight.refuse_source(source, settings.root, known, safe="No recipe was written.")
         chosen = replace(offer, name=name, source=source, licence=licence or _licence(path, source))
-        write_atomic(target, _text(chosen, path, owner, settings))
+        write_atomic(target, _text(chosen, path, owner, settings, sample))
         checked = check_recipe(target, settings.root)
         found = foresight.problems(checked, settings.root, known=known)
     problems = [*map(str, checked.problems), *map(str, found)]
@@ -137,18 +178,21 @@ def command(
     call.output.answer(data, "\n".join(words))
 
 
-def _text(offer: Offer, path: Path | None, owner: str, settings: Settings) -> str:
+def _text(offer: Offer, path: Path | None, owner: str, settings: Settings, sample: Profile | None) -> str:
     """The recipe. path: the source on this machine, None if it is not here."""
     return _TEMPLATE.format(
         name=offer.name,
-        summary=placeholders.SUMMARY,
+        summary=yamledit.flow(sample.summary if sample else placeholders.SUMMARY),
+        student=sample.student if sample else "",
+        teaching=sample.teaching if sample else _CORPUS.format(text=_evaluation_text(settings)),
+        gates=sample.gates if sample else "",
+        dataset=f"  dataset: {offer.name}-prompts\n" if sample else "",
         date=datetime.date.today().isoformat(),
         task=_task(path, settings),
         licence=offer.licence,
         owner=owner,
         source=offer.source,
         pin=f"  sha256: {resolve.content_sha256(path, settings.root)}\n" if path else "",
-        text=_evaluation_text(settings),
         languages=offers.as_yaml(offer.languages or ("en",)),
         good_at=offers.as_yaml(offer.good_at),
         bad_at=offers.as_yaml(offer.bad_at),

@@ -53,12 +53,16 @@ class Entry:
         return tuple(map(_written, allowed))
 
     @property
+    def several(self) -> tuple[str, ...]:
+        """The only values that a list may have, or () for many."""
+        return tuple(map(_written, self.rule.get("items", {}).get("enum", [])))
+
+    @property
     def words(self) -> str:
         """What the field is, what it may be, and what holds without it."""
         words = [self.rule.get("description", "").rstrip(".")]
-        inner = self.rule.get("items", {}).get("enum", [])
-        if inner:
-            words.append(f"Allowed: {', '.join(map(_written, inner))}")
+        if self.several:
+            words.append(f"Allowed: {', '.join(self.several)}")
         if "default" in self.rule and self.rule["default"] not in ([], {}):
             words.append(f"Default: {_written(self.rule['default'])}")
         return ". ".join(filter(None, words)) + "."

@@ -124,8 +124,8 @@ def _check(
         text = _text(path, shown)
         return [text] if isinstance(text, Problem) else cardrules.check_eval_results(text, shown)
     if path.suffix in (".yaml", ".yml"):
-        # foresight reads models, which the other checks do not need.
-        from zoo.plan import corpuslimits, foresight, sincerelease
+        # It reads models, which the other checks do not need.
+        from zoo.plan import problems, sincerelease
 
         checked = check_recipe(path, settings.root)
         hints += checked.hints
@@ -135,10 +135,7 @@ def _check(
             recipes.append(Target(path, shown, checked.recipe.name, names))
             if release := _published(checked.recipe, settings):
                 hints += sincerelease.changed_since_release(checked, release)
-        found = [*_other_ending(path, shown, settings), *checked.problems]
-        found += foresight.problems(checked, settings.root, known=known, templates=True)
-        found += corpuslimits.problems(checked, settings.root)
-        return [*found, *sincerelease.changed_since_pinned(checked, settings.root, settings.work)]
+        return [*_other_ending(path, shown, settings), *problems.every(checked, settings, known)]
     # What was checked and not touched since is not read again.
     if path.suffix == ".json" and _is_own_catalog(path, settings) and catalogfile.is_sound(settings):
         return []

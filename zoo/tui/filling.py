@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList, SelectionList, Static
 
+from catalog import yamledit
 from zoo.errors import InputError, ZooError
 from zoo.files.whole import write_atomic
 from zoo.forms import commands, recipes
@@ -20,16 +22,21 @@ from zoo.views.asked import Asked
 from zoo.views.screen import clean
 
 UNSET = "(nothing)"
+_KEEP = "enter keeps it  esc leaves it as it was"
 
 
 class Writing(ModalScreen[str | None]):
-    """A value: written, or taken from a list. None if it stays as it is."""
+    """A value: written, or taken from a list. None if it stays as it is. choices: the only ones; offers: some of many.
+    """
 
     BINDINGS = [("escape", "dismiss(None)", "Close")]  # noqa: RUF012 - as the library has it
 
-    def __init__(self, name: str, words: str, value: str, choices: Sequence[str] = ()) -> None:
+    def __init__(
+        self, name: str, words: str, value: str, choices: Sequence[str] = (), offers: Sequence[str] = ()
+    ) -> None:
         super().__init__()
-        self._what, self._words, self.value, self.choices = name, words, value, list(choices)
+        self._what, self._words, self.value = name, words, value
+        self.choices, self.offers = list(choices), list(offers)
 
     def compose(self) -> ComposeResult:
         """What the field is, and its value or the values that are allowed."""
@@ -40,7 +47,9 @@ class Writing(ModalScreen[str | None]):
                 yield OptionList(*map(clean, self.choices), UNSET, markup=False)
             else:
                 yield Input(self.value, select_on_focus=False)
-            yield Static("enter keeps it  esc leaves it as it was", markup=False)
+            if self.offers:
+                yield OptionList(*map(clean, self.offers), markup=False)
+            yield Static(f"{_KEEP}  tab goes to the list" if self.offers else _KEEP, markup=False)
 
     def on_mount(self) -> None:
         """Begin at the present value."""
@@ -50,7 +59,8 @@ class Writing(ModalScreen[str | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """One of the list."""
-        self.dismiss(self.choices[event.option_index] if event.option_index < len(self.choices) else "")
+        listed = self.choices or self.offers
+        self.dismiss(listed[event.option_index] if event.option_index < len(listed) else "")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """What was written; the line at the foot of the program is another one."""
@@ -60,6 +70,36 @@ class Writing(ModalScreen[str | None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """It filters nothing."""
         event.stop()
+
+
+class Several(ModalScreen[str | None]):
+    """Some of the only values that a list may have. The result is written as ``join`` writes it; None if it stays."""
+
+    BINDINGS = [  # noqa: RUF012 - as the library has it
+        Binding("enter", "keep", "Keep", priority=True), ("escape", "dismiss(None)", "Close"),
+    ]  # fmt: skip
+
+    def __init__(
+        self, name: str, words: str, value: Sequence[str], choices: Sequence[str], join: Callable[[Sequence[str]], str]
+    ) -> None:
+        super().__init__()
+        self._what, self._words, self._before = name, words, list(value)
+        self.choices, self._join = list(choices), join
+
+    def compose(self) -> ComposeResult:
+        """What the field is, and the values, marked where they are in it."""
+        rows = [(clean(one), one, one in self._before) for one in self.choices]
+        with Vertical():
+            yield Static(clean(self._what), classes="what", markup=False)
+            yield Static(clean(self._words), markup=False)
+            yield SelectionList[str](*rows)
+            yield Static(f"space marks one  {_KEEP}", markup=False)
+
+    def action_keep(self) -> None:
+        """What was in it keeps its order; what is new comes after it."""
+        marked = self.query_one(SelectionList).selected
+        kept = [one for one in self._before if one in marked]
+        self.dismiss(self._join([*kept, *(one for one in self.choices if one in marked and one not in kept)]))
 
 
 class Changing(ModalScreen[bool]):
@@ -82,20 +122,26 @@ class Changing(ModalScreen[bool]):
             yield Static("enter writes it  esc leaves the file as it is", markup=False)
 
 
-def window(asked: Asked, view: str, name: str) -> Writing | None:
+def window(asked: Asked, view: str, name: str) -> Writing | Several | None:
     """The window for a field of the form that a place shows; None for a flag. Raises ZooError."""
     if view == "recipe":
         entry = _entry(asked, name)
-        needed = "Required. " if entry.required else ""
-        return Writing(entry.name, needed + entry.words, entry.start, entry.choices)
+        words = ("Required. " if entry.required else "") + entry.words
+        if entry.several:
+            held = [str(one) for one in entry.value] if isinstance(entry.value, list) else []
+            return Several(entry.name, words, held, entry.several, lambda chosen: yamledit.flow([*chosen]))
+        return Writing(entry.name, words, entry.start, entry.choices)
     form, given = _filled(asked)
     one = form.field(name)
     if one.kind == "flag":
         return None
+    if one.kind == "list" and one.choices:
+        return Several(name, one.words, given.get(name, ()), one.choices, shlex.join)
     more = " Several are written as in a shell: one 'two words' three." if one.kind == "list" else ""
     value = shlex.join(given[name]) if one.kind == "list" and name in given else "".join(given.get(name, ()))
-    choices = () if one.kind == "list" else one.choices
-    return Writing(name, f"{'Required. ' if one.missing else ''}{one.words}{more}", value or one.default, choices)
+    offers = () if one.choices else fields.offers(asked, form, one)
+    words = f"{'Required. ' if one.missing else ''}{one.words}{more}"
+    return Writing(name, words, value or one.default, one.choices, offers)
 
 
 def line(asked: Asked, name: str, written: str | None) -> str:

@@ -33,8 +33,8 @@ class Lines(ScrollView, can_focus=True):
 
     @property
     def columns(self) -> int:
-        """Of the text, without the mark."""
-        return self.size.width - len(MARKS[0])
+        """Of the text, without the mark and the place of the scroll bar."""
+        return self.size.width - len(MARKS[0]) - self.scrollbar_size_vertical
 
     @property
     def link(self) -> Link | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from catalog import shell, yamltext
@@ -11,11 +11,14 @@ from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import Problem, instead_of
 from catalog.unseen import visible
 from catalog.words import counted
-from zoo.errors import InputError
+from zoo import catalogfile
+from zoo.errors import InputError, ZooError
 from zoo.forms import commands, recipes
 from zoo.forms.commands import Field, Form, Values
 from zoo.forms.recipes import Entry
-from zoo.plan import prepare
+from zoo.plan import prepare, problems
+from zoo.plan.known import Known
+from zoo.runs import reader
 from zoo.views.asked import Asked
 from zoo.views.screen import Row, Screen, Table
 
@@ -83,6 +86,34 @@ def _first(form: Form, given: Values) -> str:
     return shlex.join(("zoo", *commands.words(form, {**given, "--dry-run": commands.ON})))
 
 
+def offers(asked: Asked, form: Form, one: Field) -> Sequence[str]:
+    """Values that a field may have besides others: recipes, models, or runs of this zoo."""
+    if form.path == ("new",) or one.name not in OFFERS:
+        return ()
+    try:
+        return OFFERS[one.name](asked)
+    except ZooError:
+        return ()
+
+
+def _recipes(asked: Asked) -> Sequence[str]:
+    return prepare.every_recipe(asked.settings)
+
+
+def _models(asked: Asked) -> Sequence[str]:
+    catalog = catalogfile.read_catalog(asked.settings.catalog, asked.settings.shown(asked.settings.catalog))
+    return [model.name for model in catalog.models]
+
+
+def _runs(asked: Asked) -> Sequence[str]:
+    return ["last", *(one.id for one in reader.look(asked.settings.work, asked.known))]
+
+
+OFFERS: Mapping[str, Callable[[Asked], Sequence[str]]] = {
+    "RECIPE": _recipes, "RECIPES": _recipes, "NAME": _models, "ID": _runs
+}  # fmt: skip
+
+
 def listed(of: Mapping[str, str]) -> Screen:
     """Every command, to choose a form."""
     rows = [Row((name, words), ("form", name)) for name, words in of.items()]
@@ -132,29 +163,31 @@ def _nearest(forms: Sequence[Form], words: Sequence[str]) -> Form | None:
     return max(fitting, key=lambda one: len(one.path), default=None)
 
 
-def recipe_screen(shown: str, found: Sequence[Entry], problems: Sequence[Problem]) -> Screen:
+def recipe_screen(shown: str, found: Sequence[Entry], wrong: Sequence[Problem]) -> Screen:
     """A recipe with every field that it has or may have. Problems are first in full, and again at their fields."""
     names = {one.name for one in found}
     at: dict[str, list[str]] = {}
-    for problem in problems:
+    for problem in wrong:
         at.setdefault(_nearest_field(problem.path, names), []).append(f"WRONG: {problem.what}. {problem.instead}.")
     rows = [
         Row((_label(one), one.shown, " ".join([*at.get(one.name, ()), _needed(one), one.words]).strip()),
             (FIELD, one.name))
         for one in found
     ]  # fmt: skip
-    count = f"{counted(len(problems), 'problem')}." if problems else "No problems."
-    notes = [f"{shown}: {count}", *(f"WRONG: {problem.text}" for problem in problems)]
+    count = f"{counted(len(wrong), 'problem')}." if wrong else "No problems."
+    notes = [f"{shown}: {count}", *(f"WRONG: {problem.text}" for problem in wrong)]
     table = Table(_COLUMNS, rows, flat=True)
     name = shell.argument(shown.removeprefix("recipes/").removesuffix(".yaml"))
-    views = () if problems else (f"zoo ui plan {name}", f"zoo ui coverage {name}")
-    return Screen(f"Recipe {name}", ("\n".join(notes), table), (f"zoo check {shell.argument(shown)}", *views))
+    has_prompts = any(one.path[:2] == ("corpus", "train") and one.value for one in found)
+    views = ["plan"] * (not wrong) + ["coverage"] * has_prompts
+    commands_ = (f"zoo check {shell.argument(shown)}", *(f"zoo ui {view} {name}" for view in views))
+    return Screen(f"Recipe {name}", ("\n".join(notes), table), commands_)
 
 
 def every_recipe(found: Sequence[CheckedRecipe]) -> Screen:
     """Every recipe, to choose one."""
     rows = [
-        Row((one.file, f"{counted(len(one.problems), 'problem')}" if one.problems else "no problems", _summary(one)),
+        Row((one.file, f"{counted(len(one.problems), 'problem')}" if one.problems else "valid", _summary(one)),
             ("recipe", Path(one.file).stem))
         for one in found
     ]  # fmt: skip
@@ -195,7 +228,9 @@ def look_at_recipe(asked: Asked) -> Screen:
     checked = check_recipe(prepare.find_recipe(asked.name, settings), settings.root)
     if checked.document.data is None:
         raise InputError("\n".join(map(str, checked.problems)), remedy="Change the file in an editor")
-    return recipe_screen(checked.file, recipes.entries(checked.document.data), checked.problems)
+    with Known(settings.work) as known:
+        found = problems.every(checked, settings, known)
+    return recipe_screen(checked.file, recipes.entries(checked.document.data), found)
 
 
 def recipe_text(asked: Asked) -> str:
