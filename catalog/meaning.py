@@ -16,6 +16,7 @@ from catalog import (
     losses,
     placeholders,
     schema,
+    served,
     shell,
     sources,
 )
@@ -71,6 +72,7 @@ class Meaning:
         yield from self._gates()
         yield from calibration.problems(self.document, self.data)
         yield from losses.problems(self.document, self.data)
+        yield from served.problems(self.document, self.data)
 
     def _get(self, *path: str | int) -> Json:
         value: Json = self.data
@@ -132,6 +134,8 @@ class Meaning:
             source = sources.parse(uri)
         except sources.SourceSyntax as error:
             yield self.document.problem(path, *error.args)
+            return
+        if isinstance(source, sources.ServerSource):
             return
         if isinstance(source, sources.HubSource):
             if not source.pinned and self.lock.revision(uri) is None:

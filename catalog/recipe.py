@@ -25,7 +25,8 @@ FORMAT = 1
 class Source:
     """Where a model comes from.
 
-    uri: ``package:MODULE/FILE``, ``file:PATH`` (relative to the zoo) or ``hf:ORG/NAME@REVISION``.
+    source: ``package:MODULE/FILE``, ``file:PATH`` (relative to the zoo), ``hf:ORG/NAME@REVISION``, or of a teacher
+    ``server:MODEL``.
     sha256: pin of a single file; an ``hf:`` source is pinned file by file in the lock file instead.
     upstream: the Hub repository that the weights come from, for the card's ``base_model``.
     """
@@ -92,7 +93,7 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Label:
-    """How the teacher answers the prompts (through llama.cpp)."""
+    """How the teacher answers the prompts, through llama.cpp or a server."""
 
     max_tokens: int
     temperature: float

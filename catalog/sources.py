@@ -1,5 +1,5 @@
-"""Source URIs: ``package:MODULE/FILE``, ``file:PATH`` and ``hf:ORG/NAME@REVISION``. Pure: nothing is read or
-fetched."""
+"""Source URIs: ``package:MODULE/FILE``, ``file:PATH``, ``hf:ORG/NAME@REVISION`` and ``server:MODEL``. Pure: nothing is
+read or fetched."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _CACHED = re.compile(
 )
 """A repository in the cache of the Hub's client: models--ORG--NAME/snapshots/COMMIT."""
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+_SERVED = re.compile(r"[A-Za-z0-9][\w./:@+-]{0,199}\Z", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,18 @@ class HubSource:
         return bool(self.revision and _COMMIT.match(self.revision))
 
 
+@dataclass(frozen=True)
+class ServerSource:
+    """A model by the name under which a server answers for it. Where the server is, is a setting."""
+
+    model: str
+
+
 class SourceSyntax(ValueError):
     """The URI cannot be understood; ``args`` are what is wrong and what to write instead."""
 
 
-def parse(uri: str) -> PackageSource | FileSource | HubSource:
+def parse(uri: str) -> PackageSource | FileSource | HubSource | ServerSource:
     """The parts of a source URI. Raises SourceSyntax(what, instead)."""
     kind, _, rest = uri.partition(":")
     if kind == "package":
@@ -77,7 +85,25 @@ def parse(uri: str) -> PackageSource | FileSource | HubSource:
         if not match:
             raise SourceSyntax("a Hub source needs a repository", "Write hf:ORG/NAME@COMMIT")
         return HubSource(match["repo"], match["revision"])
-    raise SourceSyntax("the source does not begin with package:, file: or hf:", _likely(uri))
+    if kind == "server":
+        if rest.startswith("//") or "://" in rest:
+            what = "the source has an address, but a recipe names only the model"
+            raise SourceSyntax(what, "Write server:MODEL, and set the address with: export ZOO_TEACHER=ADDRESS")
+        if not _SERVED.match(rest):
+            raise SourceSyntax("a server's source needs the name of the model there", "Write server:MODEL")
+        return ServerSource(rest)
+    raise SourceSyntax("the source does not begin with package:, file:, hf: or server:", _likely(uri))
+
+
+def is_served(uri: str) -> bool:
+    """Whether a source is a model on a server, whose weights nobody here sees."""
+    return bool(served_model(uri))
+
+
+def served_model(uri: str) -> str:
+    """The name of the model of a source on a server; empty for another source."""
+    kind, _, model = uri.partition(":")
+    return model if kind == "server" else ""
 
 
 def _likely(text: str) -> str:

@@ -50,16 +50,49 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
         "threads for models (0: one for each fast core, within the quota)",
     ),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
+    "teacher": ("ZOO_TEACHER", "", "address of the server of teachers with a source server:MODEL, as http://HOST:PORT/v1"),
+    "teacher_prices": (
+        "ZOO_TEACHER_PRICES", "", "what this server takes for a million tokens read and written, as 0.50 1.50 CAD",
+    ),
 }
 PREFIX = "ZOO_"
-OTHER_VARIABLES = ("ZOO_CONVERTER", "ZOO_DEBUG")
-"""Variables that are read elsewhere: the converter's folder, a traceback for a report."""
+OTHER_VARIABLES = ("ZOO_CONVERTER", "ZOO_DEBUG", "ZOO_TEACHER_TOKEN")
+"""Variables that are read elsewhere: the converter's folder, a traceback for a report, a token."""
 LONGEST = 1000
 """Most characters of a setting; usable paths and addresses have a few hundred at most."""
 _MOST_FAULTS = 20
 """Problems that are listed: one for each setting, and some of unknown ones."""
 _FOLDERS = ("work", "releases", "catalog", "evidence", "site")
 _NUMBERS = ("site_files_mb", "threads")
+
+
+_PRICES = r"(\d{1,6}(?:\.\d{1,6})?) (\d{1,6}(?:\.\d{1,6})?) ([A-Z]{3})"
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Of a million tokens that a server reads and that it writes, in a currency."""
+
+    read: float
+    written: float
+    currency: str
+
+    def words(self, read: int, written: int) -> str:
+        """What so many tokens cost, for people."""
+        return f"{(read * self.read + written * self.written) / 1e6:,.2f} {self.currency}"
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """The server of teachers. named: the user named its address, in the environment; a file of the zoo may be somebody
+    else's."""
+
+    address: str = ""
+    named: bool = False
+    prices: Prices | None = None
+
+
+NO_TEACHER = Teacher()
 
 
 @dataclass(frozen=True)
@@ -153,6 +186,14 @@ class Settings:
     @property
     def device(self) -> str:
         return self.text("device")
+
+    @property
+    def teacher(self) -> Teacher:
+        """The server of teachers; without an address if there is none."""
+        found = re.fullmatch(_PRICES, self.text("teacher_prices"))
+        prices = Prices(float(found[1]), float(found[2]), found[3]) if found else None
+        given = self.values["teacher"]
+        return Teacher(given.text, given.origin.startswith("environment"), prices)
 
     @property
     def threads(self) -> int:
@@ -285,8 +326,13 @@ def _check(name: str, value: Value) -> None:
             where=value.origin,
             remedy=f"Write a folder, such as {DEFAULT_HUB}, or https://HOST",
         )
+    if name == "teacher_prices" and value.text and not re.fullmatch(_PRICES, value.text):
+        raise InputError(
+            f"teacher_prices is {show(value.text)}", where=value.origin,
+            remedy="Write two prices of a million tokens and a currency, as 0.50 1.50 CAD",
+        )  # fmt: skip
     is_address = name == "hub" and value.text.startswith(("http://", "https://"))
-    if (name in ("site_url", "program") and value.text) or is_address:
+    if (name in ("site_url", "program", "teacher") and value.text) or is_address:
         addresses.parse(value.text, f"setting {name}, {value.origin}")
     if name == "site_files_mb" and not (value.text.isdecimal() and len(value.text) <= 6):
         raise InputError(

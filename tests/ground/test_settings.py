@@ -52,6 +52,7 @@ def test_every_setting_is_described_and_has_its_variable(root: Path) -> None:
     for name, variable, _, words in described:
         assert variable == f"ZOO_{name.upper()}" and words
         own = {"threads": "7", "device": "cuda:1", "builder": "urn:x", "site_url": "https://x.org"}
+        own |= {"teacher": "http://localhost:8080/v1", "teacher_prices": "0.50 1.50 CAD"}
         value = (own | {"site_files_mb": "9", "program": "https://y.org"}).get(name, "given")
         assert origins(room.load(root, {}, {variable: value}))[name] == (value, f"environment {variable}")
 

@@ -78,6 +78,10 @@ def put(recipe: Any, **parts: Any) -> Any:
     return recipe
 
 
+SERVED = {"teacher": {"source": "server:parrot-1b", "sha256": None}, "distill": {"method": "labels"}}
+"""A teacher on a server, as parts for ``put``."""
+
+
 def put_in(inner: Any, change: Any) -> Any:
     return dataclasses.replace(inner, **change) if isinstance(change, dict) else change
 
@@ -114,6 +118,17 @@ def test_steps_of_a_distilled_release(tutored: Recipe) -> None:
     assert found.step("distill").inputs["labels"] == "label"
     assert found.step("distill").inputs["teacher"] == "import/teacher"
     assert found.step("label").inputs == {"prompts": "corpus/prompts"}
+
+
+def test_a_teacher_on_a_server_is_known_by_its_name_alone(tutored: Recipe) -> None:
+    before = made(put(tutored, **SERVED))
+    assert "import/teacher" not in keys(before) and "teacher" not in before.step("distill").inputs
+    label = before.step("label")
+    assert (label.stage, label.spec["teacher"], label.processor) == ("ask", {"source": "server:parrot-1b"}, None)
+    other = made(put(tutored, **SERVED | {"teacher": {"source": "server:parrot-2b", "sha256": None}}))
+    assert changed(before, other) == after(before, "label")
+    assert changed(before, made(put(tutored, **SERVED), teacher_device="cuda")) == set()
+    assert not before.fetches
 
 
 def test_every_input_is_made_before_its_use(plain: Recipe, tutored: Recipe) -> None:
@@ -244,6 +259,7 @@ def test_the_version_of_a_stage_changes_its_steps(
     stage: str, tutored: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tutored = put(tutored, quantize={"budgets": (Budget("tight", "92MB", None),)})
+    tutored = put(tutored, **SERVED) if stage == "ask" else tutored
     before = made(tutored)
     starts = [step.id for step in before.steps if step.stage == stage]
     assert starts

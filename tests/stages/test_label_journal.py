@@ -22,6 +22,7 @@ from zoo.progress import Silent
 from zoo.stages import Context, distill, label
 from zoo.stages.artifact import Artifact
 from zoo.stages.label import read_journal
+from zoo.stages.questions import questions
 
 SCHEMA = {
     "type": "object",
@@ -138,7 +139,7 @@ def context(folder: Path, *rows: dict[str, Any], **spec: Any) -> Context:
 
 def test_row_keys_follow_messages_schema_and_sampling(tmp_path: Path) -> None:
     def keys(name: str, *rows: dict[str, Any], **identity: Any) -> list[str]:
-        return [row.key for row in label.read_rows(context(tmp_path / name, *rows), {"seed": 1, **identity})]
+        return [row.key for row in questions(context(tmp_path / name, *rows), {"seed": 1, **identity})]
 
     base = keys("base", {"user": "a", "tags": ["x"]}, {"user": "b"})
     assert keys("tags and order", {"user": "b", "tags": ["y"]}, {"user": "a"}) == base[::-1]
@@ -152,7 +153,7 @@ def test_row_keys_follow_messages_schema_and_sampling(tmp_path: Path) -> None:
 
 def test_rows_that_were_answered_ask_no_teacher(tmp_path: Path) -> None:
     there = context(tmp_path, {"user": "a"}, {"user": "b"})
-    rows = label.read_rows(there, {"seed": 1})
+    rows = list(questions(there, {"seed": 1}))
     journal = tmp_path / "j.jsonl"
     write(journal, *(answer(row.key) for row in rows), answer("of another recipe"))
     found = label.answer_all(rows, journal, tmp_path / "no-such-teacher.gguf", there)

@@ -153,9 +153,7 @@ def test_every_recipe_in_the_readme_exists() -> None:
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    known = {variable for _, variable, _, _ in settings.describe()} | {
-        "ZOO_CONVERTER", "ZOO_DEBUG", "ZOO_UPDATE_GOLDEN",
-    }  # fmt: skip
+    known = {variable for _, variable, _, _ in settings.describe()} | {*settings.OTHER_VARIABLES, "ZOO_UPDATE_GOLDEN"}
     for page in PAGES:
         assert set(re.findall(r"\bZOO_[A-Z_]+\b", page.read_text(encoding="utf-8"))) <= known, page
 

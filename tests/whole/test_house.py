@@ -34,6 +34,7 @@ ROOMS = (
     "zoo.gguf",
     "zoo.modelfolder",
     "zoo.hub",
+    "zoo.teachers",
     "zoo.llama",
     "zoo.training",
     "zoo.sources",

@@ -145,7 +145,8 @@ def _uris(data: JsonObject, path: Path) -> tuple[list[str], set[str]]:
     for role in ("student", "teacher"):
         section = data.get(role)
         uri = section.get("source") if isinstance(section, dict) else None
-        if isinstance(uri, str):
+        # Of a model on a server nothing can be pinned.
+        if isinstance(uri, str) and not source_uris.is_served(uri):
             given[role] = uri
     if not given:
         raise InputError("the recipe names no source", where=str(path), remedy="Add `student: source:`")

@@ -11,7 +11,7 @@ from catalog import corpora, plainfiles, toolschemas
 from catalog.jsontext import JsonObject
 from catalog.problems import LIMIT, Problem
 from catalog.shapes import shaped
-from zoo.corpora import records
+from zoo.corpora import records, stream
 from zoo.corpora.records import Fault, Kind
 from zoo.errors import InputError
 
@@ -34,6 +34,22 @@ class Prompt(TypedDict):
 def read_prompts(path: Path, shown_as: str) -> list[Prompt]:
     """The records of a prompt file. Raises InputError with every bad line."""
     return sound_prompts(plainfiles.read_bounded(path, plainfiles.MOST_CORPUS_BYTES), shown_as)
+
+
+def each_prompt(path: Path, shown_as: str) -> Iterator[Prompt]:
+    """The records of a prompt file that was checked before, one after the other. Raises InputError for one that is not
+    valid, OSError."""
+    for first, lines in stream.batches(path, shown_as):
+        for number, line in enumerate(lines, first):
+            if line is not None and not line.strip():
+                continue
+            record = records.sound(line, KIND)
+            if record is None:
+                raise InputError(
+                    "the record is not valid", where=f"{shown_as}:{number}",
+                    remedy=f"See its problems with: zoo corpus check {shown_as}",
+                )  # fmt: skip
+            yield shaped(record, Prompt)
 
 
 def sound_prompts(raw: bytes, shown_as: str) -> list[Prompt]:

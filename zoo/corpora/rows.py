@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypedDict, cast
 
 from catalog import jsontext, toolschemas
@@ -105,27 +105,55 @@ def labelled(row: Row, answer: Answer) -> Labelled:
     }
 
 
-def summary(rows: Sequence[Row], answers: Mapping[str, Answer]) -> dict[str, object]:
+class Failure(TypedDict):
+    """A row that stayed invalid."""
+
+    part: str
+    record: int
+    key: str
+    reason: str
+
+
+@dataclass
+class Tally:
+    """Counts of answered rows, one after the other."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    finish: Counter[str] = field(default_factory=Counter)
+    attempts: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+
+    def add(self, row: Row, answer: Answer) -> None:
+        """Count a row with its answer."""
+        is_json, is_valid = row.schema is not None, not answer.invalid
+        self.counts.update({
+            "rows": 1, "valid_rows": is_valid, "json_rows": is_json, "valid_json_rows": is_json and is_valid,
+            "answer_tokens": answer.tokens, row.part: is_valid,
+        })  # fmt: skip
+        self.finish[answer.finish] += 1
+        self.attempts[str(answer.attempts)] += 1
+        if answer.invalid:
+            key, reason = row.key[:16], answer.invalid
+            self.failures.append({"part": row.part, "record": row.number, "key": key, "reason": reason})
+
+    def facts(self) -> dict[str, object]:
+        """The counts, and every row that stayed invalid, with its reason."""
+        names = ("rows", "valid_rows", "json_rows", "valid_json_rows", "answer_tokens")
+        return {
+            **{name: self.counts[name] for name in names},
+            "finish": dict(sorted(self.finish.items())),
+            "attempts": dict(sorted(self.attempts.items(), key=lambda pair: int(pair[0]))),
+            "parts": {part: self.counts[part] for part in ("train", "heldout")},
+            "failures": self.failures,
+        }
+
+
+def summary(rows: Iterable[Row], answers: Mapping[str, Answer]) -> dict[str, object]:
     """Counts, and every row that stayed invalid, with its reason."""
-    mine = [(row, answers[row.key]) for row in rows]
-    return {
-        "rows": len(mine),
-        "valid_rows": sum(not answer.invalid for _, answer in mine),
-        "json_rows": sum(row.schema is not None for row, _ in mine),
-        "valid_json_rows": sum(row.schema is not None and not answer.invalid for row, answer in mine),
-        "answer_tokens": sum(answer.tokens for _, answer in mine),
-        "finish": dict(sorted(Counter(answer.finish for _, answer in mine).items())),
-        "attempts": {str(n): c for n, c in sorted(Counter(answer.attempts for _, answer in mine).items())},
-        "parts": {
-            part: sum(row.part == part and not answer.invalid for row, answer in mine)
-            for part in ("train", "heldout")
-        },
-        "failures": [
-            {"part": row.part, "record": row.number, "key": row.key[:16], "reason": answer.invalid}
-            for row, answer in mine
-            if answer.invalid
-        ],
-    }
+    tally = Tally()
+    for row in rows:
+        tally.add(row, answers[row.key])
+    return tally.facts()
 
 
 def _rules(record: JsonObject) -> Iterator[Fault]:

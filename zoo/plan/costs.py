@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from catalog import sources
 from catalog.recipe import Recipe
 from zoo.plan.plan import Plan, Step, file_makers, is_gguf
 from zoo.stages.table import STAGES, Load, Need
@@ -145,7 +146,8 @@ class _Needing:
     def of(self, step: Step, kept: float = 1.0) -> Need:
         whole = parameters_of(self.recipe, _role(step), self.found)
         weights = whole if step.stage == "import" or _role(step) == "teacher" else int(whole * kept)
-        tutor = parameters_of(self.recipe, "teacher", self.found)
+        is_served = self.recipe.teacher is not None and sources.is_served(self.recipe.teacher.source)
+        tutor = 0 if is_served else parameters_of(self.recipe, "teacher", self.found)
         tokens = self.vocabulary or min(WIDEST, whole // NARROWEST)
         return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts)
 

@@ -150,6 +150,7 @@ def _make(
                 threads=settings.threads,
                 device=settings.device,
                 report=report,
+                teacher=settings.teacher,
             )
             try:
                 facts = _facts(step, context)

@@ -216,6 +216,11 @@ class _Maker:
         assert self.recipe.label
         self._add("corpus/prompts", "corpus", self._files("train", "heldout"), {})
         inputs = {"prompts": "corpus/prompts"}
+        if sources.is_served(teacher.source):
+            # The name of the model is all that a plan knows of it; the step records what the server says.
+            asked = {**plain(self.recipe.label), "teacher": {"source": teacher.source}}
+            self._add("label", "ask", asked, inputs)
+            return
         spec = {**plain(self.recipe.label), "teacher": None}
         if self.world.teacher_device != "cpu":
             # Its sums are not those of a processor, whose steps keep the keys that they always had.
@@ -232,9 +237,10 @@ class _Maker:
         assert self.recipe.distill
         inputs = {"student": student, "labels": "label"}
         # A teacher is imported for its logits, and also to measure how near the student comes to it.
-        if "import/teacher" not in self.steps:
-            self._add("import/teacher", "import", self._source(teacher), {})
-        inputs["teacher"] = "import/teacher"
+        if not sources.is_served(teacher.source):
+            if "import/teacher" not in self.steps:
+                self._add("import/teacher", "import", self._source(teacher), {})
+            inputs["teacher"] = "import/teacher"
         spec = {**plain(self.recipe.distill), "threads": self.world.threads, "device": self.world.device}
         self._add("distill", "distill", spec, inputs)
         return "distill"

@@ -47,6 +47,11 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
     stages = {step.stage for step in steps}
     needed_tools = {tool for step in steps for tool in tools_of(step.stage, step.spec)}
     faults = [*_packages(needed_tools, tools), *_sources(recipe, stages, settings), *folders(settings)]
+    if "ask" in stages and not settings.teacher.address:
+        faults.append(
+            "the teacher is a model on a server, but no setting says where that is: export "
+            "ZOO_TEACHER=http://localhost:8080/v1"
+        )
     if not faults and "llama-cpp-python" in needed_tools:
         other = processor.fault()
         faults += (
@@ -158,7 +163,7 @@ def _sources(recipe: Recipe, stages: Iterable[str], settings: Settings) -> list[
         return []
     faults = []
     for uri in sorted({source.source for source in (recipe.student, recipe.teacher) if source}):
-        is_remote = isinstance(source_uris.parse(uri), source_uris.HubSource)
+        is_remote = isinstance(source_uris.parse(uri), source_uris.HubSource | source_uris.ServerSource)
         path = None if is_remote else resolve.locate(uri, settings.root, settings.work)
         if path is not None:
             resolve.inspect_folder(path, settings.root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from catalog.checks import CheckedRecipe, check_recipe
 from catalog.jsonvalues import table, whole
 from catalog.problems import instead_of
 from catalog.recipe import Recipe
-from catalog.words import data_size
+from catalog.words import counted, data_size
+from zoo import addresses
 from zoo.errors import InputError, ZooError
 from zoo.files.digests import digest
 from zoo.gguf.header import read_header
@@ -84,17 +86,13 @@ def make_plan(name: str, settings: Settings) -> Planned:
     status = engine.status(made, Workspace(settings.work))
     to_run = [id_ for id_, reason in status.items() if reason != "reuse"]
     rows = _prompt_rows(checked.recipe, checked)
-    return Planned(
-        checked,
-        checked.recipe,
-        seen,
-        made,
-        status,
-        costs.estimate(
-            checked.recipe, made, to_run, rows, _weights(checked.recipe, settings),
-            costs.Known(_kept(checked.recipe, settings), vocabulary(checked.recipe, settings)),
-        ),
+    estimate = costs.estimate(
+        checked.recipe, made, to_run, rows, _weights(checked.recipe, settings),
+        costs.Known(_kept(checked.recipe, settings), vocabulary(checked.recipe, settings)),
     )
+    if any(made.step(id_).stage == "ask" for id_ in to_run):
+        estimate = dataclasses.replace(estimate, work=(*estimate.work, _asking_cost(checked.recipe, rows, settings)))
+    return Planned(checked, checked.recipe, seen, made, status, estimate)
 
 
 def announce(planned: Planned, report: Reporter) -> None:
@@ -130,6 +128,30 @@ def needs(found: costs.Costs) -> str:
 def _prompt_rows(recipe: Recipe, checked: CheckedRecipe) -> int:
     files = [*recipe.corpus.train, *recipe.corpus.heldout] if recipe.label else []
     return sum(checked.files[file.path].lines for file in files)
+
+
+_TOKEN_BYTES = 4
+"""Of a prompt in a language with Latin letters, for an estimate."""
+
+
+def _asking_cost(recipe: Recipe, rows: int, settings: Settings) -> str:
+    """What the answers of a server will cost, for a person."""
+    label = recipe.label
+    assert label
+    files = [*recipe.corpus.train, *recipe.corpus.heldout]
+    read = sum((settings.root / file.path).stat().st_size for file in files) + rows * len(label.system or "")
+    tries, written = 1 + label.retries, rows * label.max_tokens
+    words = f"about {counted(read // _TOKEN_BYTES, 'token')} of prompts are sent to {_place(settings)}"
+    prices = settings.teacher.prices
+    if prices is None:
+        return f"{words}; prices are unknown (setting teacher_prices)"
+    # Every byte a token, every answer as long as it may be, every try used.
+    least, most = prices.words(read // _TOKEN_BYTES, written), prices.words(read * tries, 2 * written * tries)
+    return f"{words}: about {least} if no row is asked twice, at most {most}"
+
+
+def _place(settings: Settings) -> str:
+    return addresses.shown(settings.teacher.address) or "a server that no setting names yet (ZOO_TEACHER)"
 
 
 def _weights(recipe: Recipe, settings: Settings) -> dict[str, int]:

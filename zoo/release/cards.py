@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import jinja2
 import yaml
 
-from catalog import cardrules, hublists, licences, maturity, schema, unseen
+from catalog import cardrules, hublists, licences, maturity, schema, sources, unseen
 from catalog import terms as licence_terms
 from catalog.jsontext import JsonObject
 from catalog.problems import Problem, show
@@ -148,6 +148,7 @@ def model_card(
             probes=probe_report.rows(release.files),
             training=release.training,
             layers=release.architecture.layers,
+            served=_served(recipe),
             notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],
             remarks=remarks,
             news=recipe.notes,
@@ -182,11 +183,17 @@ def dataset_card(
             tags=sorted(tags.items()),
             files=files,
             teacher=recipe.teacher,
+            served=_served(recipe),
             waivers=_waivers(recipe),
             terms=release.terms.files if release.terms and licence_terms.named_in(recipe.teacher.licence) else (),
         )
     )
     return _front_matter(dataset_metadata(recipe, release, splits)) + body
+
+
+def _served(recipe: Recipe) -> str:
+    """The name of a teacher's model on a server; empty for a teacher whose weights are here."""
+    return sources.served_model(recipe.teacher.source) if recipe.teacher else ""
 
 
 def _waivers(recipe: Recipe) -> list[str]:

@@ -22,6 +22,8 @@ def read(uri: str, file: str, pin: Pin | None, root: Path, report: Reporter) -> 
     source = source_uris.parse(uri)
     if isinstance(source, source_uris.HubSource):
         raw = hubsource.small_file(source.repo, str(pin and pin.revision), file, report)
+    elif isinstance(source, source_uris.ServerSource):
+        raw = None
     else:
         path = packagesource.beside(source, file, root) if isinstance(source, source_uris.PackageSource) else None
         if isinstance(source, source_uris.FileSource):

@@ -13,13 +13,15 @@ from pathlib import Path
 
 from zoo import extras
 from zoo.progress import Reporter
+from zoo.settings import NO_TEACHER, Teacher
 from zoo.stages.artifact import Artifact
 from zoo.stages.table import STAGES
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage may use. ``work`` is the work folder, for caches that several recipes share."""
+    """What a stage may use. ``work`` is the work folder, for caches that several recipes share; ``teacher`` is the
+    server of a teacher that is asked over HTTP."""
 
     spec: Mapping[str, object]
     inputs: Mapping[str, Artifact]
@@ -30,6 +32,7 @@ class Context:
     threads: int
     device: str
     report: Reporter
+    teacher: Teacher = NO_TEACHER
 
 
 Facts = Mapping[str, object]

@@ -28,7 +28,9 @@ def run(context: Context) -> Facts:
     spec = build(Distill, {name: value for name, value in context.spec.items() if name != "threads"})
     labels = context.inputs["labels"]
     heldout = read_conversations(labels.path("heldout.jsonl"))
-    student, teacher = context.inputs["student"].whole(), context.inputs["teacher"].whole()
+    student = context.inputs["student"].whole()
+    # Of a teacher on a server there is only the text.
+    teacher = context.inputs["teacher"].whole() if "teacher" in context.inputs else None
     _refuse_too_few(student, heldout, spec)
     model = context.out / "model"
     model.mkdir(exist_ok=True)

@@ -8,16 +8,13 @@ missing, and editing one prompt asks the teacher one question.
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from catalog.jsonvalues import table, text
-from catalog.problems import show
 from catalog.recipe import Label, build
 from catalog.templateclock import TEMPLATE_CLOCK
-from zoo.corpora.prompts import read_prompts
-from zoo.corpora.rows import Answer, Row, invalid, labelled, messages_of, summary
+from zoo.corpora.rows import Answer, Row, invalid, labelled, summary
 from zoo.errors import InputError, ModelFileError
 from zoo.files import journal as journals
 from zoo.files.digests import canonical_json, digest, pretty_json, sha256_file
@@ -33,8 +30,8 @@ from zoo.machine.processor import here
 from zoo.machine.resources import free_cores
 from zoo.sources import resolve
 from zoo.stages import Context, Facts
+from zoo.stages.questions import questions
 from zoo.stages.table import capability
-from zoo.stages.texts import kept
 from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
 
@@ -48,15 +45,12 @@ RETRY_TEMPERATURE = 0.7
 """A greedy answer would only repeat itself; a retry samples at this temperature or higher."""
 
 
-_MARKER_LIKE = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]|[<\[]\uff5c")
-
-
 def run(context: Context) -> Facts:
     """Writes ``train.jsonl``, ``heldout.jsonl`` (valid rows in the order of the prompts) and ``label-report.json``."""
     teacher = _teacher(context)
     asked = {name: value for name, value in context.spec.items() if name != "teacher"}
     identity = asked | {"model": sha256_file(teacher)} | _clock(teacher)
-    rows = read_rows(context, identity)
+    rows = list(questions(context, identity))
     # Answers of another processor would make a step that nobody can make again.
     journal = context.work / "labels" / f"{digest(identity | {'processor': capability('label', here())})}.jsonl"
     with locked(
@@ -92,40 +86,6 @@ def _teacher(context: Context) -> Path:
     if "teacher" in context.inputs:
         return context.inputs["teacher"].path("model.gguf")
     return resolve.resolve(table(context.spec["teacher"]), context.root, context.work, context.report)
-
-
-def read_rows(context: Context, identity: Mapping[str, object]) -> list[Row]:
-    """Every prompt of the corpus artifact, keyed."""
-    artifact, named = context.inputs["prompts"], context.spec["system"]
-    system = None if named is None else text(named)
-    found: list[Row] = []
-    learnt: set[str] = set()
-    for part in ("train", "heldout"):
-        number = 0
-        for file in kept(artifact, part):
-            for record in read_prompts(artifact.path(file.name), file.path):
-                messages = messages_of(record, system)
-                schema = record.get("tool_schema") if record.get("requires_json") else None
-                key = digest({"messages": messages, "schema": schema, **_reading(messages), **identity})
-                if part == "train":
-                    learnt.add(key)
-                elif key in learnt:
-                    raise InputError(
-                        f"held-out record {number + 1} is also a training prompt: {show(record['user'])}",
-                        where=file.path,
-                        remedy="Delete one of the two. Held-out prompts must not be used for training",
-                    )
-                found.append(Row(key, part, number, messages, schema, tuple(record.get("tags", []))))
-                number += 1
-    return found
-
-
-def _reading(messages: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Part of the key of a row with text that looks like a marker: older journals have answers from a version that did
-    not treat markers in prompts as text.
-    """
-    marked = any(_MARKER_LIKE.search(content) for _, content in messages)
-    return {"markers": "text"} if marked else {}
 
 
 def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Context) -> dict[str, Answer]:

@@ -166,6 +166,16 @@ def _label_work(load: Load) -> str:
     return f"label {load.prompts} prompts, at most {most} tokens each"
 
 
+def _ask_work(load: Load) -> str:
+    label = load.recipe.label
+    assert label
+    most = load.prompts * (1 + label.retries)
+    return (
+        f"ask a server {load.prompts} to {most} times: answers of at most {label.max_tokens} tokens each, JSON and "
+        "retries twice that"
+    )
+
+
 def _distill_work(load: Load) -> str:
     d = load.recipe.distill
     assert d
@@ -209,6 +219,7 @@ STAGES: Mapping[str, Row] = {
         3, ("llama-cpp-python", "jinja2"), _little, _in_use, _label_work,
         evidence=("label-report.json",), sums="the teacher's answers",
     ),
+    "ask": Row(1, (), _little, lambda _: 0, _ask_work),
     "distill": Row(
         2, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distilled, _distill_memory, _distill_work,
         evidence=("distill-report.json", "distill-timing.json"), sums="the training", scratch=_checkpoints,

@@ -92,6 +92,12 @@ def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
     to_run = [
         id_ for id_, why in engine.status(prepared.plan, Workspace(prepared.folder)).items() if why != "reuse"
     ]
+    if any(step.stage == "ask" and step.id in to_run for step in prepared.plan.steps):
+        raise ZooError(
+            f"{prepared.recipe.name} was trained on answers of a server, which does not answer the same twice",
+            safe="Nothing was made.",
+            remedy="Compare the quantized files with the released reference file: add --quants-only",
+        )
     student = costs.Known(vocabulary=vocabulary(prepared.recipe, prepared.settings))
     estimate = costs.estimate(prepared.recipe, prepared.plan, to_run, 0, {}, student)
     work = preflight.Build(prepared.recipe, prepared.plan, to_run, prepared.world.tools)

@@ -1,0 +1,249 @@
+"""The door to a teacher's server: one address, which gets the user's token only if the user named it.
+
+No redirect is followed: it would carry prompts, and the token, to a place that nobody named. What comes back is bounded
+in bytes and in time.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from catalog import jsontext
+from catalog.jsontext import Json
+from catalog.unseen import visible
+from zoo import __version__, addresses
+from zoo.errors import AGAIN, InputError, RemoteError
+from zoo.hub.huggingface.answers import retry_after
+from zoo.settings import Teacher
+from zoo.teachers.replies import words_of_error
+
+TOKEN = "ZOO_TEACHER_TOKEN"
+"""The environment variable with the user's token."""
+
+LOOK_SECONDS = 30.0
+"""For the list of models."""
+_LIST_BYTES = 4 << 20
+_BLOCK = 1 << 16
+_BUSY = (408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529)
+"""Statuses after which another try may help."""
+_KEPT = "The answers so far are kept."
+
+
+@dataclass(frozen=True)
+class Door:
+    """address: of the API, without a final slash. withheld: why the user's token is not sent, "" if it is or if there
+    is none."""
+
+    address: str
+    token: str = field(default="", repr=False)
+    withheld: str = ""
+
+    @property
+    def place(self) -> str:
+        """The address for people."""
+        return addresses.shown(self.address)
+
+
+def opened(teacher: Teacher, environment: Mapping[str, str] = os.environ) -> Door:
+    """The door to the server in the settings. Raises InputError if they name none, or a token cannot be sent at all."""
+    if not teacher.address:
+        raise InputError(
+            "the teacher is a model on a server, but no setting says where that is",
+            remedy="Set its address: export ZOO_TEACHER=http://localhost:8080/v1",
+        )
+    address = addresses.parse(teacher.address, "setting teacher")
+    token = environment.get(TOKEN, "").strip()
+    if token and (not token.isascii() or not token.isprintable() or " " in token):
+        raise InputError(f"{TOKEN} is not a token: it has characters that no token has", remedy="Set it again")
+    withheld = ""
+    if token and not addresses.is_private_way(address):
+        withheld = "it uses plain http, which others on the network can read. Use https, or a tunnel to this machine"
+    elif token and not teacher.named:
+        withheld = "only zoo.toml names this address. If you trust it: export ZOO_TEACHER with the same address"
+    return Door(address, "" if withheld else token, withheld)
+
+
+@dataclass
+class Line:
+    """One connection at a time to a server, for one thread. ``cut`` may be called by another."""
+
+    door: Door
+    _connection: http.client.HTTPConnection | None = None
+    _ends: float = 0.0
+    _is_cut: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self) -> Json:
+        """The list of models. Raises RemoteError."""
+        raw = self._exchange("GET", "/models", b"", LOOK_SECONDS, _LIST_BYTES)
+        try:
+            return jsontext.parse(raw, bounded=False)
+        except jsontext.NotJson as error:
+            raise RemoteError(
+                f"{self.door.place}/models did not answer with JSON", kind="not_found",
+                facts={"address": self.door.place},
+                remedy="Check the address: it usually ends in /v1. A network that wants you to sign in also does this",
+            ) from error  # fmt: skip
+
+    def ask(self, body: Mapping[str, object], seconds: float, most_bytes: int) -> bytes:
+        """The body of the response to a request for an answer, which must be complete after so many seconds. Raises
+        RemoteError; its kind is ``invalid`` if the server refuses this request, but perhaps not the next."""
+        raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        return self._exchange("POST", "/chat/completions", raw, seconds, most_bytes)
+
+    def cut(self, *, late: float | None = None) -> None:
+        """End the exchange of another thread; with ``late``, a time of the clock, only what should be over then."""
+        with self._lock:
+            connection = self._connection
+            if late is not None and not 0 < self._ends < late:
+                return
+            self._is_cut = True
+            sock = connection.sock if connection else None
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the connection up."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _exchange(self, method: str, path: str, body: bytes, seconds: float, most_bytes: int) -> bytes:
+        """Raises RemoteError for everything but a complete response with status 200."""
+        ends = time.monotonic() + seconds
+        for is_old in (self._connection is not None, False):
+            try:
+                response = self._sent(method, path, body, ends)
+                break
+            except _LOST as error:
+                self.close()
+                # A server may close a connection that was idle; nothing was asked twice then.
+                if not is_old or self._is_cut or isinstance(error, TimeoutError):
+                    raise self._unreachable(error, ends) from error
+        try:
+            raw = _read(response, most_bytes)
+        except _TooLong as error:
+            self.close()
+            raise self._endless(most_bytes) from error
+        except _LOST as error:
+            self.close()
+            raise self._unreachable(error, ends) from error
+        finally:
+            self._ends = 0.0
+        response.close()
+        if response.will_close:
+            self.close()
+        if response.status != 200:
+            raise self._refused(response, raw)
+        return raw
+
+    def _sent(self, method: str, path: str, body: bytes, ends: float) -> http.client.HTTPResponse:
+        base = urlsplit(self.door.address)
+        with self._lock:
+            if self._connection is None:
+                self._connection = _connection(base.scheme, base.hostname or "", base.port)
+            connection, self._ends, self._is_cut = self._connection, ends, False
+        left = max(ends - time.monotonic(), 0.001)
+        connection.timeout = left
+        if connection.sock is not None:
+            connection.sock.settimeout(left)
+        headers = {"Accept": "application/json", "User-Agent": f"zoo/{__version__}"}
+        headers |= {"Content-Type": "application/json"} if body else {}
+        headers |= {"Authorization": f"Bearer {self.door.token}"} if self.door.token else {}
+        connection.request(method, f"{base.path}{path}", body or None, headers)
+        return connection.getresponse()
+
+    def _refused(self, response: http.client.HTTPResponse, raw: bytes) -> RemoteError:
+        status, place = response.status, self.door.place
+        facts = {"address": place, "status": status}
+        if 300 <= status < 400:
+            return RemoteError(
+                f"{place} redirects to {_host(response.headers.get('location', ''))}, where nothing was sent",
+                kind="refused", facts=facts, safe=_KEPT, remedy="Set ZOO_TEACHER to the address of the API itself",
+            )  # fmt: skip
+        said = words_of_error(raw).replace(self.door.token, "***") if self.door.token else words_of_error(raw)
+        says = f": {said}" if said else ""
+        if status in (401, 403):
+            how = f"Your token is not sent, because {self.door.withheld}" if self.door.withheld else ""
+            return RemoteError(
+                f"{place} does not let you in (HTTP {status}){says}", kind="refused", facts=facts, safe=_KEPT,
+                remedy=how or f"Set your token for this server: export {TOKEN}=...", again=AGAIN,
+            )  # fmt: skip
+        if status in _BUSY:
+            wait = retry_after({name.lower(): value for name, value in response.headers.items()}, time.time())
+            kind = "rate_limited" if status == 429 else "server_error"
+            return RemoteError(f"{place} answered HTTP {status}{says}", kind=kind, facts=facts, transient=True,
+                               wait_seconds=wait, safe=_KEPT, again=AGAIN)  # fmt: skip
+        kind = "invalid" if status in (400, 413, 422) else "not_found" if status == 404 else "refused"
+        return RemoteError(f"{place} refused a request with HTTP {status}{says}", kind=kind, facts=facts, safe=_KEPT,
+                           remedy="Check the address and what the server can do")  # fmt: skip
+
+    def _unreachable(self, error: Exception, ends: float) -> RemoteError:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return RemoteError(
+                f"the certificate of {self.door.place} cannot be verified", kind="refused", safe="Nothing was sent.",
+                facts={"address": self.door.place}, remedy="Check the address, and the certificate of the server",
+            )  # fmt: skip
+        late = isinstance(error, TimeoutError) or time.monotonic() >= ends
+        why = "no complete answer in time" if late else f"{error or type(error).__name__}"
+        return RemoteError(
+            f"{self.door.place} does not answer: {why[:200]}", kind="stalled" if late else "unreachable",
+            facts={"address": self.door.place}, transient=True, safe=_KEPT, remedy="Check that the server is running",
+            again=AGAIN,
+        )  # fmt: skip
+
+    def _endless(self, most_bytes: int) -> RemoteError:
+        return RemoteError(
+            f"{self.door.place} sent more than {most_bytes >> 20} MiB as one answer", kind="server_error",
+            facts={"address": self.door.place}, transient=True, safe=_KEPT,
+            remedy="Check what is at this address", again=AGAIN,
+        )  # fmt: skip
+
+
+_LOST = (OSError, http.client.HTTPException)
+
+
+class _TooLong(Exception):
+    pass
+
+
+def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+    if scheme == "https":
+        return http.client.HTTPSConnection(host, port, context=ssl.create_default_context())
+    return http.client.HTTPConnection(host, port)
+
+
+def _read(response: http.client.HTTPResponse, most_bytes: int) -> bytes:
+    """The body. Raises _TooLong, and what reading raises; also for one that ends before its announced length."""
+    if (response.length or 0) > most_bytes:
+        raise _TooLong
+    blocks, size = [], 0
+    while block := response.read1(_BLOCK):
+        blocks.append(block)
+        size += len(block)
+        if size > most_bytes:
+            raise _TooLong
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
+    return b"".join(blocks)
+
+
+def _host(address: str) -> str:
+    """Where an address of another program leads, for people."""
+    try:
+        scheme, host, port = addresses.origin(address)
+    except ValueError:
+        return "an invalid address"
+    return visible(f"{scheme}://{host}:{port}")[:200] if host else "another path there"
