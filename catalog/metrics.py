@@ -42,6 +42,10 @@ class WholeRelease:
     valid_share: float | None
 
 
+MADE = "file"
+"""Stands for the stage that makes a file: it is exported, quantized or searched."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """One metric: exactly one of ``of_file`` and ``of_release`` reads it, None without a valid measurement.
@@ -49,6 +53,9 @@ class Metric:
     unit: as people write it, "" for a plain number. better: ``lower`` or ``higher``. needs: the recipe's section
     without which there is nothing to measure, "" for none; ``probes.NAME`` for a task probe. against_export: it
     compares a file with the exported one, so it does not apply to the exported file itself.
+
+    stage: whose step gives the figure of a release, ``MADE`` for the one that makes the file; a release stops there if
+    the gate is missed. "": only the complete release has it.
     """
 
     unit: str
@@ -58,6 +65,7 @@ class Metric:
     of_release: Callable[[WholeRelease], Measured | None] | None = None
     needs: str = ""
     against_export: bool = False
+    stage: str = ""
 
 
 def _loss(value: str, error: str) -> Callable[[ModelFile], Measured | None]:
@@ -111,36 +119,43 @@ def _ratio(top: float, top_se: float, bottom: float, bottom_se: float) -> Measur
 METRICS: Mapping[str, Metric] = {
     "kld_mean_nats": Metric(
         "nats", "lower", "mean KLD from the exported file",
-        _loss("kld_mean_nats", "kld_mean_se_nats"), against_export=True,
+        _loss("kld_mean_nats", "kld_mean_se_nats"), against_export=True, stage="evaluate",
     ),
     "ln_ppl_ratio": Metric(
         "", "lower", "logarithm of perplexity over that of the exported file",
-        _loss("ln_ppl_ratio", "ln_ppl_ratio_se"), against_export=True,
+        _loss("ln_ppl_ratio", "ln_ppl_ratio_se"), against_export=True, stage="evaluate",
     ),
     "same_top_share": Metric(
         "", "higher", "share of positions with the same most likely token as the exported file",
-        _loss("same_top_share", "same_top_share_se"), against_export=True,
+        _loss("same_top_share", "same_top_share_se"), against_export=True, stage="evaluate",
     ),
-    "bits_per_weight": Metric("bits", "lower", "bits per weight", lambda file: Measured(file.bits_per_weight)),
-    "size_bytes": Metric("bytes", "lower", "size of the file", lambda file: Measured(file.size_bytes)),
+    "bits_per_weight": Metric(
+        "bits", "lower", "bits per weight", lambda file: Measured(file.bits_per_weight), stage=MADE
+    ),
+    "size_bytes": Metric("bytes", "lower", "size of the file", lambda file: Measured(file.size_bytes), stage=MADE),
     "label_valid_share": Metric(
         "", "higher", "share of the labelled rows with a valid answer", needs="label",
-        of_release=lambda whole: None if whole.valid_share is None else Measured(whole.valid_share),
+        of_release=lambda whole: None if whole.valid_share is None else Measured(whole.valid_share), stage="label",
     ),
     "distill_kld_ratio": Metric(
         "", "lower", "mean KLD from the teacher, trained over untrained", needs="distill",
-        of_release=_trained(_kld_ratio),
+        of_release=_trained(_kld_ratio), stage="distill",
     ),
     "distill_ppl_ratio": Metric(
         "", "lower", "perplexity, trained over untrained", needs="distill", of_release=_trained(_ppl_ratio),
+        stage="distill",
     ),
-    "decode_tokens_per_second": Metric("tokens/s", "higher", "fastest valid decode speed", _decode_speed),
+    "decode_tokens_per_second": Metric(
+        "tokens/s", "higher", "fastest valid decode speed", _decode_speed, stage="benchmark"
+    ),
     "smoke_passed": Metric(
-        "", "higher", "1 if the smoke test passed, else 0", lambda file: Measured(float(file.smoke_passed))
+        "", "higher", "1 if the smoke test passed, else 0", lambda file: Measured(float(file.smoke_passed)),
+        stage="evaluate",
     ),
 } | {
     f"probe_{name}_share": Metric(
-        "", "higher", f"share of right answers of the probe `{name}`", _probe(name), needs=f"probes.{name}"
+        "", "higher", f"share of right answers of the probe `{name}`", _probe(name), needs=f"probes.{name}",
+        stage="probe",
     )
     for name in ("json", "arithmetic", "pairs_en", "pairs_fr", "copying", "stop")
 }  # fmt: skip

@@ -22,7 +22,7 @@ from zoo.publish import line, places, record, repair, staging
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
-from zoo.release import ReleaseFolder, as_built, assemble, find, news
+from zoo.release import ReleaseFolder, as_built, assemble, early, find, news
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
@@ -70,7 +70,8 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
             done.append(Released(planned, Published(before, already=True)))
             continue
         # Build: find or make every step, then put the release folder together: files, evidence, cards, provenance.
-        folder = taken.copy_of_older_build(planned, there, report) or build(planned, there, report)
+        # A gate that is missed by what is measured so far stops it.
+        folder = taken.copy_of_older_build(planned, there, report) or build(planned, there, report, gated=True)
         # Judge: every gate of the recipe against the evidence.
         refuse_failed_gates(folder)
         # Seal: sign it, because afterwards it never changes.
@@ -83,8 +84,11 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
     return done
 
 
-def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFolder:
-    """Run what is missing and assemble the release folder."""
+def build(planned: Planned, settings: Settings, report: Reporter, *, gated: bool = False) -> ReleaseFolder:
+    """Run what is missing and assemble the release folder.
+
+    gated: raise GateRefused as soon as a gate is missed and steps would still follow; else everything is measured.
+    """
     found = find(planned.plan, settings) or taken.corrected(planned, settings)
     if found is not None:
         return found
@@ -102,7 +106,12 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
             planned.checked, planned.plan, built.artifacts, planned.world, settings, report
         )
 
-    return engine.run_and(planned.plan, settings, report, use, lambda made: _judge(planned, made, settings))
+    def judge(made: Mapping[str, Artifact]) -> None:
+        _judge(planned, made, settings)
+        if gated:
+            early.refuse(planned.recipe, planned.plan, made, planned.to_run)
+
+    return engine.run_and(planned.plan, settings, report, use, judge)
 
 
 def _judge(planned: Planned, made: Mapping[str, Artifact], settings: Settings) -> None:
@@ -117,7 +126,7 @@ def _judge(planned: Planned, made: Mapping[str, Artifact], settings: Settings) -
 
 def refuse_failed_gates(release: ReleaseFolder) -> None:
     """Raises GateRefused with every gate that failed, and by how much."""
-    broken = [_failure(verdict, release) for verdict in release.verdicts if not verdict.kept]
+    broken = [early.failure(one, _smoke_faults(one, release)) for one in release.verdicts if not one.kept]
     if broken:
         raise GateRefused(
             "\n".join(
@@ -131,10 +140,8 @@ def refuse_failed_gates(release: ReleaseFolder) -> None:
         )
 
 
-def _failure(verdict: Verdict, release: ReleaseFolder) -> str:
-    """Of a smoke test, its reasons: a figure of 0 tells nothing."""
-    why = release.smoke_faults(verdict.file) if verdict.metric == "smoke_passed" and verdict.file else ""
-    return f"{verdict.file} failed the smoke test. {why}" if why else verdict.sentence
+def _smoke_faults(verdict: Verdict, release: ReleaseFolder) -> str:
+    return release.smoke_faults(verdict.file) if verdict.metric == "smoke_passed" and verdict.file else ""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,14 @@ def place(source: Path, target: Path, words: Words) -> None:
     rewrite_header(source, target, {**removed(), **words})
 
 
+def placed_bytes(source: Path, words: Words) -> int:
+    """Size of the file that ``place`` would write. Raises ModelFileError if the source is not a valid GGUF."""
+    with opened(source) as data:
+        raw = read_raw(data)
+        head = header_bytes(data, raw, {**removed(), **words}, data.data[raw.tensors_start : raw.tensors_end])
+        return len(head) + -len(head) % raw.alignment + raw.size_bytes - raw.data_start
+
+
 def removed() -> dict[str, None]:
     """The changes for ``rewrite_header`` that remove the wording."""
     return dict.fromkeys(KEYS)

@@ -8,6 +8,7 @@ folder     a release folder and its key: found, read, signed
 kept       folders of published versions that another build took the place of
 material   what a folder is made of
 news       what is new in the release
+early      gates that are missed before every step has run
 record     the record of the release and its model
 evidence   the files behind the figures
 dataset    the dataset repository

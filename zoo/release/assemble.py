@@ -100,7 +100,7 @@ def _write(material: Material, out: Path) -> None:
     licencetexts.place(material, model_folder)
     model, release = record.model(recipe), record.release(material, model_folder)
     release = dataclasses.replace(release, news=news.of(recipe, release, material.settings))
-    verdicts = gates.judge(recipe, release.files, release.training, record.valid_share(material))
+    verdicts = gates.judge(recipe, release.files, release.training, record.valid_share(material.artifacts))
     write_atomic(evidence_folder / "gates.json", pretty_json([vars(v) for v in verdicts]))
     release = dataclasses.replace(release, evidence=evidence.listed(evidence_folder))
     remarks = cards.remarks(material.artifacts["parity"].facts)

@@ -30,10 +30,23 @@ class Trained:
     heldout_after: Mapping[str, object]
 
 
+class SmokeCheck(TypedDict):
+    """One thing that a smoke test looks at, and what it found."""
+
+    passed: bool
+    detail: str
+
+
 class Smoked(TypedDict):
     """The parts of a file's smoke test that are used."""
 
     passed: bool
+    checks: dict[str, SmokeCheck]
+
+
+def smoke_faults(one: Smoked) -> str:
+    """What a smoke test found wrong; "" if it passed."""
+    return " ".join(f"{name}: {check['detail']}" for name, check in one["checks"].items() if not check["passed"])
 
 
 @dataclass(frozen=True)

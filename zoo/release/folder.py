@@ -20,6 +20,7 @@ from zoo.files.whole import write_atomic
 from zoo.judge import gates
 from zoo.plan.plan import Plan
 from zoo.release import cards, news, provenance
+from zoo.release.facts import Smoked, smoke_faults
 from zoo.settings import Settings
 
 VERSION = 10
@@ -32,14 +33,7 @@ KEPT = ".published"
 """Folder next to the release folders with published ones that another build of the same version took the place of."""
 
 
-class _SmokeCheck(TypedDict):
-    passed: bool
-    detail: str
-
-
-class _Smoke(TypedDict):
-    passed: bool
-    checks: dict[str, _SmokeCheck]
+class _Smoke(Smoked):
     answers: list[object]
 
 
@@ -63,10 +57,9 @@ class ReleaseFolder:
         """What the smoke test of a file found wrong, from the evidence; "" if that cannot be read."""
         try:
             files = shaped(jsontext.read(self.folder / "model/evidence/smoke.json"), dict[str, _Smoke])
-            checks = files[type_]["checks"]
+            return smoke_faults(files[type_])
         except (OSError, ValueError, KeyError):
             return ""
-        return " ".join(f"{name}: {check['detail']}" for name, check in checks.items() if not check["passed"])
 
 
 def key_of(plan: Plan, settings: Settings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -37,8 +38,11 @@ from zoo.plan.plan import file_name
 from zoo.release.facts import Bench, Compared, Labelled, Measured, Probed, Trained
 from zoo.release.folder import NOWHERE
 from zoo.release.material import Material
-from zoo.stages.artifact import MODEL_FILE
+from zoo.stages.artifact import MODEL_FILE, Artifact
 from zoo.stages.table import tools_of
+
+Made = Mapping[str, Artifact]
+"""Artifacts by the id of their step."""
 
 
 def model(recipe: Recipe) -> Model:
@@ -48,11 +52,11 @@ def model(recipe: Recipe) -> Model:
     return dataclasses.replace(words, maturity=r.maturity, source_notes=r.source_notes)
 
 
-def valid_share(material: Material) -> float | None:
+def valid_share(made: Made) -> float | None:
     """Share of the usable labels; None if nothing is labelled."""
-    if "label" not in material.artifacts:
+    if "label" not in made:
         return None
-    labelled: Labelled = build(Labelled, material.artifacts["label"].facts)
+    labelled: Labelled = build(Labelled, made["label"].facts)
     return labelled.valid_rows / labelled.rows
 
 
@@ -82,7 +86,7 @@ def release(material: Material, folder: Path) -> Release:
         licence=recipe.licence,
         architecture=architecture,
         files=tuple(_file(material, type_, folder) for type_ in material.makers),
-        training=_training(material),
+        training=training(recipe, material.artifacts),
         dataset=_dataset_record(material),
         lineage=tuple(_lineage(material)),
         evidence=(),
@@ -123,30 +127,49 @@ def _tools_used(material: Material) -> set[str]:
 
 
 def _file(material: Material, type_: str, folder: Path) -> ModelFile:
-    artifact = material.artifacts[material.makers[type_]]
-    (measured_file,) = (file for file in artifact.files if file.path == MODEL_FILE)
     path = folder / file_name(material.recipe.name, type_)
-    size_bytes = path.stat().st_size
+    placed = Placed(path.name, type_, path.stat().st_size, sha256_of(path))
+    return file(placed, material.makers[type_], material.artifacts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """A file as it is released; its header differs from the measured one."""
+
+    path: str
+    type: str
+    size_bytes: int
+    sha256: str
+
+
+def file(placed: Placed, maker: str, made: Made) -> ModelFile:
+    """The record of a file. maker: id of the step that made it.
+
+    Of a step that is not in ``made`` the figures are missing: no loss, no probes, no speeds, a perplexity of NaN, and
+    a smoke test that did not pass.
+    """
+    artifact, type_ = made[maker], placed.type
+    (measured_file,) = (one for one in artifact.files if one.path == MODEL_FILE)
     facts: FileFacts = build(FileFacts, artifact.facts)
-    measured: Measured = build(Measured, material.artifacts["evaluate"].facts)
-    candidate = measured.evaluation["candidates"].get(type_)
-    source = candidate or measured.evaluation["reference"]
+    measured: Measured | None = build(Measured, made["evaluate"].facts) if "evaluate" in made else None
+    candidate = measured.evaluation["candidates"].get(type_) if measured else None
+    source = candidate or (measured.evaluation["reference"] if measured else None)
     contexts = [n for n in memory.CONTEXTS if n <= facts.context_tokens] or [facts.context_tokens]
     return ModelFile(
-        path=path.name,
+        path=placed.path,
         type=type_,
-        size_bytes=size_bytes,
-        sha256=sha256_of(path),
+        size_bytes=placed.size_bytes,
+        sha256=placed.sha256,
         bits_per_weight=facts.bits_per_weight,
         tensors=facts.tensors,
         fallback_tensors=len(facts.quantize.fallbacks) if facts.quantize else 0,
-        memory=tuple(MemoryNeed(n, _need(size_bytes, facts, n)) for n in contexts),
-        perplexity=source["perplexity"],
-        perplexity_se=number(source["perplexity_se"]),
+        memory=tuple(MemoryNeed(n, _need(placed.size_bytes, facts, n)) for n in contexts),
+        perplexity=source["perplexity"] if source else math.nan,
+        perplexity_se=number(source["perplexity_se"]) if source else math.nan,
         loss=_loss(candidate) if candidate else None,
-        smoke_passed=measured.smoke[type_]["passed"],
-        speeds=(_speed(material, type_),),
-        probes=_probes(material, type_),
+        smoke_passed=measured is not None and measured.smoke[type_]["passed"],
+        speeds=_speeds(made.get(f"benchmark/{type_}"), type_),
+        probes=_probes(made.get(f"probe/{type_}")),
         imatrix_sha256=facts.quantize.imatrix_sha256 if facts.quantize else None,
         tensor_types=tuple(TypeCount(name, count) for name, count in sorted(facts.tensor_types.items())),
         read_bytes=facts.read_bytes,
@@ -154,10 +177,12 @@ def _file(material: Material, type_: str, folder: Path) -> ModelFile:
     )
 
 
-def _speed(material: Material, type_: str) -> Speed:
-    report: Bench = build(Bench, material.artifacts[f"benchmark/{type_}"].json("bench.json"))
+def _speeds(artifact: Artifact | None, type_: str) -> tuple[Speed, ...]:
+    if artifact is None:
+        return ()
+    report: Bench = build(Bench, artifact.json("bench.json"))
     summary, device = report.summary, report.device
-    return Speed(
+    speed = Speed(
         device=device["label"] or device["board_model"] or device["cpu_model"] or "unknown machine",
         cpu=device["cpu_model"] or device["machine"] or "unknown",
         threads=report.settings["threads"],
@@ -170,20 +195,21 @@ def _speed(material: Material, type_: str) -> Speed:
         reasons=report.reasons,
         evidence=f"bench-{type_}.json",
     )
+    return (speed,)
 
 
-def _probes(material: Material, type_: str) -> tuple[ProbeScore, ...]:
-    artifact = material.artifacts.get(f"probe/{type_}")
+def _probes(artifact: Artifact | None) -> tuple[ProbeScore, ...]:
     if artifact is None:
         return ()
     probed: Probed = build(Probed, artifact.facts)
     return probed.scores
 
 
-def _training(material: Material) -> Training | None:
-    if "distill" not in material.artifacts or not material.recipe.distill:
+def training(recipe: Recipe, made: Made) -> Training | None:
+    """What was trained; None if nothing was."""
+    if "distill" not in made or not recipe.distill:
         return None
-    facts: Trained = build(Trained, material.artifacts["distill"].facts)
+    facts: Trained = build(Trained, made["distill"].facts)
     return Training(
         method=facts.method,
         adapter=facts.adapter,
