@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 
 from catalog import jsonplaces, jsontext, schema
-from catalog.problems import Problem, show
+from catalog.problems import Problem, instead_of, show
 from catalog.recipe import build, plain
 from catalog.release import Correction, Location, Model, Release, Repository, Reproduction
 from catalog.versions import preference, version_key
@@ -32,6 +32,15 @@ class Catalog:
 
 
 EMPTY = Catalog(())
+LIST = "zoo catalog"
+"""The command that lists every model of a catalog."""
+
+
+def absent(catalog: Catalog, name: str, command: str = LIST) -> tuple[str, str]:
+    """That a catalog has no model ``name``, and what to do. command: lists all of its models, "" for none."""
+    more = f"All models: {command}" if command else ""
+    nothing = "The catalog is empty. Make the first release with: zoo release NAME"
+    return f"the catalog has no model {name!r}", instead_of(name, (one.name for one in catalog.models), nothing, more)
 
 
 class CatalogConflict(ValueError):

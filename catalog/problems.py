@@ -11,6 +11,8 @@ from catalog.unseen import JOINERS, visible
 
 LIMIT = 60
 """Most problems reported per file; more would not help. One more line says that there are others."""
+LISTED = 10
+"""Most known words that a message lists."""
 LONGEST_KEY = 60
 """Characters of a key that are shown in a path."""
 
@@ -97,13 +99,32 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def instead_of(word: str, known: Iterable[str], nothing: str = "None exist yet") -> str:
-    """The advice for a wrong ``word``: the nearest known word, or all of them, or ``nothing``."""
+def similar(word: str, known: Iterable[str]) -> list[str]:
+    """At most three known words that ``word`` may stand for: those spelt almost like it, else those with it in them."""
+    names, asked = list(known), word.casefold()[:80]
+    folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(asked, folded, n=3, cutoff=0.6)
+    alike = [difflib.SequenceMatcher(None, one, asked).ratio() for one in near]
+    near = [one for one, share in zip(near, alike, strict=True) if share > alike[0] - 0.1]
+    if not near and len(asked) > 2:
+        near = [one for one in folded if asked in one or (len(one) > 2 and one in asked)][:3]
+    return [folded[one] for one in near]
+
+
+def instead_of(word: str, known: Iterable[str], nothing: str = "None exist yet", more: str = "") -> str:
+    """The advice for a wrong ``word``: the known words like it, else the first known ones; or ``nothing``.
+
+    more: another sentence, unless there are no known words.
+    """
     names = list(known)
     if not names:
         return nothing
-    near = did_you_mean(word, names)
-    return f"Did you mean {near}?" if near else f"Available: {', '.join(names)}"
+    if near := similar(word, names):
+        advice = f"Did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?"
+    else:
+        others = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+        advice = f"Available: {', '.join(names[:LISTED])}{others}"
+    return f"{advice}{'' if advice.endswith('?') else '.'} {more}" if more else advice
 
 
 def show(value: object) -> str:

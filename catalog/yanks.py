@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 
 from catalog import unseen
-from catalog.index import Catalog
-from catalog.problems import instead_of, show
+from catalog.index import Catalog, absent
+from catalog.problems import show
 from catalog.release import Model, YankEvent
 
 SEVERITIES = ("low", "moderate", "high", "critical")
@@ -100,8 +100,7 @@ def find(catalog: Catalog, name: str, version: str) -> Model:
     """The model that has this version. Raises YankRefused with the nearest name, or the existing versions."""
     model = catalog.model(name)
     if model is None:
-        instead = instead_of(name, (one.name for one in catalog.models))
-        raise YankRefused(f"the catalog has no model {show(name)}", instead)
+        raise YankRefused(*absent(catalog, name))
     if not any(release.version == version for release in model.releases):
         versions = ", ".join(release.version for release in model.releases)
         raise YankRefused(f"the catalog has no version {show(version)} of {name}", f"Available: {versions}")

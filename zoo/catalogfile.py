@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
-from catalog import entries, index, jsontext, plainfiles, schema, yanks
-from catalog.problems import Problem, instead_of, show
+from catalog import entries, index, jsontext, plainfiles, schema, shell, yanks
+from catalog.problems import Problem, show
 from catalog.release import Model, Release
 from catalog.shapes import shaped
 from catalog.words import data_size
@@ -115,15 +115,22 @@ def is_sound(settings: Settings) -> bool:
         return False
 
 
-NOTHING_YET = "None exist yet. Make one with: zoo release NAME"
+def unknown(catalog: index.Catalog, name: str, root: Path) -> InputError:
+    """That the catalog has no model ``name``. root: the zoo's folder, which may have a recipe of this name."""
+    what, remedy = index.absent(catalog, name)
+    if f"{name}.yaml" in {path.name for path in (root / "recipes").glob("*.yaml")}:
+        remedy = f"It has a recipe, so release it first: zoo release {shell.argument(name)}"
+    return InputError(what, remedy=remedy)
 
 
-def find(catalog: index.Catalog, name: str, version: str = "") -> tuple[Model, Release]:
-    """A model and one of its releases, by default the newest stable one. Raises InputError that lists what exists."""
+def find(catalog: index.Catalog, name: str, root: Path, version: str = "") -> tuple[Model, Release]:
+    """A model and one of its releases, by default the newest stable one.
+
+    root: the zoo's folder. Raises InputError that lists what exists.
+    """
     model = catalog.model(name)
     if model is None:
-        remedy = instead_of(name, (one.name for one in catalog.models), NOTHING_YET)
-        raise InputError(f"the catalog has no model {name!r}", remedy=remedy)
+        raise unknown(catalog, name, root)
     release = catalog.release(name, version) if version else model.preferred()[0]
     if release is None:
         versions = ", ".join(one.version for one in model.releases)

@@ -433,7 +433,7 @@ def test_a_model_or_version_that_is_not_there(capsys: Captured) -> None:
 def test_without_a_catalog(zoo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.chdir(zoo_folder)
     code, _, err = called(capsys, "x", "--device", "pi-400")
-    assert code == 2 and "None exist yet" in err
+    assert code == 2 and "The catalog is empty" in err
 
 
 # --- Architectures that keep or read less

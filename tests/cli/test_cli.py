@@ -203,7 +203,8 @@ def test_a_new_recipe_points_to_a_page_and_a_command_that_are_there(zoo_folder: 
 def test_show_of_what_is_not_there(zoo_folder: Path, capsys: Captured) -> None:
     code, out, err = called(capsys, "show", "nosuch")
     assert (code, out) == (2, "")
-    assert err == "zoo: release 'nosuch' was not found. None exist yet. Make one with: zoo release NAME.\n"
+    empty = "The catalog is empty. Make the first release with: zoo release NAME"
+    assert err == f"zoo: the catalog has no model 'nosuch'. {empty}.\n"
     (zoo_folder / "model_catalog.json").write_text(index.to_text(sample()), encoding="utf-8")
     assert "Did you mean smollm2-tutor-57m?" in called(capsys, "show", "smollm2-tutor-57")[2]
     assert called(capsys, "show", "smollm2-tutor-57m@9.9.9")[0] == 2
@@ -295,7 +296,7 @@ def test_errors_with_json(capsys: Captured) -> None:
     assert code == 2 and err.startswith("zoo: recipe 'smollm2-135m-instuct' was not found")
     assert json.loads(out) == {
         "error": "recipe 'smollm2-135m-instuct' was not found", "where": "", "safe": "",
-        "remedy": "Did you mean smollm2-135m-instruct?",
+        "remedy": "Did you mean smollm2-135m-instruct? Make a new one with: zoo new NAME",
     }  # fmt: skip
 
 

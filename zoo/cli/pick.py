@@ -10,7 +10,6 @@ import click
 from catalog import device as devices
 from catalog import memory, reports
 from catalog.device import Device
-from catalog.index import Catalog
 from catalog.release import Model, ModelFile, Release, YankEvent
 from catalog.reports import Measurement
 from catalog.words import data_size
@@ -74,11 +73,12 @@ def command(
     file fits, none is fast enough, all failed the smoke test, the version was yanked, or the model is experimental or
     no better than guessing.
     """
-    device = _device(device_id, memory_gb, bandwidth_gbs)
     settings = call.settings
     model_name, version = name_and_version(name)
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    model, release = _release(catalog, model_name, version, pre=pre, experimental=experimental)
+    found = catalogfile.find(catalog, model_name, settings.root, version)
+    device = _device(device_id, memory_gb, bandwidth_gbs)
+    model, release = _release(found, version, pre=pre, experimental=experimental)
     model, release = _with_shared(settings, model, release)
     context_tokens = picks.usual_context(release) if asked_tokens is None else asked_tokens
     if context_tokens > (own := release.architecture.context_tokens) > 0:
@@ -130,8 +130,8 @@ def _ids() -> str:
     return ", ".join(device.id for device in devices.DEVICES)
 
 
-def _release(catalog: Catalog, name: str, version: str, *, pre: bool, experimental: bool) -> tuple[Model, Release]:
-    model, release = catalogfile.find(catalog, name, version)
+def _release(found: tuple[Model, Release], version: str, *, pre: bool, experimental: bool) -> tuple[Model, Release]:
+    (model, release), name = found, found[0].name
     if model.experimental and not experimental:
         bad = f" It is bad at: {'; '.join(model.bad_at)}." if model.bad_at else ""
         raise ZooError(

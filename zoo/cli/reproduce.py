@@ -80,4 +80,4 @@ def _find(call: Call, name: str) -> tuple[Model, Release]:
         return model, release
     # Its names and versions make the refusal.
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    return catalogfile.find(catalog, model_name, version)
+    return catalogfile.find(catalog, model_name, settings.root, version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from catalog.index import LIST
 from catalog.problems import instead_of
 from zoo import catalogfile
 from zoo.cli.answers import glance
@@ -11,6 +12,7 @@ from zoo.cli.common import Call, name_and_version, options
 from zoo.errors import InputError
 from zoo.release import kept, load
 from zoo.release.folder import built_versions
+from zoo.settings import Settings
 
 
 @click.command()
@@ -33,8 +35,19 @@ def command(call: Call, name: str) -> None:
     versions = built_versions(settings.releases, model_name)
     built = load(folder / (version or versions[-1])) if versions else None
     if built is None:
-        catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-        names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*/")}
-        remedy = instead_of(model_name, sorted(names), catalogfile.NOTHING_YET)
-        raise InputError(f"release {name!r} was not found", remedy=remedy)
+        raise _unknown(settings, model_name, version, [*(one.version for one in model.releases)] if model else versions)
     glance(call, built.model, built.release, built.verdicts)
+
+
+def _unknown(settings: Settings, name: str, version: str, versions: list[str]) -> InputError:
+    """versions: those that the model has, published or built."""
+    if versions:
+        what = f"version {version!r} of {name} was not found" if version else f"no release of {name} is complete"
+        return InputError(what, remedy=f"Available: {', '.join(versions)}")
+    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    built = [path.name for path in settings.releases.glob("[a-z0-9]*/") if built_versions(settings.releases, path.name)]
+    if name in {path.stem for path in (settings.root / "recipes").glob("*.yaml")} or not built:
+        return catalogfile.unknown(catalog, name, settings.root)
+    known = sorted({*built, *(one.name for one in catalog.models)})
+    remedy = instead_of(name, known, more=f"All models: {LIST}")
+    return InputError(f"the catalog has no model {name!r}, and none is built", remedy=remedy)

@@ -59,7 +59,8 @@ def find_recipe(name: str, settings: Settings) -> Path:
                 f"recipe {name!r} was not found: recipes/{name}.yml does not end in .yaml",
                 remedy=f"Rename it: mv recipes/{name}.yml recipes/{name}.yaml",
             )
-        remedy = instead_of(name, names, "None exist yet. Make one with: zoo new NAME")
+        new = "Make a new one with: zoo new NAME"
+        remedy = instead_of(name, names, f"None exist yet. {new}", new)
         raise InputError(f"recipe {name!r} was not found", remedy=remedy)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from catalog import yanks
-from catalog.index import Catalog
+from catalog.index import Catalog, absent
 from catalog.problems import instead_of
 from catalog.release import Model, ModelFile, Release, YankEvent
 from catalog.versions import is_prerelease
@@ -106,5 +106,6 @@ def _model(catalog: Catalog, name: str) -> tuple[Model, list[str]]:
     for model in catalog.models:
         if name in model.former_names and model.releases:
             return model, [f"{name} is now called {model.name}"]
-    remedy = instead_of(name, (model.name for model in catalog.models))
-    raise InputError(f"the catalog has no model {name!r}", remedy=remedy)
+    # It may be another zoo's catalog, which no command here lists.
+    what, remedy = absent(catalog, name, command="")
+    raise InputError(what, remedy=remedy)

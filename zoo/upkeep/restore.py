@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from catalog import yanks
 from catalog.release import Location, Model, Release
 from zoo import catalogfile
-from zoo.errors import InputError, ZooError
+from zoo.errors import ZooError
 from zoo.hub import FolderHub, Hub, NoCommit
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
@@ -91,7 +91,8 @@ def model_of(name: str, settings: Settings) -> Model:
     """A model of the catalog. Raises InputError."""
     model = catalogfile.read_model(settings, name)
     if model is None:
-        raise InputError(f"the catalog has no model {name!r}", remedy="See: zoo catalog")
+        catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+        raise catalogfile.unknown(catalog, name, settings.root)
     return model
 
 

@@ -80,7 +80,17 @@ def look(asked: Asked) -> Screen:
     wanted = version or (versions[-1] if versions else "")
     built = load(releases / name / wanted) if wanted in versions else None
     if built is None:
-        known = sorted(path.name for path in releases.glob("[a-z0-9]*/") if built_versions(releases, path.name))
-        remedy = instead_of(name, known, f"Build it with: zoo build {name}")
-        raise InputError(f"{asked.name!r} is not built on this machine", remedy=remedy)
+        raise InputError(f"{asked.name!r} is not built on this machine", remedy=_instead(asked, name, versions))
     return screen(built)
+
+
+def _instead(asked: Asked, name: str, versions: list[str]) -> str:
+    """versions: those of the name that are built."""
+    if versions:
+        return f"Available: {', '.join(versions)}"
+    recipes = {path.stem for path in (asked.settings.root / "recipes").glob("*.yaml")}
+    if name in recipes:
+        return f"Build it with: zoo build {name}"
+    releases = asked.settings.releases
+    built = [path.name for path in releases.glob("[a-z0-9]*/") if built_versions(releases, path.name)]
+    return instead_of(name, sorted(built), "No release is built yet. Build one with: zoo build NAME")

@@ -100,4 +100,4 @@ def look(asked: Asked) -> Screen:
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     if not asked.name:
         return listed(catalog, device)
-    return one(catalog, catalogfile.find(catalog, asked.name)[0], device)
+    return one(catalog, catalogfile.find(catalog, asked.name, settings.root)[0], device)
