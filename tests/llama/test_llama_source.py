@@ -171,6 +171,23 @@ def test_the_command_needs_no_network_with_a_file(
     assert (tmp_path / "mine/precious").exists() and (tmp_path / "made" / source.SCRIPT).is_file()
 
 
+@pytest.mark.parametrize("place", ["a-file/made", "nowhere/made", "/proc/made"])
+def test_a_folder_that_cannot_be_written_is_refused_before_the_download(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    Path("a-file").touch()
+    Path("nowhere").symlink_to("absent")
+    before = sorted(tmp_path.iterdir())
+    assert main(["converter", "--to", place]) == 2
+    err = capsys.readouterr().err
+    above = place.rpartition("/")[0]
+    assert f"cannot be installed in {place}, because " in err and f"{above} " in err and "pip" not in err
+    assert "Nothing was downloaded or changed." in err and "--to FOLDER" in err and "Traceback" not in err
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_the_environment_has_the_source_that_the_tests_read() -> None:
     assert {"llama-bpe", "llama-spm", "qwen2", "gemma-4", "phi-3"} <= set(llamasource.vocabularies())
     assert len(llamasource.templates()) >= 60

@@ -10,6 +10,7 @@ import click
 from catalog import shell
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ZooError
+from zoo.files import writable
 from zoo.llama.convert import source
 
 
@@ -42,6 +43,7 @@ def command(call: Call, sdist: Path | None, to: Path | None, vocabularies: bool)
     if sdist is not None and not sdist.is_file():
         raise InputError(f"There is no file {sdist}", remedy="Name a file, or leave --sdist out")
     target = to or source.FOLDER
+    _refuse_unwritable(target)
     if not source.may_replace(target):
         raise InputError(
             f"{target} contains other files",
@@ -55,3 +57,20 @@ def command(call: Call, sdist: Path | None, to: Path | None, vocabularies: bool)
     if to is not None:
         human += f"\nTo make the zoo use it: export ZOO_CONVERTER={shell.argument(str(target.absolute()))}"
     call.output.answer({"folder": str(target), **vars(stamp)}, human)
+
+
+def _refuse_unwritable(target: Path) -> None:
+    """Before anything is downloaded. The folder is made next to its place and moved there, so the one above counts.
+
+    Raises InputError.
+    """
+    found = writable.obstacle(target.absolute().parent)
+    if found is None:
+        return
+    place = shell.argument(str(found.place))
+    first = f"Make it writable (chmod u+w {place}), or name" if found.is_rights else "Name"
+    raise InputError(
+        f"the converter cannot be installed in {target}, because {found.place} {found.what}",
+        safe="Nothing was downloaded or changed.",
+        remedy=f"{first} another folder: {source.INSTALL} --to FOLDER, then export ZOO_CONVERTER=FOLDER",
+    )
