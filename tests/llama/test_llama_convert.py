@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from tinygguf import make_tiny_gguf
 
 from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
 from zoo.gguf.header import read_header
-from zoo.llama.convert.convert import convert, failure
+from zoo.llama.convert import failing
+from zoo.llama.convert.convert import convert
 from zoo.llama.convert.source import SCRIPT
 
 STAND_IN = """
@@ -38,11 +40,48 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return model
 
 
-def test_a_condition_of_the_converter_is_quoted(tmp_path: Path) -> None:
-    tail = ["    assert d_inner == 2 * d_model", "           ^^^^^^^^^^^^^^^^^^^^^^", "AssertionError"]
-    error = failure(tail, 1, tmp_path)
-    assert isinstance(error, GateRefused) and "`d_inner == 2 * d_model` holds" in error.what
-    assert "AssertionError" not in str(error)
+SETTINGS = "supports this architecture, but not every size and setting of it, and not this model's"
+CONFIG = {"attn_logit_softcapping": 50.0, "hidden_act": "gelu", "expand": 3, "vocab_size": 40}
+
+
+@pytest.mark.parametrize(
+    ("tail", "reason", "own"),
+    [
+        (["    assert d_inner == 2 * d_model", "           ^^^^^^^^^^^", "AssertionError"], SETTINGS,
+         "it wants d_inner == 2 * d_model"),
+        (['    assert hparams.get("attn_logit_softcapping") is None', "AssertionError"],
+         "does not support what this model's config.json says (attn_logit_softcapping: 50.0)",
+         'it wants hparams.get("attn_logit_softcapping") is None'),
+        (['    assert self.hparams.get("hidden_act") in [None, "silu"], "Only SILU activation supported"',
+          "AssertionError: Only SILU activation supported"],
+         "does not support what this model's config.json says (hidden_act: \"gelu\")",
+         "Only SILU activation supported"),
+        (["    assert max(tokenizer.vocab.values()) < vocab_size  # ty: ignore", "AssertionError"],
+         "the tokenizer numbers its tokens beyond vocab_size", "< vocab_size"),
+        (["NotImplementedError: Unknown expand"], "config.json says (expand: 3)", "Unknown expand"),
+        (["  File \"x.py\"", "AssertionError"], SETTINGS, "it does not say more"),
+    ],
+)  # fmt: skip
+def test_a_condition_of_the_converter_is_a_reason(tail: list[str], reason: str, own: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
+    error = failing.failure(tail, 1, tmp_path)
+    assert isinstance(error, GateRefused) and error.remedy
+    told, _, quoted = error.what.partition(". Its own words: ")
+    assert reason in told and own in quoted and "ssert" not in str(error) and "Traceback" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        ("ValueError: Can not map tensor 'model.odd.weight'", "has no place for the weight model.odd.weight"),
+        ("KeyError: 'rotary_pct'", "needs the key rotary_pct in config.json"),
+    ],
+)
+def test_what_lacks_is_named(last: str, reason: str, tmp_path: Path) -> None:
+    error = failing.failure(["Traceback (most recent call last):", last], 1, tmp_path)
+    assert isinstance(error, GateRefused) and reason in error.what and "Error" not in error.what
+    (tmp_path / "config.json").write_text('{"rotary_pct": 1}', encoding="utf-8")
+    assert isinstance(failing.failure([last], 1, tmp_path), GateRefused) == ("map tensor" in last)
 
 
 def test_the_result_is_moved_into_place_whole(folder: Path, tmp_path: Path) -> None:

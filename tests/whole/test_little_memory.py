@@ -17,7 +17,7 @@ from zoo import stages
 from zoo.__main__ import main
 from zoo.errors import InputError, ModelFileError, OutOfMemory, ZooError, is_no_memory
 from zoo.llama import processor
-from zoo.llama.convert import convert
+from zoo.llama.convert import failing
 from zoo.machine import endings
 
 pytest.importorskip("torch")
@@ -70,9 +70,9 @@ def test_other_endings_are_left_to_the_caller() -> None:
 
 
 def test_a_killed_converter_is_not_a_fault_of_the_model(tmp_path: Path) -> None:
-    error = convert.failure([], -signal.SIGKILL, tmp_path)
+    error = failing.failure([], -signal.SIGKILL, tmp_path)
     assert type(error) is ZooError and "converter was killed (SIGKILL)" in error.what
-    assert "needs more memory" in convert.failure(["MemoryError"], 1, tmp_path).what
+    assert "needs more memory" in failing.failure(["MemoryError"], 1, tmp_path).what
 
 
 def test_a_child_killed_while_llama_is_tried_says_nothing_about_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from zoo import extras, stopping
 from zoo.errors import GateRefused, ModelFileError
 from zoo.gguf import sentencepieces
 from zoo.llama import trialmemory
-from zoo.llama.convert import convert, cutting, source
+from zoo.llama.convert import convert, cutting, failing, source
 from zoo.llama.trialmemory import Refused
 from zoo.modelfolder import purposes, trimming
 from zoo.modelfolder.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG
@@ -114,7 +114,7 @@ def _tried(files: Mapping[str, Path], lost: tuple[str, ...]) -> tuple[bool, Refu
         if (told := Path(scratch, REFUSED)).is_file():
             return True, shaped(jsontext.read(told), Refused)
         lines = done.stdout.decode("utf-8", errors="replace").splitlines()
-        refused = convert.failure(lines, done.returncode, folder) if done.returncode else None
+        refused = failing.failure(lines, done.returncode, folder) if done.returncode else None
     if isinstance(refused, GateRefused):
         return True, Refused(refused.what, refused.remedy, refused.where)
     return refused is None, None

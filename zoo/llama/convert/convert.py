@@ -14,32 +14,25 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
 from catalog import jsontext
 from catalog.jsonvalues import table
 from zoo import stopping
-from zoo.errors import AGAIN, GateRefused, InputError, ModelFileError, ZooError
+from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.gguf import sentencepieces
 from zoo.gguf.header import read_header
 from zoo.gguf.privacy import drop_local_paths
-from zoo.llama.convert import cutting, oldkeys, source, staging
-from zoo.machine import endings
-from zoo.progress import Reporter, Silent
+from zoo.llama.convert import failing, oldkeys, source, staging
+from zoo.progress import Reporter, Silent, record
 
 TYPES = ("f32", "f16", "bf16")
-NEEDS = "pip install 'model-zoo-publisher[gguf,train]'"
-"""Installs the packages that the converter imports."""
-UNKNOWN_PRE_TOKENIZER = "BPE pre-tokenizer was not recognized"
-MISSING_PIECES = re.compile(r"(?:Missing|File not found:) \S*tokenizer\.model")
-UNSUPPORTED = re.compile(r"Model (\w+) is not supported")
-DISK_FULL = (r"No space left on device", r"Disk quota exceeded", r"\d+ requested and \d+ written")
-"""The converter's messages for a full disk; the last are numpy's."""
 _PERCENT = re.compile(r"(\d+)%\|")
 CODE = "auto_map"
 """The key of config.json and tokenizer_config.json that names code to run, possibly elsewhere on the disk."""
+_LOGGED_LINES = 20
 _KEPT = ("PATH", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 _KEPT_PREFIXES = ("LC_", "OMP_", "MKL_", "ONEDNN_", "ATEN_")
 """What the converter's process gets of the environment: nothing of the user's, such as tokens or keys."""
@@ -166,58 +159,8 @@ def _run(command: list[str], folder: Path, scratch: str, report: Reporter, model
         if code == 0:  # it may have reported no percentage at all
             advance(100.0 - done)
     if code != 0:
-        raise failure(tail, code, model_folder)
-
-
-def failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
-    """What the converter's last lines mean, and what to do."""
-    said = next((line.strip() for line in reversed(tail) if line.strip()), f"exit code {code}")
-    safe = "Nothing was written"
-    if ended := endings.fault("llama.cpp's converter", code, said if tail else ""):
-        return ended
-    if any(re.search(words, line) for words in DISK_FULL for line in tail):
-        return ZooError(
-            f"llama.cpp's converter could not write its file, the disk is full (it reported: {said})",
-            safe=safe,
-            remedy="Free some space on the disk",
-            again=AGAIN,
-        )
-    if UNKNOWN_PRE_TOKENIZER in said:
-        path = model_folder / "tokenizer.json"
-        rule = cutting.described(table(jsontext.read(path, bounded=False))) if path.is_file() else "not stated"
-        return GateRefused(
-            "llama.cpp has no rule that splits text as this model's tokenizer does, so the file would behave "
-            f"differently (pre_tokenizer of tokenizer.json: {rule})",
-            safe=safe,
-            remedy="Use a model whose tokenizer splits text by a rule that llama.cpp has, such as that of GPT-2, "
-            "Llama 3 or Qwen 2",
-        )
-    if unsupported := UNSUPPORTED.search(said):
-        return GateRefused(
-            f"llama.cpp's converter does not support the architecture {unsupported[1]}, so it cannot make a GGUF file",
-            where="config.json",
-            safe=safe,
-            remedy="Use a model of another architecture, such as Llama, Qwen, Mistral, Gemma or GPT-2",
-        )
-    if MISSING_PIECES.search(said):
-        return GateRefused(
-            "llama.cpp's converter reads the vocabulary of this architecture from tokenizer.model, which is missing "
-            "from the folder. It can only be made from a tokenizer.json of the kind that the architecture's own models "
-            "have: BPE with byte fallback, merges and an unknown token",
-            safe=safe,
-            remedy="Copy tokenizer.model of the original model into the model folder, then run: zoo lock",
-        )
-    wanted = next((line.strip() for line in reversed(tail) if line.strip().startswith("assert ")), "")
-    if wanted and said.startswith("AssertionError"):
-        return GateRefused(
-            "llama.cpp's converter cannot make a GGUF file of this model: it supports only models for which "
-            f"`{wanted.removeprefix('assert ')}` holds",
-            where="config.json",
-            safe=safe,
-            remedy="Use a model of another architecture, such as Llama, Qwen, Mistral, Gemma or GPT-2",
-        )
-    remedy = f"Install the missing packages with: {NEEDS}" if said.startswith("ModuleNotFoundError") else ""
-    return ZooError(f"llama.cpp's converter failed: {said}", safe=safe, remedy=remedy)
+        record("converter_failed", code=code, lines=list(tail)[-_LOGGED_LINES:])
+        raise failing.failure(tail, code, model_folder)
 
 
 def _lines(stream: IO[bytes] | None) -> Iterator[str]:
