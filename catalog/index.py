@@ -52,7 +52,8 @@ def parse(text: str, shown_as: str) -> tuple[Catalog, list[Problem]]:
     try:
         data = jsontext.parse(text, unique=True)
     except jsontext.NotJson as error:
-        what, instead = f"not valid JSON: {error.what}", "Restore the file from version control. Only zoo writes it"
+        instead = error.solve or "Restore the file from version control. Only zoo writes it"
+        what = f"not valid JSON: {error.what}"
         return EMPTY, [Problem(shown_as, error.line, error.column, "", what, instead)]
     found, models = _judged(Document(shown_as, data))
     if found:

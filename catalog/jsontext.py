@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from catalog import plainfiles
+from catalog import conflicts, plainfiles
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """Whatever a JSON text can hold. What reads it looks which of these it is."""
@@ -32,11 +32,14 @@ _SHOWN = 40
 
 
 class NotJson(ValueError):
-    """The text is not usable JSON. ``what`` says why; line and column count from 1."""
+    """The text is not usable JSON. ``what`` says why; line and column count from 1.
 
-    def __init__(self, what: str, line: int = 1, column: int = 1) -> None:
+    solve: what to do, where the text itself shows that.
+    """
+
+    def __init__(self, what: str, line: int = 1, column: int = 1, solve: str = "") -> None:
         super().__init__(what)
-        self.what, self.line, self.column = what, line, column
+        self.what, self.line, self.column, self.solve = what, line, column, solve
 
 
 def parse(
@@ -100,6 +103,8 @@ def parse(
     except NotJson:
         raise
     except json.JSONDecodeError as error:
+        if line := conflicts.line_of(decoded):
+            raise NotJson(conflicts.WHAT, line, 1, conflicts.SOLVE) from None
         raise NotJson(error.msg, error.lineno, error.colno) from None
     except RecursionError:
         raise NotJson("it is nested too deeply") from None

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import yaml
 
+from catalog import conflicts
 from catalog.filenames import absence
 from catalog.jsontext import Json, JsonObject
 from catalog.problems import Problem, dotted, show
@@ -110,6 +111,8 @@ def parse(raw: bytes, shown_as: str) -> Document:
         what = f"byte 0x{raw[error.start]:02x} is not UTF-8"
         return _failed(shown_as, what, "Save the file as UTF-8", line, column)
     text = text.removeprefix("\ufeff")  # YAML 1.2, section 5.2: a byte order mark may begin a file
+    if line := conflicts.line_of(text):
+        return _failed(shown_as, conflicts.WHAT, conflicts.SOLVE, line)
     if unseen := _UNSEEN.search(text):
         what = f"character {named(unseen.group())} is invisible and not allowed"
         return _failed(shown_as, what, "Delete it", *_place(text, unseen.start()))

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
-from catalog import entries, index, jsontext, plainfiles, schema, shell, yanks
+from catalog import conflicts, entries, index, jsontext, plainfiles, schema, shell, yanks
 from catalog.problems import Problem, show
 from catalog.release import Model, Release
 from catalog.shapes import shaped
@@ -65,6 +65,27 @@ def read_catalog(path: Path, shown_as: str, remedy: str = RESTORE) -> index.Cata
     return catalog
 
 
+def read(settings: Settings) -> index.Catalog:
+    """The catalog of the settings, for reading. One that does not exist is empty, unless it was named or something was
+    published: then it is lost, or another file is meant. Raises InputError for that, and for a broken one."""
+    path, shown = settings.catalog, settings.shown(settings.catalog)
+    if not os.path.lexists(path) and (remedy := _lost(settings)):
+        origin = settings.values["catalog"].origin
+        raise InputError(f"the catalog {shown} does not exist", where=f"setting catalog ({origin})", remedy=remedy)
+    return read_catalog(path, shown)
+
+
+def _lost(settings: Settings) -> str:
+    """What to do about a catalog that does not exist; "" if nothing is wrong with that."""
+    value = settings.values["catalog"]
+    if any(path.is_dir() for path in settings.evidence.glob("*/*")):
+        evidence = settings.shown(settings.evidence)
+        return f"{evidence} has evidence of published releases, so restore the catalog from version control"
+    if value.origin.startswith(("flag", "environment")):
+        return "Name the catalog's file. The first release makes it: zoo release NAME"
+    return ""
+
+
 def _by_model(handle: int, size: int, shown_as: str, remedy: str) -> index.Catalog:
     """A large catalog, of which one model at a time is text. Raises InputError, OSError, UnicodeDecodeError."""
     refuse_too_large(handle, shown_as, remedy)
@@ -97,6 +118,8 @@ def refuse_too_large(handle: int, shown_as: str, remedy: str = RESTORE) -> None:
 
 def _not_valid(problems: Sequence[Problem], remedy: str) -> InputError:
     lines = [str(problem) for problem in problems[:20]]
+    if any(problem.instead == conflicts.SOLVE for problem in problems):
+        remedy = "Then see whether it is complete: zoo check"
     return InputError("\n".join(["the catalog is not valid", *lines]), safe="It was not changed.", remedy=remedy)
 
 

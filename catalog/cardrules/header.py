@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from catalog import hublists
+from catalog import conflicts, hublists
 from catalog.cardrules.dashes import none_found, second_block
 from catalog.jsontext import JsonObject
 from catalog.problems import Problem
@@ -33,6 +33,9 @@ class Header:
 
 def read_header(text: str, shown_as: str) -> Header:
     """The header of a card. What is wrong with it is in ``document.problems``, and ``document.data`` is then None."""
+    if line := conflicts.line_in_prose(text):
+        found = Problem(shown_as, line, 1, "", conflicts.WHAT, conflicts.SOLVE)
+        return Header("", Document(shown_as, problems=[found]))
     match = _BLOCK.match(text)
     if match is None:
         return Header("", Document(shown_as, problems=[none_found(text, shown_as)]))

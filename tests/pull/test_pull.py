@@ -151,7 +151,7 @@ def test_a_context_for_which_nothing_fits(zoo: Zoo, say: Say) -> None:
         ((NAME, "--device", "pi-5-4g"), "Did you mean pi-5-4gb?"),
         ((NAME, "--context", "999999"), "longer than the model's own"),
         ((NAME, "--timeout", "0"), "not a valid time"),
-        ((NAME, "--catalog", "nix.json"), "catalog nix.json not found"),
+        ((NAME, "--catalog", "nix.json"), "catalog nix.json was not found"),
         ((NAME, "--catalog", "ftp://x/y"), "is not a valid http address"),
     ],
 )

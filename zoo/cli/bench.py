@@ -63,7 +63,7 @@ def history(call: Call, name: str, form: str | None, figure: str, only: tuple[st
 
 def _known(call: Call, name: str) -> tuple[Model, History]:
     settings = call.settings
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     model, _ = catalogfile.find(catalog, name, settings.root)
     found = store.read(settings.evidence, model)
     place = settings.shown(store.path_of(settings.evidence, name))
@@ -98,7 +98,7 @@ def import_(call: Call, files: tuple[Path, ...], name: str | None, commit: str |
     settings = call.settings
     if commit is not None and not re.fullmatch(formats.COMMIT, commit):
         raise InputError(f"--commit {commit!r} is not a commit", remedy="Write what git rev-parse HEAD prints")
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     if name is not None:
         catalogfile.find(catalog, name, settings.root)
     lines: dict[str, list[dict[str, object]]] = {}

@@ -77,7 +77,7 @@ def run(
 
 def _files(settings: Settings, text: str, types: tuple[str, ...]) -> list[Measured]:
     name, version = name_and_version(text)
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     _, release = catalogfile.find(catalog, name, settings.root, version)
     known = [file.type for file in release.files]
     if unknown := [one for one in types if one not in known]:

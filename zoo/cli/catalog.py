@@ -17,7 +17,7 @@ from zoo.cli.common import Call, options
 def command(call: Call) -> None:
     """List every release in the catalog. Withdrawn versions are marked, with the reason."""
     settings = call.settings
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     rows, notes = [], list[str]()
     for model in catalog.models:
         for release in model.releases:

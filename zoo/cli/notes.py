@@ -34,7 +34,7 @@ def command(call: Call, quarter: str | None, out: Path | None) -> None:
     settings = call.settings
     now = datetime.datetime.now(datetime.UTC).date()
     asked = quarters.named(quarter) if quarter else quarters.before(now)
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     try:
         commits = trees.commits(settings.root, asked.first, asked.after)
     except InputError as error:

@@ -75,7 +75,7 @@ def command(
     """
     settings = call.settings
     model_name, version = name_and_version(name)
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     found = catalogfile.find(catalog, model_name, settings.root, version)
     device = _device(device_id, memory_gb, bandwidth_gbs)
     model, release = _release(found, version, pre=pre, experimental=experimental)

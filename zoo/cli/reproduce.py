@@ -79,5 +79,5 @@ def _find(call: Call, name: str) -> tuple[Model, Release]:
     if model and (release := model.release(version) if version else model.preferred()[0]):
         return model, release
     # Its names and versions make the refusal.
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     return catalogfile.find(catalog, model_name, settings.root, version)

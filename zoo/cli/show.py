@@ -44,7 +44,7 @@ def _unknown(settings: Settings, name: str, version: str, versions: list[str]) -
     if versions:
         what = f"version {version!r} of {name} was not found" if version else f"no release of {name} is complete"
         return InputError(what, remedy=f"Available: {', '.join(versions)}")
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     built = [path.name for path in settings.releases.glob("[a-z0-9]*/") if built_versions(settings.releases, path.name)]
     if name in {path.stem for path in (settings.root / "recipes").glob("*.yaml")} or not built:
         return catalogfile.unknown(catalog, name, settings.root)

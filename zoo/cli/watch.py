@@ -38,7 +38,7 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
     differs, 1 if a place of a release, such as a mirror, could not be checked.
     """
     settings = call.settings
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     if not catalog.models:
         raise ZooError("there is nothing to watch", remedy="Release something first: zoo release NAME")
     path = settings.evidence / reports.FILE

@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from catalog import conflicts
 from catalog.unseen import is_odd_space, named
 from zoo.errors import InputError
 
@@ -28,6 +29,8 @@ def read(path: Path, *, as_in: str) -> tuple[str, dict[str, object]]:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError("not UTF-8 text", where=f"{path}:{line}", remedy="Save the file as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
+        if number := conflicts.line_of(text):
+            raise InputError(conflicts.WHAT, where=f"{path}:{number}", remedy=conflicts.SOLVE) from error
         why = _odd_space(text) or str(error)
         why = why if len(why) <= 200 else f"{why[:196]} ..."
         fix = "Fix the line named" if "at line" in why else "Fix the end of the file"

@@ -56,7 +56,7 @@ class Shelf:
 def own_shelf(settings: Settings, hub_text: str | None) -> Shelf:
     """The catalog of this zoo. Raises InputError."""
     shown = settings.shown(settings.catalog)
-    found = catalogfile.read_catalog(settings.catalog, shown)
+    found = catalogfile.read(settings)
     return Shelf(found, shown, hub_text or "", settings.hub, _hubs(hub_text, settings))
 
 
@@ -69,7 +69,7 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
     else:
         path = Path(catalog).expanduser()
         if not path.is_file():
-            raise InputError(f"catalog {catalog} not found")
+            raise InputError(f"catalog {catalog} was not found", remedy="Name an existing model_catalog.json")
         found = catalogfile.read_catalog(path, catalog)
     return Shelf(found, addresses.shown(catalog), hub_text or "", "", _hubs(hub_text), site)
 

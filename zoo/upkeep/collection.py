@@ -61,7 +61,7 @@ def sync(settings: Settings, hub: Hub, *, dry_run: bool = False, gone: Ids = ())
             safe="Nothing was changed.",
             remedy="Name a hub with a web page: --hub https://huggingface.co",
         )
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     wanted, known = list(wished(catalog, hub.name)), {*known_in(catalog, hub.name), *gone}
     there = _find(shelf.find(), title)
     done = Synced(there.slug if there else "", len(wanted), 0)

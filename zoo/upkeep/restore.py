@@ -91,7 +91,7 @@ def model_of(name: str, settings: Settings) -> Model:
     """A model of the catalog. Raises InputError."""
     model = catalogfile.read_model(settings, name)
     if model is None:
-        catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+        catalog = catalogfile.read(settings)
         raise catalogfile.unknown(catalog, name, settings.root)
     return model
 

@@ -97,7 +97,7 @@ def look(asked: Asked) -> Screen:
         known = (one.id for one in devices.DEVICES)
         raise InputError(f"device {asked.device!r} was not found", remedy=instead_of(asked.device, known))
     settings = asked.settings
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     if not asked.name:
         return listed(catalog, device)
     return one(catalog, catalogfile.find(catalog, asked.name, settings.root)[0], device)

@@ -116,7 +116,7 @@ def look(asked: Asked) -> Screen:
     settings = asked.settings
     name, _, version = asked.name.partition("@")
     names = [name] if name else sorted(path.name for path in settings.releases.glob("[a-z0-9]*/"))
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     found = []
     for one in names:
         for built in built_versions(settings.releases, one):

@@ -45,7 +45,7 @@ def _bars(track: Track, figure: Figure) -> str:
 def look(asked: Asked) -> Screen:
     """The history of a model. Raises InputError for an unknown one, ZooError for a history that is too large."""
     settings = asked.settings
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read(settings)
     model, _ = catalogfile.find(catalog, asked.name, asked.settings.root)
     found = store.read(settings.evidence, model)
     return screen(model.name, found, tracks.tracks(found))

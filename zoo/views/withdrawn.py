@@ -27,4 +27,4 @@ def screen(catalog: Catalog) -> Screen:
 def look(asked: Asked) -> Screen:
     """The yanks of the catalog. Raises InputError for a broken one."""
     settings = asked.settings
-    return screen(catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog)))
+    return screen(catalogfile.read(settings))
