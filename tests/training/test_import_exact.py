@@ -15,6 +15,7 @@ transformers = pytest.importorskip("transformers")
 
 from foldersamples import Tensors, change, edit_json, rename, shard, sound, tensors  # noqa: E402 - after the skip
 from safetensors.torch import load_file, save_file  # noqa: E402 - after the skip
+from shortchats import Heard  # noqa: E402 - after the skip
 from tinygguf import make_tiny_gguf  # noqa: E402 - after the skip
 
 from zoo.errors import ModelFileError  # noqa: E402 - after the skip
@@ -408,3 +409,42 @@ def test_a_full_disk_is_an_error_of_the_disk(folder: Path) -> None:
 
     with mounted(folder.parent / "disk", "120k") as disk, pytest.raises(OSError, match="No space left on device"):
         import_model(folder, disk / "out", Silent())
+
+
+def fill(value: float, *names: str) -> Callable[[Tensors], Any]:
+    """Fill every matrix with a number, or those that are named; norms keep theirs."""
+
+    def edit(values: Tensors) -> None:
+        for name in names or [name for name, tensor in values.items() if tensor.ndim > 1]:
+            values[name] = np.full_like(values[name], value)
+
+    return edit
+
+
+@pytest.mark.parametrize(("value", "words"), [(0.0, "hold only zeros"), (0.25, "hold one number only")])
+def test_weights_that_were_never_filled_are_refused(value: float, words: str, folder: Path) -> None:
+    change(folder, fill(value))
+    matrices = sum(tensor.ndim > 1 for tensor in tensors(folder).values())
+    error = refusal(folder)
+    assert f"All {matrices} matrices of the weights {words}: " in error.what and "model." in error.what
+    assert error.where == folder.name and "SHA-256" in error.remedy
+
+
+@pytest.mark.parametrize("name", [DOWN, "model.embed_tokens.weight"])
+def test_one_matrix_of_one_number_is_a_warning_with_its_share(name: str, folder: Path) -> None:
+    values = tensors(change(folder, fill(0.0, name)))
+    share = 100 * values[name].size / sum(tensor.size for tensor in values.values())
+    heard = Heard()
+    import_model(folder, folder.parent / "out", heard)
+    (warning,) = heard.warnings
+    assert f" matrix holds only zeros ({share:.2g} % of the weights): {name}. " in warning and "m: 1 of " in warning
+    change(folder, fill(2.0, name))
+    heard = Heard()
+    import_model(folder, folder.parent / "again", heard)
+    assert f" matrix holds only one number ({share:.2g} % of the weights): {name}. " in heard.warnings[0]
+
+
+def test_norms_of_one_and_biases_of_zero_are_no_fault(folder: Path) -> None:
+    heard = Heard()
+    import_model(folder, folder.parent / "out", heard)
+    assert not heard.warnings

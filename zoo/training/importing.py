@@ -22,7 +22,7 @@ from zoo.modelfolder import record, templates, trimming, unsupported, vocabulary
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import Inspected, inspect, needed_tokens
 from zoo.progress import Reporter
-from zoo.training import fidelity, ggufvalues, precision
+from zoo.training import fidelity, ggufvalues, precision, sameness
 from zoo.training.folders import load_folder
 from zoo.training.ggufs import load_gguf
 from zoo.training.layers import layer_count, prune
@@ -68,7 +68,7 @@ def import_model(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".import.") as scratch:
         if source.is_dir():
-            model, total, kept, said = _import_folder(source, out, Path(scratch), layers, root)
+            model, total, kept, said = _import_folder(source, out, Path(scratch), layers, root, report)
         else:
             model, total, kept, said = _import_gguf(source, out, report, layers)
     if layers is None:
@@ -100,14 +100,14 @@ class _Imported(NamedTuple):
 
 
 def _import_folder(
-    source: Path, out: Path, scratch: Path, layers: tuple[int, ...] | None, root: Path | None
+    source: Path, out: Path, scratch: Path, layers: tuple[int, ...] | None, root: Path | None, report: Reporter
 ) -> _Imported:
     found = inspect(source, root)
     format_ = precision.of_folder(found)
     model, tokenizer, account = load_folder(found, scratch, format_.dtype)
     total, kept, name = _kept(model, layers)
     files = {own: found.tensors[name].file for name, own in found.own.items()}
-    refuse_infinite(model, remedy=INFINITE, files={name: f"{source.name}/{file}" for name, file in files.items()})
+    _refuse_unfilled(model, {name: f"{source.name}/{file}" for name, file in files.items()}, source.name, report)
     save_model(model, out, format_.dtype)
     notes = fidelity.check(found, out / SINGLE, account, layers=name, order=None if layers is None else kept)
     _save_tokenizer(found.files, tokenizer, out)
@@ -128,7 +128,7 @@ def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, .
     loaded = load_gguf(source, report)
     total, kept, _ = _kept(loaded.model, layers)
     format_ = precision.of_model(loaded.model)
-    refuse_infinite(loaded.model, remedy=INFINITE, files=dict.fromkeys(loaded.model.state_dict(), source.name))
+    _refuse_unfilled(loaded.model, dict.fromkeys(loaded.model.state_dict(), source.name), source.name, report)
     save_model(loaded.model, out, format_.dtype)
     if loaded.by_name and layers is None:
         with report.task(f"comparing with {source.name}", None, "tensors") as advance:
@@ -139,6 +139,13 @@ def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, .
     if pieces is not None:
         (out / "tokenizer.model").write_bytes(pieces.model())
     return _Imported(loaded.model, total, kept, _precise(loaded.said, format_, []))
+
+
+def _refuse_unfilled(model: PreTrainedModel, files: Mapping[str, str], name: str, report: Reporter) -> None:
+    """Raises ModelFileError for infinity, NaN, and weights that were never filled; warns of a matrix that was not."""
+    same = refuse_infinite(model, remedy=INFINITE, files=files)
+    for sentence in sameness.judge(model, same, name):
+        report.warn(f"{name}: {sentence}")
 
 
 def _precise(said: SourceRecord, format_: precision.Format, notes: list[str]) -> SourceRecord:

@@ -24,7 +24,7 @@ from zoo.files.whole import fsync
 from zoo.modelfolder import otherlayouts, purposes
 from zoo.modelfolder.files import TOKENIZER_CONFIG
 from zoo.progress import Advance, unheard
-from zoo.training import head, tokenizerfile
+from zoo.training import head, sameness, tokenizerfile
 from zoo.training.writing import writing
 
 if TYPE_CHECKING:
@@ -222,13 +222,25 @@ def check_head(model: PreTrainedModel, input_ids: Sequence[int]) -> None:
         )
 
 
-def refuse_infinite(model: PreTrainedModel, *, remedy: str, files: Mapping[str, str] | None = None) -> None:
-    """Raise ModelFileError for a weight with infinity or NaN. files: a weight's name to the file that it comes from."""
+def refuse_infinite(
+    model: PreTrainedModel, *, remedy: str, files: Mapping[str, str] | None = None
+) -> dict[str, float]:
+    """Raise ModelFileError for a weight with infinity or NaN. files: a weight's name to the file that it comes from.
+
+    Returns the matrices that hold one number only, with that number: the same pass finds them.
+    """
+    same = {}
     for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            what = "NaN (not a number)" if torch.isnan(tensor).any() else "an infinite value"
+        if not tensor.is_floating_point() or not tensor.numel():
+            continue
+        low, high = (float(end) for end in tensor.aminmax())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            what = "NaN (not a number)" if math.isnan(low) else "an infinite value"
             where = (files or {}).get(name, "")
             raise ModelFileError(f"The weight {visible(name)} has {what}", where=where, remedy=remedy)
+        if low == high and sameness.is_matrix(tensor):
+            same[name] = low
+    return same
 
 
 def save_model(model: PreTrainedModel, folder: Path, dtype: torch.dtype = torch.float16) -> None:
