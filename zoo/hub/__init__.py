@@ -43,6 +43,7 @@ __all__ = [
     "ReadRepo",
     "Refs",
     "Repo",
+    "approval",
     "connect",
     "refuse_clashes",
     "withheld",
@@ -72,6 +73,15 @@ def withheld(hub: ReadHub) -> str:
     from zoo.hub.huggingface import HuggingFaceHub
 
     return hub.door.withheld() if isinstance(hub, HuggingFaceHub) else ""
+
+
+def approval(hub: ReadHub) -> str:
+    """The command that lets the user's token be sent to a hub; empty if it may be sent, or never can be."""
+    if not hub.name.startswith(("http://", "https://")):
+        return ""
+    from zoo.hub.huggingface import HuggingFaceHub
+
+    return hub.door.approval() if isinstance(hub, HuggingFaceHub) else ""
 
 
 def _over_http(address: str, *, named: bool, in_settings: bool, quick: bool, in_zoo: bool) -> Hub:

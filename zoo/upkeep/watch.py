@@ -18,9 +18,9 @@ from catalog.index import Catalog
 from catalog.release import Location, Model, Release, Repository
 from catalog.watch import Report, Unchecked, Watched
 from catalog.words import counted
-from zoo.errors import ZooError
+from zoo.errors import RemoteError, ZooError
 from zoo.files.listing import FileRecord
-from zoo.hub import BRANCH, FolderHub, Hub, Refs, Repo, withheld
+from zoo.hub import BRANCH, FolderHub, Hub, Refs, Repo, approval, withheld
 from zoo.hub.download import Patience
 from zoo.hub.interface import ABSENT_COMMIT, ABSENT_CONTENT, Served
 from zoo.hub.located import hub_of, hubs_of, place_at
@@ -118,7 +118,7 @@ def _release(
             parts.append(Part("dataset", data, place.dataset, lambda one: one.location.dataset, account))
         found = [_refs(model, release, part.repo, part.place, notes) for part in parts]
     except (ZooError, OSError) as error:
-        notes.unchecked.append(Unchecked(who, str(error)))
+        notes.unchecked.append(Unchecked(who, _why(error, place, notes)))
         return None
     seen = [
         counts
@@ -162,14 +162,14 @@ def _part(
     try:
         account = part.account(release)
     except (ZooError, OSError) as error:
-        notes.unchecked.append(Unchecked(f"{model.name} {release.version}", str(error)))
+        notes.unchecked.append(Unchecked(f"{model.name} {release.version}", _why(error, release.location, notes)))
         return None
     for fault in account.faults:
         Spot(notes, model, release, name).note("digest", None, commit, None, None, fault)
     expected = account.files
     pinned, failed = _ask(part.repo, commit, expected, notes, pool)
     if failed:
-        notes.unchecked.append(Unchecked(f"{model.name} {release.version}", failed))
+        notes.unchecked.append(Unchecked(f"{model.name} {release.version}", _why(failed, release.location, notes)))
         return None
     equal, size_only, wrong = _compare(model, release, part.place, expected, pinned, notes)
     if notes.full and equal + size_only:
@@ -240,7 +240,7 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
     note = Spot(notes, model, release, place.name).note
     wanted = release.location.access
     if not refs.branches and not refs.tags and wanted:
-        what_to_do = withheld(notes.hubs.open(release.location.hub)) or access.sentence(release.location)
+        what_to_do = " ".join(filter(None, _to_read(release.location, notes)))
         raise ZooError(f"{place.name} does not exist, or this machine may not read it: {what_to_do}")
     if wanted:
         notes.requests += 1
@@ -249,6 +249,8 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
             note(f"repository{ACCESS}", None, None, None, None, what)
     if not refs.branches and not refs.tags:
         what = f"{place.name} no longer exists or is no longer public"
+        if hidden := withheld(notes.hubs.open(release.location.hub)):
+            what += f". {hidden}"
         note(f"repository{LOST}", None, None, place.commit, None, what)
         return None
     there = refs.tags.get(place.tag)
@@ -264,9 +266,36 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
     return refs
 
 
+def _to_read(place: Location, notes: Notes) -> tuple[str, ...]:
+    """What to do to read a place that is not public: approve its hub for the token, or get a token first."""
+    hub = notes.hubs.open(place.hub)
+    if hidden := withheld(hub):
+        return (hidden,)
+    return f"{access.sentence(place)}.", _then_approve(hub)
+
+
+def _then_approve(hub: Hub) -> str:
+    command = approval(hub)
+    return command and f"Then let it be sent to this hub, which only the catalog or zoo.toml names: {command}"
+
+
+_NO_TOKEN = frozenset(("token_missing", "gated", "not_found", "forbidden"))
+"""Kinds of a RemoteError that the right token may end."""
+
+
+def _why(error: ZooError | OSError, place: Location, notes: Notes) -> str:
+    """Why a place could not be checked. The report is read later, without the warning about the token."""
+    if not isinstance(error, RemoteError) or error.kind not in _NO_TOKEN:
+        return str(error)
+    hub = notes.hubs.open(place.hub)
+    if hidden := withheld(hub):
+        return f"{error.what}. {hidden}"
+    return " ".join(filter(None, (str(error), _then_approve(hub))))
+
+
 def _ask(
     repo: Repo, revision: str, expected: Sequence[Expected], notes: Notes, pool: ThreadPoolExecutor
-) -> tuple[list[Served], str | None]:
+) -> tuple[list[Served], ZooError | OSError | None]:
     """What is served for each file, or why that could not be checked."""
 
     def one(file: Expected) -> Served | ZooError | OSError:
@@ -278,7 +307,7 @@ def _ask(
     notes.requests += len(expected)
     answers = list(pool.map(carried(one), expected))
     failed = next((answer for answer in answers if not isinstance(answer, Served)), None)
-    return [answer for answer in answers if isinstance(answer, Served)], str(failed) if failed else None
+    return [answer for answer in answers if isinstance(answer, Served)], failed
 
 
 def _compare(
@@ -334,7 +363,7 @@ def _head(
     paths = {file.path: file for expected in files.values() for file in expected}
     answers, failed = _ask(repo, head, list(paths.values()), notes, pool)
     if failed:
-        notes.unchecked.append(Unchecked(f"the branch of {place.name}", failed))
+        notes.unchecked.append(Unchecked(f"the branch of {place.name}", _why(failed, release.location, notes)))
         return
     served_now = dict(zip(paths, answers, strict=True))
     wrong = {

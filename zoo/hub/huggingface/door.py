@@ -68,8 +68,13 @@ class Door:
         if self.named:
             return ""
         who = "zoo.toml" if self.in_settings else "the catalog"
-        how = f"run: zoo hub trust {self.address}" if self.in_zoo else f"add --hub {self.address}"
+        how = f"run: {self.approval()}" if self.in_zoo else f"add --hub {self.address}"
         return f"only {who} names this address, and you have not approved it. If you trust it, {how}"
+
+    def approval(self) -> str:
+        """The command that lets the user's token be sent to this hub; empty if it may be sent, or never can be."""
+        is_open = self.named or not self.in_zoo or not addresses.is_private_way(self.address)
+        return "" if is_open else f"zoo hub trust {self.address}"
 
     def withheld(self) -> str:
         """Why the user's token is not sent to this hub, and what to do; empty if it is, or if there is none."""
