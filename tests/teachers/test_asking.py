@@ -211,14 +211,17 @@ def test_one_row_may_wait_for_its_turn_as_long_as_others_are_answered() -> None:
 
 
 def test_a_request_that_is_refused_concerns_its_row_alone() -> None:
-    body = json.dumps({"error": {"message": "the request exceeds the context size"}}).encode()
     with broken() as (_, faulty):
+        said = f"the request to {faulty.address} exceeds the context size"
+        body = json.dumps({"error": {"message": said}}).encode()
         faulty.break_(Fault("answer", status=400, body=body), path="/chat/", number=2)
         found = answers(faulty.address, *(row(n) for n in range(5)), batch_rows=1)
         asked = [one for one in faulty.exchanges if "/chat/" in one.path]
     refused = [one for one in found.values() if one.is_refused]
     assert [one.answer.key for one in refused] == [row(1).key] and len(asked) == 5, "a 400 is never repeated"
-    assert refused[0].answer.invalid.endswith("HTTP 400: the request exceeds the context size")
+    assert refused[0].answer.invalid == (
+        "the server refused the request with HTTP 400: the request to http://*** exceeds the context size"
+    )
 
 
 def test_a_server_that_refuses_every_request_is_not_asked_for_every_row() -> None:

@@ -189,7 +189,7 @@ class Asking:
                 if error.kind != "invalid":
                     raise
                 self._count_refused(error)
-                return spent.asked(Answer(row.key, "", "stop", 0, attempt + 1, error.what), is_refused=True)
+                return spent.asked(Answer(row.key, "", "stop", 0, attempt + 1, str(error.facts["refused"])), is_refused=True)
             if reply is None:
                 return None
             spent.add(reply)

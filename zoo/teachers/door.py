@@ -173,8 +173,9 @@ class Line:
                 f"{place} redirects to {_host(response.headers.get('location', ''))}, where nothing was sent",
                 kind="refused", facts=facts, safe=_KEPT, remedy="Set ZOO_TEACHER to the address of the API itself",
             )  # fmt: skip
-        said = words_of_error(raw).replace(self.door.token, "***") if self.door.token else words_of_error(raw)
-        says = f": {said}" if said else ""
+        says = f": {said}" if (said := self._said(raw)) else ""
+        # What is kept of a refused row goes into a release, where the address must not be.
+        facts |= {"refused": f"the server refused the request with HTTP {status}{says}"}
         if status in (401, 403):
             how = f"Your token is not sent, because {self.door.withheld}" if self.door.withheld else ""
             return RemoteError(
@@ -189,6 +190,14 @@ class Line:
         kind = "invalid" if status in (400, 413, 422) else "not_found" if status == 404 else "refused"
         return RemoteError(f"{place} refused a request with HTTP {status}{says}", kind=kind, facts=facts, safe=_KEPT,
                            remedy="Check the address and what the server can do")  # fmt: skip
+
+    def _said(self, raw: bytes) -> str:
+        """What a server says about a request, without the token and the address."""
+        said = words_of_error(raw)
+        host = urlsplit(self.door.address).netloc
+        for secret in (self.door.token, self.door.address, host, host.rpartition(":")[0]):
+            said = said.replace(secret, "***") if secret else said
+        return said
 
     def _unreachable(self, error: Exception, ends: float) -> RemoteError:
         if isinstance(error, ssl.SSLCertVerificationError):
