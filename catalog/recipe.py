@@ -93,7 +93,11 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Label:
-    """How the teacher answers the prompts, through llama.cpp or a server."""
+    """How the teacher answers the prompts, through llama.cpp or a server.
+
+    redact: how personal data in prompts and answers is treated before they are learnt and released: ``automatic``, or
+    ``reviewed`` by a person, who signs; None for not at all.
+    """
 
     max_tokens: int
     temperature: float
@@ -102,6 +106,7 @@ class Label:
     batch_rows: int
     retries: int
     system: str | None
+    redact: str | None = dataclasses.field(default=None, metadata={"later": True})
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from zoo.publish import line, places, record, repair, staging
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
-from zoo.release import ReleaseFolder, as_built, assemble, early, find, news
+from zoo.release import ReleaseFolder, as_built, assemble, early, find, news, reviewed
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
@@ -116,6 +116,10 @@ def build(planned: Planned, settings: Settings, report: Reporter, *, gated: bool
 
 def _judge(planned: Planned, made: Mapping[str, Artifact], settings: Settings) -> None:
     """Check both sources once they are imported, before any other step uses them. Raises InputError or GateRefused."""
+    label = planned.recipe.label
+    if list(made)[-1:] == ["redact"] and label and label.redact == "reviewed":
+        # Before the training, not after it.
+        reviewed.refuse_unsigned(planned.recipe.name, made["redact"], settings)
     if list(made)[-1:] == ["import/student"]:
         stages = {planned.plan.step(id_).stage for id_ in planned.to_run}
         foresight.refuse_other_tokens(planned.recipe, stages, made["import/student"])

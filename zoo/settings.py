@@ -51,6 +51,9 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     ),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
     "teacher": ("ZOO_TEACHER", "", "address of the server of teachers with a source server:MODEL, as http://HOST:PORT/v1"),
+    "redaction_key": (
+        "ZOO_REDACTION_KEY", "", "file with the secret key of label.redact, outside the zoo; empty: nobody keeps it",
+    ),
     "teacher_prices": (
         "ZOO_TEACHER_PRICES", "", "what this server takes for a million tokens read and written, as 0.50 1.50 CAD",
     ),
@@ -186,6 +189,11 @@ class Settings:
     @property
     def device(self) -> str:
         return self.text("device")
+
+    @property
+    def redaction_key(self) -> Path | None:
+        """The file with the secret key of redacted rows; None for a key that nobody keeps."""
+        return self.folder("redaction_key") if self.text("redaction_key") else None
 
     @property
     def teacher(self) -> Teacher:

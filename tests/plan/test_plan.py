@@ -131,6 +131,16 @@ def test_a_teacher_on_a_server_is_known_by_its_name_alone(tutored: Recipe) -> No
     assert not before.fetches
 
 
+@pytest.mark.parametrize("parts", [{}, SERVED])
+def test_redaction_is_a_step_that_asks_the_teacher_nothing(parts: dict[str, Any], tutored: Recipe) -> None:
+    before = made(put(tutored, **parts))
+    for redact in ("automatic", "reviewed"):
+        after_it = made(put(put(tutored, **parts), label={"redact": redact}))
+        assert after_it.step("label") == before.step("label")
+        assert after_it.step("redact").inputs == {"labels": "label"} and after_it.step("redact").spec == {}
+        assert after_it.step("distill").inputs["labels"] == "redact"
+
+
 def test_every_input_is_made_before_its_use(plain: Recipe, tutored: Recipe) -> None:
     for recipe in (plain, tutored):
         seen: set[str] = set()
@@ -212,7 +222,7 @@ def test_every_field_of_a_step_is_in_the_list_above(tutored: Recipe) -> None:
         name: len(dataclasses.fields(getattr(tutored, name)))
         for name in ("label", "distill", "export", "quantize", "evaluate", "benchmark")
     }
-    assert counts == {"label": 7, "distill": 13, "export": 1, "quantize": 6, "evaluate": 3, "benchmark": 3}
+    assert counts == {"label": 8, "distill": 13, "export": 1, "quantize": 6, "evaluate": 3, "benchmark": 3}
 
 
 def test_calibration_text_brings_an_importance_matrix(plain: Recipe, tutored: Recipe) -> None:
@@ -248,7 +258,7 @@ def test_the_bytes_of_a_corpus_file_change_keys(part: str, starts: list[str], tu
 
 @pytest.mark.parametrize("tool", sorted(TOOLS))
 def test_the_version_of_a_tool_changes_the_steps_that_use_it(tool: str, tutored: Recipe) -> None:
-    before = made(tutored)
+    before = made(tutored := put(tutored, label={"redact": "automatic"}))
     starts = [step.id for step in before.steps if tool in STAGES[step.stage].tools]
     assert starts
     assert changed(before, made(tutored, tools={tool: "2"})) == after(before, *starts)
@@ -260,6 +270,7 @@ def test_the_version_of_a_stage_changes_its_steps(
 ) -> None:
     tutored = put(tutored, quantize={"budgets": (Budget("tight", "92MB", None),)})
     tutored = put(tutored, **SERVED) if stage == "ask" else tutored
+    tutored = put(tutored, label={"redact": "automatic"}) if stage == "redact" else tutored
     before = made(tutored)
     starts = [step.id for step in before.steps if step.stage == stage]
     assert starts

@@ -251,6 +251,52 @@ def forget(call: Call, key: Path) -> None:
     call.output.answer({"forgotten": str(key)}, f"{key} is overwritten and deleted.")
 
 
+@command.command("sign-off", short_help="Sign that you reviewed the redacted rows of a recipe.")
+@options("work", "evidence")
+@click.option("--by", required=True, help="Who reviewed the rows, as it will be published.")
+@click.argument("name")
+def sign_off(call: Call, name: str, by: str) -> None:
+    """Add to recipes/NAME.reviews.jsonl that you reviewed the redacted rows of the recipe NAME, which has label.redact:
+    reviewed. What you sign for is these files as they are: after any change, sign again.
+    """
+    from zoo.plan import prepare
+    from zoo.plan.store import Workspace
+    from zoo.release import reviewed
+
+    planned = prepare.make_plan(name, call.settings)
+    step = next((one for one in planned.plan.steps if one.stage == "redact"), None)
+    if step is None:
+        remedy = "Write `redact: reviewed` under `label:`"
+        raise InputError(f"{planned.recipe.name} redacts no rows", where=planned.checked.file, remedy=remedy)
+    redacted = Workspace(call.settings.work).finished(step.key)
+    if redacted is None:
+        again = shell.argument(name)
+        raise InputError("the redacted rows are not made yet", remedy=f"Run: zoo build {again}")
+    redacted.whole()
+    entry = reviewed.sign(planned.recipe.name, redacted, by, call.settings)
+    path = call.settings.shown(reviewed.log_of(planned.recipe.name, call.settings))
+    words = [f"{entry.by} signed in {path}, line {entry.number}, for:"]
+    folder = call.settings.shown(redacted.folder)
+    words += [f"  {folder}/{file} ({sha256[:16]})" for file, sha256 in entry.files.items()]
+    words.append("Add the file to version control.")
+    call.output.answer({"log": path, "line": entry.number, "files": entry.files}, "\n".join(words))
+
+
+@command.command(short_help="Check the log of reviews of a recipe.")
+@options("evidence")
+@click.argument("name")
+def audit(call: Call, name: str) -> None:
+    """Check that recipes/NAME.reviews.jsonl is the log that was written: no line was changed, moved or deleted, and it
+    has every line that a release names in its evidence.
+    """
+    from zoo.release import reviewed
+
+    found = reviewed.read(name, call.settings)
+    shown = [f"{entry.number} {entry.at_utc} {entry.by}" for entry, _ in found]
+    data = {"reviews": [{"line": entry.number, "at_utc": entry.at_utc, "by": entry.by} for entry, _ in found]}
+    call.output.answer(data, "\n".join([*shown, f"{counted(len(found), 'review')}, unchanged."]))
+
+
 def _files(paths: tuple[Path, ...]) -> tuple[list[checks.File], list[Problem]]:
     """The files that paths name, and a problem for each that cannot be one or is named twice. Raises InputError for a
     folder without files."""

@@ -43,14 +43,21 @@ class Answer:
     invalid: str
 
 
+_BY_SCHEMA = "as JSON of this schema and nothing else: "
+
+
+def asked_schema(system: str) -> tuple[str, str]:
+    """A system prompt as ``messages_of`` writes it, divided before the schema of the answer; "" without a schema."""
+    begin, mark, schema = system.rpartition(_BY_SCHEMA)
+    return (f"{begin}{mark}", schema) if mark else (system, "")
+
+
 def messages_of(record: Prompt, default_system: str | None) -> tuple[tuple[str, str], ...]:
     """The conversation that the teacher must answer. The system prompt of a row with JSON asks for it."""
     parts = [record.get("system_hint") or default_system or ""]
     if record.get("requires_json"):
         tool = f" with the arguments of the tool {record['tool_name']}" if record.get("tool_name") else ""
-        parts.append(
-            f"Answer{tool} as JSON of this schema and nothing else: {canonical_json(record['tool_schema'])}"
-        )
+        parts.append(f"Answer{tool} {_BY_SCHEMA}{canonical_json(record['tool_schema'])}")
     system = "\n".join(part for part in parts if part)
     user = (("user", str(record["user"])),)
     return (("system", system), *user) if system else user

@@ -151,6 +151,7 @@ def _make(
                 device=settings.device,
                 report=report,
                 teacher=settings.teacher,
+                redaction_key=settings.redaction_key,
             )
             try:
                 facts = _facts(step, context)

@@ -122,6 +122,8 @@ class _Maker:
         weights = self._student(recipe.student)
         if recipe.label and recipe.teacher:
             self._label(recipe.teacher)
+            if recipe.label.redact:
+                self._add("redact", "redact", {}, {"labels": "label"})
             if recipe.distill:
                 weights = self._distill(weights, recipe.teacher)
         # Pruned and distilled weights have the source's tokenizer, but no record of it.
@@ -216,12 +218,13 @@ class _Maker:
         assert self.recipe.label
         self._add("corpus/prompts", "corpus", self._files("train", "heldout"), {})
         inputs = {"prompts": "corpus/prompts"}
+        spec = {**plain(self.recipe.label), "teacher": None}
+        # Answers do not depend on what happens to them afterwards.
+        spec.pop("redact", None)
         if sources.is_served(teacher.source):
             # The name of the model is all that a plan knows of it; the step records what the server says.
-            asked = {**plain(self.recipe.label), "teacher": {"source": teacher.source}}
-            self._add("label", "ask", asked, inputs)
+            self._add("label", "ask", {**spec, "teacher": {"source": teacher.source}}, inputs)
             return
-        spec = {**plain(self.recipe.label), "teacher": None}
         if self.world.teacher_device != "cpu":
             # Its sums are not those of a processor, whose steps keep the keys that they always had.
             spec["device"] = self.world.teacher_device
@@ -235,7 +238,7 @@ class _Maker:
 
     def _distill(self, student: str, teacher: Source) -> str:
         assert self.recipe.distill
-        inputs = {"student": student, "labels": "label"}
+        inputs = {"student": student, "labels": "redact" if "redact" in self.steps else "label"}
         # A teacher is imported for its logits, and also to measure how near the student comes to it.
         if not sources.is_served(teacher.source):
             if "import/teacher" not in self.steps:

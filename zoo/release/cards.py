@@ -184,6 +184,7 @@ def dataset_card(
             files=files,
             teacher=recipe.teacher,
             served=_served(recipe),
+            redact=recipe.label.redact or "",
             waivers=_waivers(recipe),
             terms=release.terms.files if release.terms and licence_terms.named_in(recipe.teacher.licence) else (),
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from catalog.jsonvalues import tables
 from catalog.release import Model, Release
 from zoo.corpora.distributions import Split, data_path, described
+from zoo.corpora.privacy.redact import REPORT
 from zoo.files.digests import sha256_file
 from zoo.files.whole import place_file, write_atomic
 from zoo.release import cards, licencetexts
@@ -17,7 +18,7 @@ from zoo.release.sealing import seal
 
 def write(material: Material, folder: Path, model: Model, release: Release) -> None:
     """Fill ``folder`` with data, card, manifest and sums."""
-    label, prompts = material.artifacts["label"], material.artifacts["corpus/prompts"]
+    label, prompts = material.labels, material.artifacts["corpus/prompts"]
     splits, files = list[Split](), list[Mapping[str, object]]()
     for part in ("train", "heldout"):
         name = data_path(part)
@@ -28,6 +29,8 @@ def write(material: Material, folder: Path, model: Model, release: Release) -> N
             splits.append({"name": part, "path": name, "sha256": digest, **described(rows)})
     card = cards.dataset_card(material.recipe, model, release, material.settings.namespace, splits, files)
     write_atomic(folder / "README.md", card)
+    if "redact" in material.artifacts:
+        place_file(label.path(REPORT), folder / REPORT)
     if licencetexts.dataset_has_them(material):
         licencetexts.place(material, folder)
     seal(material.recipe, folder)

@@ -52,7 +52,8 @@ def missed(recipe: Recipe, made: Made, step: Step) -> list[Verdict]:
     """Verdicts of the gates that are missed by figures of ``step``, the newest one in ``made``."""
     makers = file_makers(recipe)
     is_maker = step.id in makers.values()
-    stage = MADE if is_maker else step.stage
+    # Answers of a server are labels, too.
+    stage = MADE if is_maker else {"ask": "label"}.get(step.stage, step.stage)
     known = tuple(gate for gate in recipe.gates if METRICS[gate.metric].stage == stage)
     if not known:
         return []

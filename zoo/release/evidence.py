@@ -16,6 +16,7 @@ from zoo.judge.probes import report as probe_report
 from zoo.llama import library
 from zoo.machine import processor
 from zoo.plan.plan import file_name
+from zoo.release import reviewed
 from zoo.release.material import Material
 from zoo.stages.artifact import MODEL_FILE
 from zoo.stages.table import STAGES
@@ -45,8 +46,11 @@ def contents(material: Material, folder: Path) -> dict[str, str | bytes]:
     if "label" in artifacts:
         splits = {part: material.rows(part) for part in ("train", "heldout")}
         found[distributions.FILE] = pretty_json(distributions.report(splits, recipe.languages))
-        data = {f"data/{part}.jsonl": artifacts["label"].path(f"{part}.jsonl") for part in splits}
+        data = {f"data/{part}.jsonl": material.labels.path(f"{part}.jsonl") for part in splits}
         found[datafiles.FILE] = pretty_json(datafiles.listing(data))
+    if recipe.label and recipe.label.redact == "reviewed":
+        review = reviewed.refuse_unsigned(recipe.name, artifacts["redact"], material.settings)
+        found[reviewed.EVIDENCE] = pretty_json(review)
     if "imatrix" in artifacts:
         found["imatrix.json"] = pretty_json(artifacts["imatrix"].facts)
     found["tensors.json"] = pretty_json({"format": TENSORS_FORMAT, "files": _tensor_digests(material, folder)})

@@ -19,6 +19,13 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Redacted:
+    """Of ``redact``: rows that are not released, because no form of them followed their schema."""
+
+    left_out: int
+
+
+@dataclass(frozen=True)
 class Trained:
     """Of ``distill``. The last two are figures on held-out conversations, see ``catalog.release.HeldOut``."""
 

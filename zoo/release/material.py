@@ -32,7 +32,12 @@ class Material:
         """The step that makes each file, by the file's type or label."""
         return file_makers(self.recipe)
 
+    @property
+    def labels(self) -> Artifact:
+        """The step with the rows that were learnt and are released."""
+        return self.artifacts.get("redact") or self.artifacts["label"]
+
     def rows(self, part: str) -> list[Labelled]:
         """The labelled rows of ``train`` or ``heldout``."""
-        text = self.artifacts["label"].path(f"{part}.jsonl").read_text(encoding="utf-8")
+        text = self.labels.path(f"{part}.jsonl").read_text(encoding="utf-8")
         return [shaped(jsontext.parse(line), Labelled) for line in text.split("\n") if line]

@@ -35,7 +35,7 @@ from zoo.judge.evaluation import Candidate
 from zoo.judge.parity.check import known_differences
 from zoo.modelfolder.record import FILE as SOURCE_FILE
 from zoo.plan.plan import file_name
-from zoo.release.facts import Bench, Compared, Labelled, Measured, Probed, Trained
+from zoo.release.facts import Bench, Compared, Labelled, Measured, Probed, Redacted, Trained
 from zoo.release.folder import NOWHERE
 from zoo.release.material import Material
 from zoo.stages.artifact import MODEL_FILE, Artifact
@@ -56,8 +56,17 @@ def valid_share(made: Made) -> float | None:
     """Share of the usable labels; None if nothing is labelled."""
     if "label" not in made:
         return None
+    rows, valid = _rows(made)
+    return valid / rows
+
+
+def _rows(made: Made) -> tuple[int, int]:
+    """Rows that were asked, and those with a valid answer that can be released."""
     labelled: Labelled = build(Labelled, made["label"].facts)
-    return labelled.valid_rows / labelled.rows
+    if "redact" not in made:
+        return labelled.rows, labelled.valid_rows
+    redacted: Redacted = build(Redacted, made["redact"].facts)
+    return labelled.rows, labelled.valid_rows - redacted.left_out
 
 
 def release(material: Material, folder: Path) -> Release:
@@ -223,10 +232,10 @@ def training(recipe: Recipe, made: Made) -> Training | None:
 def _dataset_record(material: Material) -> Dataset | None:
     if "label" not in material.artifacts:
         return None
-    facts: Labelled = build(Labelled, material.artifacts["label"].facts)
+    rows, valid = _rows(material.artifacts)
     files = [*material.recipe.corpus.train, *material.recipe.corpus.heldout]
     licences = sorted({file.licence for file in files})
-    return Dataset(facts.rows, facts.valid_rows, " AND ".join(licences), material.recipe.languages)
+    return Dataset(rows, valid, " AND ".join(licences), material.recipe.languages)
 
 
 def _lineage(material: Material) -> Iterator[Ancestor]:

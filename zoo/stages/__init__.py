@@ -21,7 +21,7 @@ from zoo.stages.table import STAGES
 @dataclass(frozen=True)
 class Context:
     """What a stage may use. ``work`` is the work folder, for caches that several recipes share; ``teacher`` is the
-    server of a teacher that is asked over HTTP."""
+    server of a teacher that is asked over HTTP, ``redaction_key`` the file with the secret key of redacted rows."""
 
     spec: Mapping[str, object]
     inputs: Mapping[str, Artifact]
@@ -33,6 +33,7 @@ class Context:
     device: str
     report: Reporter
     teacher: Teacher = NO_TEACHER
+    redaction_key: Path | None = None
 
 
 Facts = Mapping[str, object]

@@ -220,6 +220,11 @@ STAGES: Mapping[str, Row] = {
         evidence=("label-report.json",), sums="the teacher's answers",
     ),
     "ask": Row(1, (), _little, lambda _: 0, _ask_work),
+    # After the steps with the answers: its report of them, without their words, takes the place of theirs.
+    "redact": Row(
+        1, ("phonenumberslite",), _little, lambda _: 0, lambda load: f"redact {load.prompts} labelled rows",
+        evidence=("label-report.json", "redaction-report.json"),
+    ),
     "distill": Row(
         2, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distilled, _distill_memory, _distill_work,
         evidence=("distill-report.json", "distill-timing.json"), sums="the training", scratch=_checkpoints,

@@ -189,7 +189,8 @@ class Asking:
                 if error.kind != "invalid":
                     raise
                 self._count_refused(error)
-                return spent.asked(Answer(row.key, "", "stop", 0, attempt + 1, str(error.facts["refused"])), is_refused=True)
+                why = str(error.facts["refused"])
+                return spent.asked(Answer(row.key, "", "stop", 0, attempt + 1, why), is_refused=True)
             if reply is None:
                 return None
             spent.add(reply)

@@ -23,6 +23,10 @@ class Placeholders:
         """``[EMAIL-k3v7q2xw5a]``: 50 bits, so two of a million values share one in one of 2,000 corpora."""
         return f"[{kind}-{self._word(kind, same)}]"
 
+    def identifier(self, text: str) -> str:
+        """16 hexadecimal digits instead of a digest, which anyone could compute from a guessed text."""
+        return hmac.new(self._key, f"identifier\0{text}".encode(), hashlib.sha256).hexdigest()[:16]
+
     def valid(self, kind: str, same: str) -> str:
         """A value of a form that a schema may ask for, from what is reserved for examples: RFC 2606, 3849 and 5737, and
         the numbers for films."""
