@@ -42,6 +42,10 @@ MOE = {"model_type": "qwen3_moe", "norm_topk_prob": True, "num_hidden_layers": 2
         ({"model_type": "granitemoehybrid", "mamba_conv_bias": False}, "mamba_conv_bias is false"),
         ({"model_type": "smollm3", "mlp_bias": True}, "mlp_bias is true"),
         ({"model_type": "qwen3", "attention_bias": True}, "attention_bias is true"),
+        ({"use_bidirectional_attention": True}, "use_bidirectional_attention is true: .* vectors"),
+        ({"text_config": {"use_bidirectional_attention": True}}, "use_bidirectional_attention is true"),
+        ({"use_bidirectional_attention": "all"}, 'use_bidirectional_attention is "all"'),
+        ({"is_causal": False}, "is_causal is false: every token of this model sees the tokens after it"),
     ],
 )
 def test_a_model_that_the_file_could_not_be_is_refused(
@@ -66,6 +70,8 @@ def test_a_model_that_the_file_could_not_be_is_refused(
     {}, STABLE, {**STABLE, "qk_layernorm": False}, MISTRAL, {**MISTRAL, "sliding_window": None},
     {**MISTRAL, "sliding_window": 1024}, {**MISTRAL, "sliding_window": 4096},
     {"model_type": "gemma3_text", "sliding_window": 16, "max_position_embeddings": 1024},
+    {"use_bidirectional_attention": False}, {"use_bidirectional_attention": None}, {"is_causal": True},
+    {"use_bidirectional_attention": "vision"},
 ])  # fmt: skip
 def test_others_are_not(config: dict[str, Any]) -> None:
     refuse(config)

@@ -135,6 +135,13 @@ def test_vocabularies_that_differ(zoo: Path) -> None:
     assert told(labels, STUDENT, dataclasses.replace(STUDENT, vocabulary_size=301)) == []
 
 
+def test_a_normalizer_that_llama_cpp_lacks(zoo: Path) -> None:
+    student = dataclasses.replace(STUDENT, normalizers=("Lowercase", "Strip", "Lowercase"))
+    ((path, what),) = told(changed(zoo, "plain", {}), student)
+    assert path == "student.source" and "(Lowercase and Strip, normalizer of tokenizer.json)" in what
+    assert told(changed(zoo, "plain", {"parity.allow": ["tokenizer"]}), student) == []
+
+
 def test_no_chat_template(zoo: Path) -> None:
     bare = dataclasses.replace(STUDENT, template=None)
     chat = changed(zoo, "plain", {"task": "chat"})

@@ -5,6 +5,7 @@ Checked against llama-cpp-python 0.3.36.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 
 from zoo.errors import ModelFileError
@@ -98,9 +99,26 @@ def _refuse_activation(config: Mapping[str, object]) -> None:
         )
 
 
+def _sees_all(config: Mapping[str, object]) -> str:
+    """The setting with which every token sees those after it; "" for a model that writes text."""
+    if config.get("is_causal") is False:
+        return "is_causal is false"
+    given = config.get("use_bidirectional_attention")
+    # Of some families "vision" means the tokens of an image only.
+    return f"use_bidirectional_attention is {json.dumps(given)}" if given is True or given == "all" else ""
+
+
 def refuse(config: Mapping[str, object]) -> None:
     """Raise ModelFileError with the reason and what to do if the exported file would differ from this model."""
     kind = config.get("model_type")
+    inner = config.get("text_config")
+    if setting := _sees_all(config) or _sees_all(inner if isinstance(inner, dict) else {}):
+        raise ModelFileError(
+            f"{setting}: every token of this model sees the tokens after it, so it turns texts into vectors (an "
+            "embedding model) and does not write text",
+            where=CONFIG,
+            remedy="Use the language model that it was made from. base_model on its card usually names it",
+        )
     if kind == "stablelm" and config.get("qk_layernorm"):
         raise ModelFileError(
             "qk_layernorm is true: this StableLM has a norm for each head, which llama.cpp's converter cannot write",

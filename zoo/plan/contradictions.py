@@ -143,6 +143,17 @@ def _templates(case: Case) -> Iterator[Finding]:
         yield place, "the teacher answers prompts, but its source has no chat template", instead
 
 
+def _normalizers(case: Case) -> Iterator[Finding]:
+    """What only parity would find, after the export: the same text would become other tokens."""
+    changing = case.student.normalizers if case.student else ()
+    if changing and "tokenizer" not in case.recipe.parity.allow:
+        steps = " and ".join(dict.fromkeys(changing))
+        what = f"the tokenizer changes text before it cuts it ({steps}, normalizer of tokenizer.json); llama.cpp does "
+        what += "not, so the file would give the model other tokens"
+        instead = "Use a model without such a step. If that is known and harmless, write `parity: {allow: [tokenizer]}`"
+        yield ("student", "source"), what, instead
+
+
 def _name(case: Case) -> Iterator[Finding]:
     """llama.cpp takes every file with such a name, which is the recipe's, for a Phi-3."""
     part = next((part for part in PHI3_NAMES if part in case.recipe.name.lower()), None)
@@ -227,5 +238,5 @@ def _range(case: Case) -> Iterator[Finding]:
 
 
 RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    _contexts, _layers, _vocabularies, _templates, _name, _systems, _heldout, _licences, _types, _range,
+    _contexts, _layers, _vocabularies, _templates, _normalizers, _name, _systems, _heldout, _licences, _types, _range,
 )  # fmt: skip
