@@ -22,7 +22,7 @@ from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import rewrite_header
 from zoo.plan import foresight, known, systemprompts
 from zoo.plan.contradictions import Case, problems
-from zoo.sources import facts
+from zoo.sources import facts, resolve
 from zoo.sources.facts import SourceFacts
 from zoo.templates.limits import Limits
 from zoo.templates.renderer import OverLimit, Renderer
@@ -425,3 +425,15 @@ def test_what_is_known_only_after_the_import_stops_the_build(zoo: Path) -> None:
     made = imported(zoo, lambda data: data.update(max_position_embeddings=20))
     with pytest.raises(InputError, match=r"recipes/plain.yaml:\d+:\d+: evaluate.window_tokens"):
         foresight.refuse_imported(checked, made, zoo)
+
+
+def test_check_says_that_code_of_the_model_is_not_run(zoo: Path, capsys: Any, monkeypatch: Any) -> None:
+    own = {"AutoModelForCausalLM": "modeling_own.LlamaForCausalLM"}
+    edit(zoo / "models/teacher/config.json", lambda data: data.update(auto_map=own))
+    pin = resolve.content_sha256(zoo / "models/teacher")
+    changed(zoo, "plain", {"student.sha256": pin})
+    monkeypatch.chdir(zoo)
+    assert main(["check", "recipes/plain.yaml"]) == 0
+    said = capsys.readouterr()
+    hint = "student.source: config.json names code of the model's own (auto_map: modeling_own.py), which zoo never runs"
+    assert hint in said.out + said.err

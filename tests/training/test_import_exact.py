@@ -448,3 +448,27 @@ def test_norms_of_one_and_biases_of_zero_are_no_fault(folder: Path) -> None:
     heard = Heard()
     import_model(folder, folder.parent / "out", heard)
     assert not heard.warnings
+
+
+OWN = {"AutoModelForCausalLM": "modeling_own.OwnForCausalLM", "AutoConfig": "modeling_own.OwnConfig"}
+
+
+def test_code_of_the_folder_is_not_run_and_that_is_said(folder: Path) -> None:
+    edit_json(folder, "config.json", auto_map=OWN)
+    heard = Heard()
+    import_model(folder, folder.parent / "out", heard)
+    (warning,) = heard.warnings
+    assert "m: config.json names code of the model's own (auto_map: modeling_own.py), which zoo never runs" in warning
+    assert "transformers' own code for the architecture llama is used instead" in warning
+
+
+def test_an_architecture_that_only_the_folders_code_has_is_refused(folder: Path) -> None:
+    edit_json(folder, "config.json", architectures=["OwnForCausalLM"], auto_map=OWN)
+    error = refusal(folder)
+    assert "OwnForCausalLM is only known by the model's own code (auto_map), which zoo never runs" in error.what
+    assert error.where == "m/config.json" and '"architectures": ["LlamaForCausalLM"]' in error.remedy
+    # The same class in other letters is transformers' own.
+    edit_json(folder, "config.json", architectures=["LLaMAForCausalLM"], auto_map={
+        "AutoModelForCausalLM": "modeling_own.LLaMAForCausalLM"
+    })  # fmt: skip
+    imported(folder)

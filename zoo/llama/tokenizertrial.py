@@ -24,7 +24,7 @@ from zoo.gguf import sentencepieces
 from zoo.llama import trialmemory
 from zoo.llama.convert import convert, cutting, failing, source
 from zoo.llama.trialmemory import Refused
-from zoo.modelfolder import purposes, trimming
+from zoo.modelfolder import owncode, trimming
 from zoo.modelfolder.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG
 from zoo.modelfolder.inspection import Inspected
 
@@ -52,7 +52,7 @@ def refuse_unwritable(found: Inspected) -> None:
     """
     words = found.small.get("tokenizer.json", {})
     kind = str(found.config.get("model_type"))
-    own = purposes.has_own_tokenizer(found.small.get(TOKENIZER_CONFIG, {}))
+    own = owncode.has_own_tokenizer(found.small.get(TOKENIZER_CONFIG, {})) or owncode.own_model(found.config)
     if not own and is_known(kind, words, has_pieces=PIECES in found.files):
         return
     if not (source.folder() / source.SCRIPT).is_file() or source.fault() is not None:

@@ -51,9 +51,3 @@ def refuse_other(config: Mapping[str, object]) -> None:
             remedy="Use the language model that it was made from. If the head is the embedding and the model does "
             f'write text, write "architectures": ["{causal}"] into config.json',
         )  # fmt: skip
-
-
-def has_own_tokenizer(tokenizer_config: Mapping[str, object]) -> bool:
-    """Whether the folder says that its tokenizer is a class of its own, which transformers may know anyway."""
-    own = tokenizer_config.get("auto_map")
-    return bool(own.get("AutoTokenizer")) if isinstance(own, Mapping) else isinstance(own, list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -64,6 +65,19 @@ def problems(
     of_package = functools.partial(licences.sha256_in_package, root=root)
     found += licencefiles.outdated(document, recipe, root, of_package)
     return [*found, *contradictions.problems(document, case)]
+
+
+def remarks(checked: CheckedRecipe, root: Path, known: Known | None) -> Iterator[Problem]:
+    """What the sources on this machine have and nothing here uses: allowed, but worth a look. known: what need not be
+    read again, None for no recipe.
+    """
+    if known is None:
+        return
+    instead = "If the model needs that code, use another one"
+    for role, path, is_imported in _places(checked.document, root, known.work):
+        with contextlib.suppress(ModelFileError):  # ``problems`` reports it
+            for sentence in known.facts(path, root, imported=is_imported).remarks:
+                yield checked.document.problem((role, "source"), sentence, instead)
 
 
 def _place(error: ModelFileError, path: Path, root: Path) -> None:

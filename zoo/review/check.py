@@ -125,10 +125,11 @@ def _check(
         return [text] if isinstance(text, Problem) else cardrules.check_eval_results(text, shown)
     if path.suffix in (".yaml", ".yml"):
         # It reads models, which the other checks do not need.
-        from zoo.plan import problems, sincerelease
+        from zoo.plan import foresight, problems, sincerelease
 
         checked = check_recipe(path, settings.root)
         hints += checked.hints
+        hints += foresight.remarks(checked, settings.root, known)
         if checked.recipe:
             publish = checked.recipe.publish
             names = {"model": publish.model, **({"dataset": publish.dataset} if publish.dataset else {})}

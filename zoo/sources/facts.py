@@ -16,7 +16,7 @@ from catalog.shapes import shaped
 from zoo.gguf.header import Header, read_header, read_metadata
 from zoo.gguf.wording import PHI3_KEEPS, PHI3_TOKENS
 from zoo.llama import tokenizertrial
-from zoo.modelfolder import normalizers, record, templates
+from zoo.modelfolder import normalizers, owncode, record, templates
 from zoo.modelfolder.files import reading
 from zoo.modelfolder.inspection import Inspected, inspect, inspect_small
 from zoo.modelfolder.record import CONTEXT_KEYS
@@ -35,7 +35,7 @@ class SourceFacts:
     row_lengths: of most matrices; empty where they are not known. licence: an SPDX or a Hub identifier. overflows:
     matrices that float16 cannot represent, known for an imported folder only. without: those of ``PHI3_TOKENS`` that
     the tokenizer of a folder lacks. spaced: its added tokens that leave the space after them, but not as Phi-3.
-    normalizers: those of a folder that llama.cpp lacks and that change text.
+    normalizers: those of a folder that llama.cpp lacks and that change text. remarks: sentences on what is not used.
     """
 
     kind: str
@@ -50,6 +50,7 @@ class SourceFacts:
     without: tuple[str, ...] = ()
     spaced: tuple[str, ...] = ()
     normalizers: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> SourceFacts:
@@ -119,6 +120,7 @@ def _of_folder(found: Inspected) -> SourceFacts:
         without=tuple(one for one in PHI3_TOKENS if one not in numbers) if numbers else (),
         spaced=tuple(_spaced(found)),
         normalizers=tuple(normalizers.changing(found.small.get("tokenizer.json"))),
+        remarks=tuple(owncode.remarks(found.small)),
     )
 
 

@@ -18,7 +18,7 @@ from catalog import jsontext
 from catalog.jsonvalues import table
 from zoo.gguf import sentencepieces
 from zoo.judge.parity.sourcerecord import SourceRecord
-from zoo.modelfolder import record, templates, trimming, unsupported, vocabulary
+from zoo.modelfolder import owncode, record, templates, trimming, unsupported, vocabulary
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import Inspected, inspect, needed_tokens
 from zoo.progress import Reporter
@@ -109,6 +109,8 @@ def _import_folder(
     files = {own: found.tensors[name].file for name, own in found.own.items()}
     _refuse_unfilled(model, {name: f"{source.name}/{file}" for name, file in files.items()}, source.name, report)
     save_model(model, out, format_.dtype)
+    for sentence in owncode.remarks(found.small):
+        report.warn(f"{source.name}: {sentence}")
     notes = fidelity.check(found, out / SINGLE, account, layers=name, order=None if layers is None else kept)
     _save_tokenizer(found.files, tokenizer, out)
     said = record.of_folder(found)

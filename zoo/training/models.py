@@ -21,7 +21,7 @@ from catalog.jsonvalues import table
 from catalog.unseen import visible
 from zoo.errors import ModelFileError, OutOfMemory, ZooError, is_no_memory
 from zoo.files.whole import fsync
-from zoo.modelfolder import otherlayouts, purposes
+from zoo.modelfolder import otherlayouts, owncode
 from zoo.modelfolder.files import TOKENIZER_CONFIG
 from zoo.progress import Advance, unheard
 from zoo.training import head, sameness, tokenizerfile
@@ -90,7 +90,7 @@ def inference_dtype(device: str) -> torch.dtype:
 def refuse_own_tokenizer(folder: Path, where: str = "") -> None:
     """Raise ModelFileError for a tokenizer that needs code of the folder's own. where: the folder for messages."""
     path = folder / TOKENIZER_CONFIG
-    if not path.is_file() or not purposes.has_own_tokenizer(
+    if not path.is_file() or not owncode.has_own_tokenizer(
         table(jsontext.read(path, bounded=False, finite=False))
     ):
         return
