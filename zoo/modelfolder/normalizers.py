@@ -38,7 +38,7 @@ def changing(tokenizer: Mapping[str, object] | None) -> Iterator[str]:
 
 
 def _steps(normalizer: object) -> Iterator[Mapping[str, object]]:
-    """The steps of nested sequences, in order. The tokenizer's own reader names what is no step."""
+    """The steps of nested sequences, in order. The tokenizer's own reader names whatever is not a step."""
     if isinstance(normalizer, Mapping):
         inner = normalizer.get("normalizers")
         if isinstance(inner, list):
