@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import RawIOBase
+from io import BytesIO, RawIOBase
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,8 @@ PARTS = ("evaluation", "calibration", "train", "heldout")
 """In the order of reading: when a part is read, the text that it must not share is already known."""
 
 _BLOCK = 1 << 20
+_KEPT_BYTES, _KEPT_FILES = 1 << 18, 32
+"""Recipes share corpora, so what smaller files hold is kept for the next recipe. It is found again by the bytes."""
 _FORMS: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
 _SHORT_BYTES = 1 << 16
 """Of longer files only the bytes are counted: no window has so many tokens."""
@@ -60,7 +63,7 @@ def read(document: Document, corpus: recipe.Corpus, root: Path) -> Corpus:
         return Corpus({}, large)
     for use in uses:
         with (root / use.path).open("rb", buffering=0) as stream:
-            reading = _Lines(stream)
+            reading = _reading(stream, use.part)
             overlaps += _overlaps(use, reading, seen, document)
         files[use.path] = reading.facts()
         if fault := reading.fault():
@@ -108,7 +111,7 @@ def _same(uses: Iterable[_Use], files: dict[str, FileFacts], document: Document)
         first_use.setdefault(digest, use.part)
 
 
-def _overlaps(use: _Use, lines: _Lines, seen: _Seen, document: Document) -> Iterator[Problem]:
+def _overlaps(use: _Use, lines: _Lines | _Kept, seen: _Seen, document: Document) -> Iterator[Problem]:
     """Reads every line of a file; a problem for text that another part also has."""
     match use.part:
         case "evaluation":
@@ -121,19 +124,15 @@ def _overlaps(use: _Use, lines: _Lines, seen: _Seen, document: Document) -> Iter
                 yield use.problem(document, what, "Calibrate and evaluate on different text")
         case "train":
             found = []
-            for line, user, system in lines.prompts():
-                seen.learnt.setdefault(_digest(prompt_key(user, system)), (line, use.path))
+            for line, user, key in lines.prompts():
+                seen.learnt.setdefault(key, (line, use.path))
                 if seen.measured and (where := seen.measured.get(_paragraph(user) or b"")):
                     found.append((line, where, user))
             if found:
                 what = _shared(found, " as {where}, which is used for measurement: {user}")
                 yield use.problem(document, what, "Train and evaluate on different text")
         case "heldout":
-            found = [
-                (line, seen.learnt[key], user)
-                for line, user, system in lines.prompts()
-                if (key := _digest(prompt_key(user, system))) in seen.learnt
-            ]
+            found = [(line, seen.learnt[key], user) for line, user, key in lines.prompts() if key in seen.learnt]
             if found:
                 what = _shared(found, " prompt as {where}: {user}")
                 instead = "Delete one of the two. Held-out prompts must not be used for training"
@@ -149,7 +148,7 @@ def _shared(found: list[tuple[int, tuple[int, str], str]], words: str) -> str:
 class _Lines:
     """The lines of a file, without their ends. sha256 and feeds (line feeds) are known after the last one."""
 
-    def __init__(self, stream: RawIOBase) -> None:
+    def __init__(self, stream: RawIOBase | BytesIO) -> None:
         self.sha256, self.feeds = hashlib.sha256(), 0
         self.system_line: int | None = None
         self.found = 0
@@ -213,8 +212,9 @@ class _Lines:
             if key := _paragraph(text):
                 yield number, key
 
-    def prompts(self) -> Iterator[tuple[int, str, str | None]]:
-        """(line number, user, system_hint) of every line that is a valid record; the corpus step reports the others."""
+    def prompts(self) -> Iterator[tuple[int, str, bytes]]:
+        """(line number, user, digest of both texts) of every line that is a valid record; the corpus step reports the
+        others."""
         self._is_prompts = True
         for number, line in enumerate(self, 1):
             self._look(number, line)
@@ -223,9 +223,44 @@ class _Lines:
                 self._is_seen = True
                 if found.has_system and self.system_line is None:
                     self.system_line = number
-                yield number, found.user, found.system_hint
+                yield number, found.user, _digest(prompt_key(found.user, found.system_hint))
 
 
+class _Kept:
+    """What ``_Lines`` says of a file, after the last line."""
+
+    def __init__(self, lines: _Lines, is_prompts: bool) -> None:
+        self._prompts: Sequence[tuple[int, str, bytes]] = list(lines.prompts()) if is_prompts else ()
+        self._paragraphs: Sequence[tuple[int, bytes]] = () if is_prompts else list(lines.paragraphs())
+        self._facts, self._fault = lines.facts(), lines.fault()
+
+    def prompts(self) -> Sequence[tuple[int, str, bytes]]:
+        return self._prompts
+
+    def paragraphs(self) -> Sequence[tuple[int, bytes]]:
+        return self._paragraphs
+
+    def facts(self) -> FileFacts:
+        return self._facts
+
+    def fault(self) -> tuple[str, str] | None:
+        return self._fault
+
+
+def _reading(stream: RawIOBase, part: str) -> _Lines | _Kept:
+    raw = stream.read(_KEPT_BYTES + 1)
+    if raw is not None and len(raw) <= _KEPT_BYTES and not stream.read(1):
+        return _kept(raw, part in ("train", "heldout"))
+    stream.seek(0)
+    return _Lines(stream)
+
+
+@functools.lru_cache(_KEPT_FILES)
+def _kept(raw: bytes, is_prompts: bool) -> _Kept:
+    return _Kept(_Lines(BytesIO(raw)), is_prompts)
+
+
+@functools.lru_cache(1 << 14)
 def _paragraph(text: str) -> bytes | None:
     key = paragraph_key(text)
     return _digest(key) if key else None

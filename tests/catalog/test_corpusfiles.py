@@ -109,3 +109,23 @@ def test_what_any_tokenizer_may_cut_into_two_windows_is_no_problem(zoo: Path) ->
 def test_every_file_of_a_corpus_is_looked_at(part: str, raw: bytes, words: str, zoo: Path) -> None:
     (problem,) = checked(zoo, part_of(zoo, part, "tutored"), raw, "tutored")
     assert problem.startswith(f"corpus.{part}[0].path: ") and words in problem
+
+
+@pytest.mark.parametrize("part", corpusfiles.PARTS)
+def test_a_file_that_is_kept_says_what_a_larger_one_would(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read twice by each way, in other bytes the second time."""
+    words = "one two three four five six seven eight nine ten eleven twelve thirteen"
+    path = tmp_path / "a.jsonl"
+    for raw in (f'{{"user": "{words}"}}\n{words}\n\n', f'{{"user": "{words[::-1]}"}}\n{words[::-1]}\n\n', "x\x00", ""):
+        path.write_text(raw, encoding="utf-8")
+        said = []
+        for most in (1 << 18, 1 << 18, -1):
+            monkeypatch.setattr(corpusfiles, "_KEPT_BYTES", most)
+            with path.open("rb", buffering=0) as stream:
+                found = corpusfiles._reading(stream, part)
+                assert isinstance(found, corpusfiles._Lines) == (most < 0)
+                rows = list(found.prompts() if part in ("train", "heldout") else found.paragraphs())
+                said.append((rows, found.facts(), found.fault()))
+        assert said[0] == said[1] == said[2]

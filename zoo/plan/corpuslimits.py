@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,10 @@ from zoo.plan import foresight
 
 THRESHOLD = 0.8
 """Jaccard index from which two texts are nearly the same, as for `zoo corpus overlap`."""
+
+
+_Named = tuple[tuple[str, str], ...]
+"""Paths in the zoo, each with the digest of its file."""
 
 
 def problems(checked: CheckedRecipe, root: Path) -> list[Problem]:
@@ -73,8 +78,10 @@ def _overlap(checked: CheckedRecipe, recipe: Recipe, root: Path) -> Iterator[Pro
     if corpus.overlap_accepted:
         return
     measured = [*corpus.heldout, *corpus.evaluation]
-    asked = {f"the probe {choice.probe}": _asked(choice.probe, choice.items, choice.seed) for choice in recipe.probes}
-    found = compare.compare(_files(corpus.train, root), _files(measured, root), THRESHOLD, 1, also=asked)
+    both = (corpus.train, measured)
+    train, against = (tuple((file.path, checked.files[file.path].sha256) for file in files) for files in both)
+    choices = tuple((choice.probe, choice.items, choice.seed) for choice in recipe.probes)
+    found = _compared(train, against, choices, root)
     for first in found.problems:
         count = f"{counted(found.found, 'training prompt')} nearly the same as what the model is measured on, or with "
         words = ["zoo corpus overlap", *(shell.argument(file.path) for file in corpus.train)]
@@ -82,6 +89,16 @@ def _overlap(checked: CheckedRecipe, recipe: Recipe, root: Path) -> Iterator[Pro
         what = f"{count}eight words of it; the first, {first.file}:{first.line}, is {first.what}"
         instead = f"Rewrite them (all: {' '.join(words)}), or give the reason under corpus.overlap_accepted"
         yield checked.document.problem(("corpus", "train"), what, instead)
+
+
+@functools.lru_cache(256)
+def _compared(
+    train: _Named, measured: _Named, choices: tuple[tuple[str, int, int], ...], root: Path
+) -> compare.Compared:
+    """Compared once for all recipes with the same files: many recipes share a corpus, and this is most of a check."""
+    asked = {f"the probe {probe}": _asked(probe, items, seed) for probe, items, seed in choices}
+    files, against = ([File(root / path, path) for path, _ in named] for named in (train, measured))
+    return compare.compare(files, against, THRESHOLD, 1, also=asked)
 
 
 def _asked(probe: str, items: int, seed: int) -> Sequence[str]:

