@@ -15,6 +15,7 @@ from zoo.corpora.privacy.audit import Broken, Entry
 from zoo.errors import GateRefused, InputError, ZooError
 from zoo.files.listing import records
 from zoo.release import reviewed
+from zoo.review import check
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
 
@@ -118,6 +119,16 @@ def test_a_name_that_is_none_signs_nothing(by: str, redacted: Artifact, settings
     with pytest.raises(InputError, match="the name of who reviewed"):
         reviewed.sign("tutored", redacted, by, settings)
     assert not reviewed.log_of("tutored", settings).exists()
+
+
+def test_zoo_check_reads_a_log_as_one_and_names_its_line(redacted: Artifact, settings: Settings) -> None:
+    reviewed.sign("tutored", redacted, "Ann", settings)
+    reviewed.sign("tutored", redacted, "Bea", settings)
+    path = reviewed.log_of("tutored", settings)
+    assert path in check.own(settings) and check.check([path], settings).problems == []
+    path.write_bytes(path.read_bytes().replace(b"Bea", b"Eve").replace(b"Ann", b"Eva"))
+    (problem,) = check.check([path], settings).problems
+    assert (problem.file, problem.line) == ("recipes/tutored.reviews.jsonl", 2)
 
 
 def _sign(redacted: Artifact, settings: Settings, by: str) -> None:

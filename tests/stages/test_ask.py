@@ -148,6 +148,14 @@ def test_what_was_answered_before_a_failure_is_kept(tmp_path: Path) -> None:
         assert server.questions.total() == 12 and set(server.questions.values()) == {1}
 
 
+def test_a_server_that_was_not_started_is_reported_soon(tmp_path: Path) -> None:
+    with AnswerServer() as server:
+        there = context(tmp_path, server.address)
+    with pytest.raises(RemoteError, match="does not answer") as caught:
+        ask.run(there)
+    assert caught.value.remedy == "Check that the server is running"
+
+
 KILLED = """
 import sys
 from pathlib import Path

@@ -26,7 +26,7 @@ _LONGEST_NAME = 100
 
 def log_of(name: str, settings: Settings) -> Path:
     """The log of a recipe's reviews, which belongs into version control next to the recipe."""
-    return settings.root / "recipes" / f"{name}.reviews.jsonl"
+    return settings.root / "recipes" / f"{name}{audit.SUFFIX}"
 
 
 def files_of(redacted: Artifact) -> dict[str, str]:

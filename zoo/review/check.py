@@ -23,7 +23,9 @@ from catalog.targets import Target, target_of
 from zoo import catalogfile
 from zoo.choose import reported
 from zoo.corpora import check as corpus_check
+from zoo.corpora.privacy import audit
 from zoo.errors import InputError
+from zoo.files import journal
 from zoo.progress import Advance, unheard
 from zoo.settings import Settings
 
@@ -142,6 +144,8 @@ def _check(
         return []
     if path.suffix == ".json" and path.is_file() and path.stat().st_size > catalogfile.WHOLE_BYTES:
         return _large_catalog(path, shown)
+    if path.name.endswith(audit.SUFFIX) and path.is_file():
+        return _reviews(path, shown)
     if path.suffix == ".jsonl":
         return _records(path, shown)
     text = _text(path, shown)
@@ -153,6 +157,15 @@ def _check(
         return _card(text, shown, path, hints)
     instead = "Check .yaml, .jsonl, .md or .json files"
     return [Problem(shown, 1, 1, "", "this is not a recipe, prompt file, card or catalog", instead)]
+
+
+def _reviews(path: Path, shown: str) -> list[Problem]:
+    """A log of reviews whose lines do not follow from each other."""
+    try:
+        audit.entries(journal.lines(path))
+    except audit.Broken as error:
+        return [Problem(shown, error.line, 1, "", str(error), "Restore the file from version control")]
+    return []
 
 
 def _published(recipe: Recipe, settings: Settings) -> Release | None:

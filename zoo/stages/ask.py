@@ -8,6 +8,7 @@ answers.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,8 +27,11 @@ from zoo.stages.asked import Answered
 from zoo.stages.questions import questions
 from zoo.teachers.asking import Asked, Asking
 from zoo.teachers.door import Line, opened
-from zoo.teachers.pace import Pace
+from zoo.teachers.pace import PATIENCE, Pace
 from zoo.teachers.servers import Served, served
+
+_FIRST_TRIES = 3
+"""Of a server that does not answer at all before the first question."""
 
 _MOST_BUILDS = 8
 """Different words of a server about itself that a report lists."""
@@ -64,6 +68,9 @@ def _look(line: Line, wanted: str, pace: Pace) -> Served:
             return served(line.look(), wanted, line.door.place)
         except RemoteError as error:
             count += 1
+            # A server that loads its model says so; one that is not there may not have been started.
+            is_loading = error.kind in ("server_error", "rate_limited")
+            pace.patience = PATIENCE if is_loading else dataclasses.replace(PATIENCE, tries=_FIRST_TRIES)
             pace.failed(error, count)
         finally:
             line.close()

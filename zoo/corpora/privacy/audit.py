@@ -14,6 +14,9 @@ from catalog import jsontext
 from catalog.shapes import shaped
 from zoo.files.digests import canonical_json
 
+SUFFIX = ".reviews.jsonl"
+"""How the name of a log ends, after the name of its recipe."""
+
 FIRST = "0" * 64
 """What the first line names as the line before it."""
 
@@ -31,7 +34,11 @@ class Entry:
 
 
 class Broken(ValueError):
-    """A line is not what its successor or its number says; the text says which, for people."""
+    """A line is not what its successor or its number says; the text says which, for people. line: its number."""
+
+    def __init__(self, what: str, line: int = 1) -> None:
+        super().__init__(what)
+        self.line = line
 
 
 def line_of(entry: Entry) -> bytes:
@@ -53,9 +60,10 @@ def entries(lines: Iterable[bytes]) -> list[tuple[Entry, str]]:
         try:
             entry = shaped(jsontext.parse(line, unique=True), Entry)
         except ValueError as error:
-            raise Broken(f"line {number} is not an entry ({str(error)[:100]})") from error
+            raise Broken(f"line {number} is not an entry ({str(error)[:100]})", number) from error
         if line_of(entry) != line or entry.number != number or entry.before != before:
-            raise Broken(f"line {number} does not follow from the line before it: a line was changed, moved or deleted")
+            what = f"line {number} does not follow from the line before it: a line was changed, moved or deleted"
+            raise Broken(what, number)
         before = digest(line)
         found.append((entry, before))
     return found
