@@ -19,7 +19,6 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/pi"))
 
-import compile as compiling  # noqa: E402
 import package as packaging  # noqa: E402 - after its folder is in the path
 
 STAND_IN = """#!{python}
@@ -50,15 +49,6 @@ else:
 server.serve_forever()
 """
 """Answers the health probe as llama.cpp's server does, and shows what it was started with."""
-
-
-def compiled(architecture: str) -> Path | None:
-    """The folder of compiled programs if it is in the cache."""
-    try:
-        place = compiling.cache() / f"{architecture}-{compiling.key(architecture)}"
-    except compiling.CouldNot:
-        return None
-    return place if place.is_dir() else None
 
 
 def packaged(architecture: str, programs: Path, base: Path) -> Path:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from piservers import code_of, compiled, configured, launched, released
+from llamaserver import compiled
+from piservers import code_of, configured, launched, released
 from tinygguf import smollm2
 
 pytestmark = pytest.mark.pi

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from piservers import Systemd, compiled, configured, launched, released, stand_in
+from llamaserver import compiled
+from piservers import Systemd, configured, launched, released, stand_in
 from tinygguf import make_tiny_gguf
 
 from pi_runtime import launch

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from piservers import ROOT, compiled, compiling, packaged, packaging
+from llamaserver import compiled, compiling
+from piservers import ROOT, packaged, packaging
 
 import pi_runtime
 from pi_runtime import checking

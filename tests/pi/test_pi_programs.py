@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from piservers import ROOT, compiled, compiling, packaged, packaging
+from llamaserver import compiled, compiling
+from piservers import ROOT, packaged, packaging
 
 NEWEST = {"GLIBC": (2, 34), "GLIBCXX": (3, 4, 30), "CXXABI": (1, 3, 13), "GOMP": (4, 5), "GCC": (7, 0)}
 """Debian 12 has all of these."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import workflowfiles
-from piservers import compiled, compiling
+from llamaserver import compiled, compiling
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts/pi"
 
