@@ -35,10 +35,19 @@ def hide(modules: list[str], packages: list[str]) -> None:
     hidden = frozenset(packages)
     finder = metadata.MetadataPathFinder
     before = finder.find_distributions
+    kept: dict[tuple[str, ...], list[metadata.Distribution]] = {}
 
-    def found(*arguments: Any, **named: Any) -> Any:
-        every = before(*arguments, **named)
-        return (one for one in every if one.metadata["Name"].lower().replace("_", "-") not in hidden)
+    def shown(name: str) -> bool:
+        return name.lower().replace("_", "-") not in hidden
+
+    def found(context: Any) -> Any:
+        if context.name is not None:
+            return before(context) if shown(context.name) else ()
+        # Commands list all packages hundreds of times, and to read every name took most of the time of all commands.
+        path = tuple(context.path)
+        if path not in kept:
+            kept[path] = [one for one in before(context) if shown(one.metadata["Name"])]
+        return iter(kept[path])
 
     finder.find_distributions = staticmethod(found)
 

@@ -85,7 +85,9 @@ def parts(source: PackageSource, root: Path | None = None) -> list[Part]:
             path = _sound(distribution, file, root) if match else None
             if match and path and sha256 and sha256.mode == "sha256":
                 found.setdefault(int(match[1]), Part(path, sha256.value, distribution.metadata["Name"]))
-    first = min(found, default=0)
+    if not found:
+        return []
+    first = min(found)
     if set(found) != set(range(first, first + len(found))) or first > 1 or list(_absent(top)):
         return []
     return [found[number] for number in sorted(found)]
@@ -116,8 +118,12 @@ def missing_remedy(source: PackageSource) -> str:
 
 def _distribution(top: str) -> metadata.Distribution | None:
     """The installed distribution that declares the top-level module ``top``."""
+    wanted = (f"{top}/__init__.py", f"{top}.py")
     for distribution in metadata.distributions(path=_places(None)):
-        if any(file.as_posix() in (f"{top}/__init__.py", f"{top}.py") for file in distribution.files or ()):
+        listed = distribution.read_text("RECORD")
+        if listed is not None and not any(name in listed for name in wanted):
+            continue  # reading a list of files is slow
+        if any(file.as_posix() in wanted for file in distribution.files or ()):
             return distribution
     return None
 
