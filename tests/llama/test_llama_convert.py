@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tinygguf import make_tiny_gguf
+from tinymodel import make_tiny_llama
 
 from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
 from zoo.gguf.header import read_header
-from zoo.llama.convert import failing
-from zoo.llama.convert.convert import convert
+from zoo.llama.convert import converting, failing, source
+from zoo.llama.convert.convert import convert, environment
 from zoo.llama.convert.source import SCRIPT
 
 STAND_IN = """
@@ -82,6 +86,21 @@ def test_what_lacks_is_named(last: str, reason: str, tmp_path: Path) -> None:
     assert isinstance(error, GateRefused) and reason in error.what and "Error" not in error.what
     (tmp_path / "config.json").write_text('{"rotary_pct": 1}', encoding="utf-8")
     assert isinstance(failing.failure([last], 1, tmp_path), GateRefused) == ("map tensor" in last)
+
+
+def test_the_converter_loads_no_part_of_transformers_that_it_does_not_use(tmp_path: Path) -> None:
+    """What transformers has for models takes longer to load than a small model to convert."""
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    make_tiny_llama(tmp_path / "model")
+    command = [sys.executable, "-X", "importtime", "-P", converting.__file__, str((source.found() / SCRIPT).resolve())]
+    done = subprocess.run(
+        [*command, "model", "--vocab-only", "--outfile", "made.gguf"], cwd=tmp_path, capture_output=True, text=True,
+        env=environment(source.found(), str(tmp_path)), check=True,
+    )  # fmt: skip
+    loaded = set(re.findall(r"\| +([\w.]+)$", done.stderr, re.M))
+    assert {"conversion.base", "torch", "transformers.configuration_utils"} <= loaded
+    assert not {"torch.distributed.tensor", "transformers.core_model_loading"} & loaded
 
 
 def test_the_result_is_moved_into_place_whole(folder: Path, tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 The converter reads config.json through transformers, which replaces publishers' keys with its own. This module restores
 the keys that the converter reads (``oldkeys``). It identifies an unknown byte-level vocabulary by its rule
-(``cutting``). It changes nothing else.
+(``cutting``). It loads of transformers only what the converter uses. It changes nothing else.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import runpy
 import sys
 from collections.abc import Callable
@@ -24,11 +25,26 @@ def main(script: Path, arguments: list[str]) -> None:
     """Run ``script`` as a program, with the folders that it expects on the path."""
     sys.path[:0] = [str(script.parent), str(script.parent / "gguf-py")]
     if (script.parent / "conversion" / "base.py").is_file():
+        _without_models()
         base = importlib.import_module("conversion.base")
         base.ModelBase.load_hparams = staticmethod(_restoring(base.ModelBase.load_hparams))
         base.TextModel.get_vocab_base_pre = _by_rule(base.TextModel.get_vocab_base_pre)
     sys.argv = [str(script), *arguments]
     runpy.run_path(str(script), run_name="__main__")
+
+
+def _without_models() -> None:
+    """Load transformers as if torch were not installed. The converter takes configurations and tokenizers from it, and
+    what it has for models takes longer to load than a small model to convert."""
+    if "transformers" in sys.modules or "torch" in sys.modules:
+        return
+    # find_spec() does not find a module that is None here, and transformers asks only once.
+    sys.modules["torch"] = None  # type: ignore[assignment]  # cannot be imported, as Python documents
+    os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # it would advise to install torch
+    try:
+        importlib.import_module("transformers.utils").is_torch_available()
+    finally:
+        del sys.modules["torch"]
 
 
 class _Model(Protocol):
