@@ -10,6 +10,7 @@ import pytest
 from tinymodel import make_tiny_llama
 
 from zoo.errors import ModelFileError
+from zoo.modelfolder import configured, ropes
 from zoo.modelfolder.unsupported import refuse
 from zoo.sources import facts
 
@@ -75,3 +76,45 @@ def test_a_model_that_the_file_could_not_be_is_refused(
 ])  # fmt: skip
 def test_others_are_not(config: dict[str, Any]) -> None:
     refuse(config)
+
+
+LONG = {"rope_type": "longrope", "factor": 4.0, "short_factor": [1.0], "long_factor": [2.0]}
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("family", "rope", "said"),
+    [
+        ("llama", {"rope_scaling": LONG}, "rope_type is longrope"),
+        ("llama", {"rope_scaling": {"type": "su"}}, "rope_type is su"),
+        ("llama", {"rope_parameters": LLAMA3}, ""),
+        ("qwen2", {"rope_parameters": LLAMA3}, "rope_type is llama3: .* in a model of the type qwen2"),
+        ("qwen2", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, ""),
+        ("gemma2", {"rope_scaling": {"type": "linear", "factor": 4.0}}, "rope_type is linear"),
+        ("gemma3_text", {"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0}}}, ""),
+        ("gemma3_text", {"rope_parameters": {"full_attention": LONG}}, "rope_type is longrope"),
+        ("phi3", {"rope_scaling": LONG}, ""), ("another", {"rope_scaling": LONG}, ""), ("llama", {}, ""),
+        ("llama", {"rope_scaling": None, "rope_parameters": {"rope_theta": 1e6}}, ""),
+    ],
+)  # fmt: skip
+def test_a_rope_that_the_file_would_not_have_is_refused(family: str, rope: dict[str, Any], said: str) -> None:
+    config = {"model_type": family, **rope}
+    if not said:
+        ropes.refuse(config)
+        return
+    with pytest.raises(ModelFileError, match=said) as caught:
+        ropes.refuse(config)
+    assert caught.value.where == "config.json" and caught.value.remedy
+
+
+def test_a_folder_with_such_a_rope_is_refused(tmp_path: Path) -> None:
+    folder = make_tiny_llama(tmp_path / "model")
+    path = folder / "config.json"
+    config = {**json.loads(path.read_text(encoding="utf-8")), "rope_scaling": LONG}
+    path.write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ModelFileError, match="rope_type is longrope"):
+        facts.read(folder)
+
+
+def test_only_kinds_that_transformers_has_are_listed() -> None:
+    assert set().union(*ropes.LOST.values()) <= configured.ROPE_TYPES

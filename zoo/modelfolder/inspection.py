@@ -19,6 +19,7 @@ from zoo.modelfolder import (
     names,
     otherlayouts,
     purposes,
+    ropes,
     sizes,
     specialtokens,
     templates,
@@ -121,7 +122,9 @@ def inspect_small(folder: Path, shown: str) -> Inspected:
         quantized = formats.quantized(small[CONFIG])
         unsupported.refuse(small[CONFIG])
         purposes.refuse_other(small[CONFIG])
-        configured.refuse(table(small[CONFIG].get("text_config")) or small[CONFIG])
+        inner = table(small[CONFIG].get("text_config")) or small[CONFIG]
+        configured.refuse(inner)
+        ropes.refuse(inner)
         _refuse_no_tokenizer(folder, files)
         words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
         tokenizerfaults.refuse(small.get("tokenizer.json"), words)
@@ -158,6 +161,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     purposes.refuse_other(small[CONFIG])
     inner = table(small[CONFIG].get("text_config")) or small[CONFIG]
     configured.refuse(inner)
+    ropes.refuse(inner)
     shards = weight_files(folder, files)
     stored = tensors(files, shards)
     _refuse_no_tokenizer(folder, files)

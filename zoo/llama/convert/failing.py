@@ -24,6 +24,7 @@ MISSING_PIECES = re.compile(r"(?:Missing|File not found:) \S*tokenizer\.model")
 UNSUPPORTED = re.compile(r"Model (\w+) is not supported")
 NO_PLACE = re.compile(r"Can ?not map tensor ['\"](.+?)['\"]")
 LACKING = re.compile(r"KeyError: ['\"](\w+)['\"]")
+NO_TENSOR = re.compile(r"Missing <MODEL_TENSOR\.(\w+).*<MODEL_ARCH\.(\w+)")
 DISK_FULL = (r"No space left on device", r"Disk quota exceeded", r"\d+ requested and \d+ written")
 """The converter's messages for a full disk; the last are numpy's."""
 TOO_MANY_TOKENS = re.compile(r"max\(.*vocab.*\) < vocab_size|len\(tokens\) == vocab\.vocab_size")
@@ -93,6 +94,9 @@ def _model(tail: Sequence[str], said: str, model_folder: Path) -> GateRefused | 
     if lost := NO_PLACE.search(said):
         what = f"has no place for the weight {lost[1]} in a GGUF file of this architecture"
         return _refused(what, "", where="", remedy=f"{ANOTHER}, or one that does not have this weight")
+    if lost := NO_TENSOR.search(said):
+        what = f"makes a tensor {lost[1].lower()} of this model's settings, for which a file of the architecture "
+        return _refused(f"{what}{lost[2].lower()} has no place", "")
     raised = next((line.strip() for line in reversed(tail) if _RAISED.match(line.strip())), "")
     condition = next((line.strip() for line in reversed(tail) if line.strip().startswith("assert ")), "")
     if raised.startswith("AssertionError"):
