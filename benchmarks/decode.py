@@ -18,20 +18,21 @@ from typing import Any
 from benchmarks import material, pairs
 from benchmarks.pairs import Comparison, Say, Side, Target
 from pi_runtime import bench
-from pi_runtime.llama import library
 from pi_runtime.settings import Settings
 from zoo.errors import ZooError
+from zoo.llama import library
 
 PAIRS = 9
 PROMPT_TOKENS = 64
 DECODE_TOKENS = 64
+ENGINE = (sys.executable, "-m", "zoo.llama.measure.speed")
 
 
 class Bare:
     """One model and one context; the fewest calls that can decode."""
 
     def __init__(self, path: Path, settings: Settings) -> None:
-        self.lib = lib = library()
+        self.lib = lib = library.require()
         params = lib.llama_model_default_params()
         params.n_gpu_layers = 0
         self.model = lib.llama_model_load_from_file(os.fsencode(path), params)
@@ -82,7 +83,7 @@ class Sides:
 
     def measured(self) -> dict[str, Any]:
         """``pi_runtime``'s measurement with one warm-up and one sample."""
-        report = bench.measure(self.path, self.settings)
+        report = bench.measure(self.path, self.settings, ENGINE)
         self._agree(report["decoded_token_ids"])
         return {"decode_tokens_per_second": report["samples"][0]["decode_tokens_per_second"]}
 

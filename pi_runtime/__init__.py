@@ -1,9 +1,9 @@
 """``pi-zoo``: choose, download, verify, run and measure small language models on a board.
 
 It must work with the Python 3.11 of Debian 12 (Raspberry Pi OS "bookworm") and the 3.13 of Debian 13, and imports the
-standard library only. Models run in llama.cpp's server; a benchmark of a file may also use the ctypes module
-``llama_cpp.llama_cpp`` of llama-cpp-python. It imports nothing of the rest of this project: they share the formats of
-the catalog, of device profiles and of reports, ``bench-report/1``, whose schema is
+standard library only. Models run in llama.cpp's server; a benchmark of a file may also use another program, which
+``engine`` describes. It imports nothing of the rest of this project: they share the formats of the catalog, of device
+profiles, of measuring programs (``bench-engine/1``) and of reports, ``bench-report/1``, whose schema is
 ``catalog/schemas/bench-report-v1.schema.json``.
 
     options    the command line
@@ -31,14 +31,14 @@ the catalog, of device profiles and of reports, ``bench-report/1``, whose schema
     settings   what is valid, and the two ways of saying no
     parsers    texts of /proc and /sys to values; pure
     system     reads those texts; what is missing is None
-    llama      the only use of llama.cpp
     shape      the parts of a report as types
     verdict    median, quartiles, and whether a run may be believed
-    bench      ``measure``: one file, one report
+    sampling   one warm-up and the samples, whatever computes
+    bench      ``measure``: one file in an engine, one report
+    engine     a measuring program in a process of its own, and the lines that it speaks
     words      sizes, rates and counts as people read them
     report     the report as JSON, CSV and a summary; files are written atomically
-    worker     the child process that loads the file
-    supervise  starts that child, so that a crash in llama.cpp becomes a sentence
+    children   what every child process has: it ends with this program, and its crash becomes a sentence
     service    the configuration of a background service, checked
     verified   a model file, opened once and compared with its release
     notify     messages to systemd

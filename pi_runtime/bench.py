@@ -1,25 +1,26 @@
-"""``measure``: one GGUF file, one report.
+"""``measure``: one GGUF file in an engine, one report.
 
-Order of events: digest of the file (which also brings it into the page cache), state of the machine,
-load, one warm-up, the samples, state of the machine. Each sample empties the context, runs the same
+Order of events: digest of the file (which also brings it into the page cache), state of the machine, start of the
+engine, load, one warm-up, the samples, state of the machine. Each sample empties the context, runs the same
 prompt and takes the same number of greedy tokens.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
 import re
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pi_runtime import VERSION, system, verdict
-from pi_runtime.llama import Session, software
+from pi_runtime import VERSION, sampling, surroundings, system, verdict
+from pi_runtime.engine import Engine, Loaded
+from pi_runtime.sampling import Progress, quiet
 from pi_runtime.settings import WARMUPS, CouldNot, Settings
-from pi_runtime.shape import During, FileIdentity, Memory, Report, Runs, Sample, SettingsUsed, State, Times
-from pi_runtime.words import counted, rate
+from pi_runtime.shape import FileIdentity, Memory, Report, SettingsUsed
+from pi_runtime.words import counted
 
 SCHEMA = "bench-report/1"
 PROMPT_SEED = 1
@@ -34,44 +35,39 @@ METHOD = {
     "time_to_first_token_seconds": "from the start of the prompt until the first token is chosen",
     "decode_tokens_per_second": "decode tokens / decode_seconds, one token at a time after the first, "
     "greedy choice included",
-    "peak_memory_bytes": "VmHWM of the measuring process: weights mapped from the file as far as they were "
-    "resident, copies that llama.cpp repacks, KV cache, compute buffers, and Python itself with its modules "
+    "peak_memory_bytes": "VmHWM of the engine, from /proc: weights mapped from the file as far as they were "
+    "resident, copies that llama.cpp repacks, KV cache, compute buffers, and the program itself with its modules "
     "(about memory_before_load_bytes)",
-    "others_cpu_share": "(busy time of the whole machine - own CPU time) / all CPU time, over the samples",
+    "others_cpu_share": "(busy time of the whole machine - CPU time of this program and the engine) / all CPU time, "
+    "over the samples",
     "prompt_token_ids": PROMPT_RULE,
 }
 
-Progress = Callable[[str, int | None], None]
-"""Receives a line for people, and the number of finished runs if it changed; the warm-up is the first run."""
 
-
-def quiet(_line: str, _runs: int | None) -> None:
-    """A progress listener that ignores everything."""
-
-
-def measure(path: Path, settings: Settings, progress: Progress = quiet) -> Report:
-    """Measure ``path`` in this process and return the report. Raises CouldNot or InvalidArguments."""
+def measure(path: Path, settings: Settings, engine: Sequence[str], progress: Progress = quiet) -> Report:
+    """Measure ``path`` in an engine (the words of its command) and return the report. Raises CouldNot or
+    InvalidArguments."""
     settings.check()
-    versions = software()
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     progress(f"reading {path.name}", None)
     stamp, identity = _stamp(path), identify(path)
     before = system.conditions()
-    memory_before = system.own_memory("VmRSS")
-    was_reset = system.reset_peak_memory()
-    progress(f"loading with {counted(settings.threads_used, 'thread')}", None)
-    clock = time.perf_counter()
-    with Session(path, settings) as session:
-        load_seconds = time.perf_counter() - clock
-        during, run = _samples(session, settings, progress)
+    with Engine(engine, path) as running:
+        memory_before = surroundings.memory(running.pid, "VmRSS")
+        was_reset = surroundings.reset_peak_memory(running.pid)
+        progress(f"loading with {counted(settings.threads_used, 'thread')}", None)
+        loaded = running.load(settings)
+        prompt = prompt_ids(settings.prompt_tokens, loaded.model["vocabulary_tokens"])
+        work = functools.partial(running.run, prompt, settings.decode_tokens)
+        warmup = sampling.warm_up(work, running.pid, progress)
+        taken = sampling.take(work, settings.samples, running.pid, progress)
         memory: Memory = {
-            "peak_memory_bytes": system.own_memory("VmHWM"),
+            "peak_memory_bytes": surroundings.memory(running.pid, "VmHWM"),
             "peak_memory_was_reset": was_reset,
             "memory_before_load_bytes": memory_before,
-            "memory_anonymous_bytes": system.own_memory("RssAnon"),
-            "memory_file_bytes": system.own_memory("RssFile"),
+            "memory_anonymous_bytes": surroundings.memory(running.pid, "RssAnon"),
+            "memory_file_bytes": surroundings.memory(running.pid, "RssFile"),
         }
-        model, used = session.describe(), _settings_used(session, settings)
     if _stamp(path) != stamp:
         raise CouldNot(f"{path.name} changed during the measurement.")
     report: Report = {
@@ -81,13 +77,22 @@ def measure(path: Path, settings: Settings, progress: Progress = quiet) -> Repor
         "reasons": [],
         "thresholds": dict(verdict.THRESHOLDS),
         "file": identity,
-        "model": model,
+        "model": loaded.model,
         "device": system.device(settings.device_label),
-        "software": {"pi_runtime_version": VERSION, "python_version": platform.python_version(), **versions},
-        "settings": used,
-        "summary": {"load_seconds": load_seconds, **verdict.summarise(run["samples"]), **memory},
-        "conditions": {"before": before, "after": system.conditions(), **during},
-        **run,
+        "software": {"pi_runtime_version": VERSION, "python_version": platform.python_version(), **running.versions},
+        "settings": _settings_used(loaded, settings),
+        "summary": {"load_seconds": loaded.seconds, **verdict.summarise(taken.samples), **memory},
+        "conditions": {
+            "before": before,
+            "after": system.conditions(),
+            "others_cpu_share": taken.others_cpu_share,
+            "major_page_faults": taken.major_page_faults,
+        },
+        "prompt_token_ids": prompt,
+        "decoded_token_ids": warmup.tokens,
+        "decoded_alike_every_time": taken.alike and taken.runs[0].tokens == warmup.tokens,
+        "warmup": warmup.times,
+        "samples": taken.samples,
         "method": METHOD,
     }
     report["reasons"] = verdict.reasons(report)
@@ -142,82 +147,15 @@ def prompt_ids(count: int, vocabulary: int, seed: int = PROMPT_SEED) -> list[int
     return ids
 
 
-def _settings_used(session: Session, settings: Settings) -> SettingsUsed:
+def _settings_used(loaded: Loaded, settings: Settings) -> SettingsUsed:
     return {
         "prompt_tokens": settings.prompt_tokens,
         "decode_tokens": settings.decode_tokens,
         "samples": settings.samples,
         "warmups": WARMUPS,
         "threads": settings.threads_used,
-        "context_tokens": session.context_tokens,
-        "ubatch_tokens": session.ubatch_tokens,
+        "context_tokens": loaded.context_tokens,
+        "ubatch_tokens": loaded.ubatch_tokens,
         "gpu_layers": 0,
         "prompt_seed": PROMPT_SEED,
-    }
-
-
-def _samples(session: Session, settings: Settings, progress: Progress) -> tuple[During, Runs]:
-    """Warm up, take the samples, and record what the rest of the machine did meanwhile."""
-    prompt = prompt_ids(settings.prompt_tokens, session.vocabulary_tokens)
-    progress("warming up", None)
-    share = system.CpuShare()
-    first, warmup = _sample(session, prompt, settings.decode_tokens)
-    progress("warmed up", 1)
-    for complaint in verdict.busy(share.others()):
-        progress(f"before the samples, {complaint}; the run is unlikely to be valid", None)
-    share, faults = system.CpuShare(), system.major_page_faults()
-    repeats, samples = True, list[Sample]()
-    for number in range(1, settings.samples + 1):
-        tokens, times = _sample(session, prompt, settings.decode_tokens)
-        repeats = repeats and tokens == first
-        samples.append({"number": number, **times, **_state()})
-        progress(
-            f"sample {number} of {settings.samples}: prompt {times['prompt_tokens_per_second']:.1f}, "
-            f"decode {rate(times['decode_tokens_per_second'])} tokens/s",
-            number + 1,
-        )
-    during: During = {
-        "others_cpu_share": share.others(),
-        "major_page_faults": system.major_page_faults() - faults,
-    }
-    return during, {
-        "prompt_token_ids": prompt,
-        "decoded_token_ids": first,
-        "decoded_alike_every_time": repeats,
-        "warmup": warmup,
-        "samples": samples,
-    }
-
-
-def _sample(session: Session, prompt: list[int], decode_tokens: int) -> tuple[list[int], Times]:
-    """One prompt and ``decode_tokens`` tokens after the first one: the tokens and the raw seconds."""
-    session.forget()
-    clock = time.perf_counter
-    start = clock()
-    session.feed(prompt)
-    prompt_done = clock()
-    tokens = [session.greedy_token()]
-    first_done = clock()
-    for _ in range(decode_tokens):
-        session.feed(tokens[-1:])
-        tokens.append(session.greedy_token())
-    decode_seconds = clock() - first_done
-    prompt_seconds = prompt_done - start
-    if prompt_seconds <= 0 or decode_seconds <= 0:
-        raise CouldNot("The machine's clock did not advance during a sample, so nothing can be measured.")
-    return tokens, {
-        "prompt_seconds": prompt_seconds,
-        "decode_seconds": decode_seconds,
-        "time_to_first_token_seconds": first_done - start,
-        "prompt_tokens_per_second": len(prompt) / prompt_seconds,
-        "decode_tokens_per_second": decode_tokens / decode_seconds,
-    }
-
-
-def _state() -> State:
-    """The state of the device directly after a sample, before its clock changes again."""
-    return {
-        "frequency_hertz": system.frequency(),
-        "temperature_celsius": system.temperature()[0],
-        "throttled_flags": system.throttled(),
     }

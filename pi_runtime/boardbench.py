@@ -6,16 +6,19 @@ samples, state of the board, then the other work: a long prompt and a chat turn.
 
 from __future__ import annotations
 
+import functools
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pi_runtime import VERSION, parsers, probing, programs, surroundings, system, verdict
+from pi_runtime import VERSION, parsers, probing, programs, sampling, surroundings, system, verdict
 from pi_runtime.accelerate import Plan
-from pi_runtime.bench import PROMPT_RULE, PROMPT_SEED, SCHEMA, Progress, identify, prompt_ids
-from pi_runtime.boardruns import LONG_DECODE, LONG_PROMPT, Run, more, run
+from pi_runtime.bench import PROMPT_RULE, PROMPT_SEED, SCHEMA, identify, prompt_ids
+from pi_runtime.boardruns import LONG_DECODE, LONG_PROMPT, more, run
 from pi_runtime.plainjson import Json
+from pi_runtime.sampling import Progress, Run, Taken
 from pi_runtime.server import Model, Server
 from pi_runtime.settings import WARMUPS, Settings
 from pi_runtime.shape import (
@@ -28,13 +31,12 @@ from pi_runtime.shape import (
     Report,
     Sample,
     SettingsUsed,
-    State,
     Summary,
     Swap,
     Temperature,
 )
 from pi_runtime.surroundings import Meter
-from pi_runtime.words import counted, rate
+from pi_runtime.words import counted
 
 LEAST_CONTEXT = 256
 """Room for the probe and the chat turn."""
@@ -46,8 +48,9 @@ UBATCH_TOKENS = 512
 METHOD = {
     "quartiles": verdict.QUARTILE_RULE,
     "spread": "(upper quartile - lower quartile) / median",
-    "load_seconds": "from the start of llama-server until its health probe answers; the file had just been read for "
-    "its digest, so storage does not count if memory could hold the file; no speed includes this",
+    "load_seconds": "from the start of llama-server until its health probe answers; warm: the file was in the page "
+    "cache, because it had just been read for its digest; cold: storage delivered at least half of it; no speed "
+    "includes this",
     "prompt_tokens_per_second": "prompt tokens / prompt_seconds, which llama-server reports as prompt_ms",
     "time_to_first_token_seconds": "from sending the request until the first token arrives, both on this board",
     "decode_tokens_per_second": "tokens after the first one / decode_seconds, which llama-server reports as "
@@ -61,7 +64,8 @@ METHOD = {
 
 @dataclass(frozen=True)
 class Job:
-    """What is measured, and how. meter: a file with a count of energy. more: also the long prompt and the chat turn."""
+    """What is measured, and how. meter: a file with a count of energy. more: also the long prompt and the chat turn.
+    cold: load the file from storage."""
 
     model: Model
     settings: Settings
@@ -69,6 +73,7 @@ class Job:
     profile: str
     meter: Path | None
     more: bool
+    cold: bool = False
 
 
 def context_of(settings: Settings, more: bool, longest: int) -> int:
@@ -80,14 +85,11 @@ def context_of(settings: Settings, more: bool, longest: int) -> int:
 
 
 @dataclass(frozen=True)
-class _Taken:
-    """The counted runs, and what happened on the board meanwhile."""
+class _During:
+    """What happened on the board during the samples; and reads_bytes, what storage delivered to load the file."""
 
-    warmup: Run
-    runs: list[Run]
-    samples: list[Sample]
-    others_cpu_share: float | None
-    major_page_faults: int
+    reads_bytes: int | None
+    taken: Taken
     swap: Swap
     energy: Energy
 
@@ -98,12 +100,15 @@ def measure(job: Job, progress: Progress) -> BoardReport:
     progress(f"reading {job.model.path.name}", None)
     identity, before = identify(job.model.path), system.conditions()
     progress(f"loading with {counted(job.plan.threads_decode, 'thread')}", None)
-    with Server(Model(job.model.path, identity["sha256"]), job.plan.server()) as server:
+    with Server(Model(job.model.path, identity["sha256"], job.cold), job.plan.server()) as server:
         facts = server.ask("/v1/models")["data"].items[0]["meta"]
         prompt = prompt_ids(job.settings.prompt_tokens, facts["n_vocab"].whole)
         progress("checking that the answers are right", None)
         probe = probing.probe(server, prompt[:PROBED_TOKENS])
-        taken = _taken(server, job, prompt, progress)
+        work = functools.partial(run, server, prompt, job.settings.decode_tokens)
+        warmup = sampling.warm_up(work, server.pid, progress)
+        during = _during(work, job, server, progress)
+        taken = during.taken
         after = system.conditions()
         workloads, skipped = (
             more(server, job.settings.samples, facts, progress) if job.more else ([], [SHORT])
@@ -111,7 +116,7 @@ def measure(job: Job, progress: Progress) -> BoardReport:
         summary: Summary = {
             "load_seconds": server.load_seconds,
             **verdict.summarise(taken.samples),
-            **_memory(server),
+            **_memory(server.pid),
         }
     report: Report = {
         "schema": SCHEMA,
@@ -139,12 +144,12 @@ def measure(job: Job, progress: Progress) -> BoardReport:
         },
         "prompt_token_ids": prompt,
         "decoded_token_ids": taken.runs[0].tokens,
-        "decoded_alike_every_time": all(one.tokens == taken.runs[0].tokens for one in taken.runs),
-        "warmup": taken.warmup.times,
+        "decoded_alike_every_time": taken.alike,
+        "warmup": warmup.times,
         "samples": taken.samples,
         "method": METHOD,
     }
-    part = _part(job, taken, (before, after))
+    part = _part(job, during, (before, after))
     part["probe"], part["workloads"], part["skipped"] = probe, workloads, skipped
     complete: BoardReport = {**report, "board": part}
     complete["reasons"] = [*verdict.reasons(report), *reasons(complete)]
@@ -152,13 +157,13 @@ def measure(job: Job, progress: Progress) -> BoardReport:
     return complete
 
 
-def _memory(server: Server) -> Memory:
+def _memory(pid: int) -> Memory:
     return {
-        "peak_memory_bytes": server.memory("VmHWM"),
+        "peak_memory_bytes": surroundings.memory(pid, "VmHWM"),
         "peak_memory_was_reset": True,
         "memory_before_load_bytes": None,
-        "memory_anonymous_bytes": server.memory("RssAnon"),
-        "memory_file_bytes": server.memory("RssFile"),
+        "memory_anonymous_bytes": surroundings.memory(pid, "RssAnon"),
+        "memory_file_bytes": surroundings.memory(pid, "RssFile"),
     }
 
 
@@ -186,9 +191,10 @@ def _settings(job: Job, context_tokens: int) -> SettingsUsed:
     }
 
 
-def _part(job: Job, taken: _Taken, looks: tuple[Look, Look]) -> BoardPart:
+def _part(job: Job, during: _During, looks: tuple[Look, Look]) -> BoardPart:
     """What the report says about the board; the probe and the other work are added by the caller."""
     before, after = looks
+    taken = during.taken
     return {
         "engine": "llama-server",
         "profile": job.profile,
@@ -200,13 +206,13 @@ def _part(job: Job, taken: _Taken, looks: tuple[Look, Look]) -> BoardPart:
         "firmware": surroundings.firmware(),
         "page_size_bytes": surroundings.page_size(),
         "storage": surroundings.storage(job.model.path),
-        "start": "warm",
-        "swap": taken.swap,
+        "start": surroundings.start(during.reads_bytes, job.model.path.stat().st_size),
+        "swap": during.swap,
         "temperature": _temperature(
             before["temperature_celsius"], taken.samples, after["temperature_celsius"]
         ),
         "throttled_new": new_flags(before["throttled_flags"], after["throttled_flags"]),
-        "energy": taken.energy,
+        "energy": during.energy,
         "cached_tokens": [one.cached for one in taken.runs],
         "probe": {
             "passed": False,
@@ -235,41 +241,13 @@ def reasons(report: BoardReport) -> list[str]:
     return [*found, wrong] if wrong else found
 
 
-def _taken(server: Server, job: Job, prompt: list[int], progress: Progress) -> _Taken:
-    """One warm-up and the samples."""
-    settings, pid = job.settings, server.pid
-    progress("warming up", None)
-    warmup = run(server, prompt, settings.decode_tokens)
-    progress("warmed up", 1)
-    share = system.CpuShare(own_seconds=lambda: system.own_cpu_seconds() + surroundings.cpu_seconds(pid))
-    faults, pages, meter = surroundings.major_faults(pid), surroundings.swapped_pages(), Meter(job.meter)
-    runs, samples = list[Run](), list[Sample]()
-    for number in range(1, settings.samples + 1):
-        one = run(server, prompt, settings.decode_tokens)
-        runs.append(one)
-        samples.append({"number": number, **one.times, **_state()})
-        progress(
-            f"sample {number} of {settings.samples}: prompt {one.times['prompt_tokens_per_second']:.1f}, "
-            f"decode {rate(one.times['decode_tokens_per_second'])} tokens/s",
-            number + 1,
-        )
-    return _Taken(
-        warmup=warmup,
-        runs=runs,
-        samples=samples,
-        others_cpu_share=share.others(),
-        major_page_faults=max(0, surroundings.major_faults(pid) - faults),
-        swap=surroundings.swap(pages),
-        energy=meter.used(settings.samples * (settings.prompt_tokens + settings.decode_tokens)),
-    )
-
-
-def _state() -> State:
-    return {
-        "frequency_hertz": system.frequency(),
-        "temperature_celsius": system.temperature()[0],
-        "throttled_flags": system.throttled(),
-    }
+def _during(work: Callable[[], Run], job: Job, server: Server, progress: Progress) -> _During:
+    """The samples, and what the board used for them."""
+    settings = job.settings
+    pages, meter = surroundings.swapped_pages(), Meter(job.meter)
+    taken = sampling.take(work, settings.samples, server.pid, progress)
+    tokens = settings.samples * (settings.prompt_tokens + settings.decode_tokens)
+    return _During(server.load_reads_bytes, taken, surroundings.swap(pages), meter.used(tokens))
 
 
 def _temperature(start: float | None, samples: list[Sample], end: float | None) -> Temperature:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from pi_runtime import probing
-from pi_runtime.bench import Progress, prompt_ids
+from pi_runtime.bench import prompt_ids
 from pi_runtime.plainjson import Json
+from pi_runtime.sampling import Progress, Run
 from pi_runtime.server import Server
 from pi_runtime.settings import CouldNot
 from pi_runtime.shape import Times, Workload
@@ -18,15 +18,6 @@ LONG_PROMPT = 4096
 LONG_DECODE = 1
 QUESTION = "Explain in three sentences why the sky is blue."
 CHAT_TOKENS = 64
-
-
-@dataclass(frozen=True)
-class Run:
-    """One request: its tokens, its times, and the prompt tokens that came from a cache."""
-
-    tokens: list[int]
-    times: Times
-    cached: int
 
 
 def run(server: Server, prompt: list[int], decode_tokens: int) -> Run:

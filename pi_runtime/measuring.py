@@ -1,34 +1,24 @@
 """``pi-zoo bench``: measure a file, write the report, answer.
 
-A path to a file is measured inside this program where llama-cpp-python is installed, as the stage ``benchmark`` of the
-zoo does it. A model on this board, and a file where llama-cpp-python is missing, is measured through llama-server.
+A model on this board, or a file, is measured through llama-server; a file with ``--engine`` by that program, as the
+stage ``benchmark`` of the zoo does it.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from pi_runtime import bench as library
+from pi_runtime import bench as single
 from pi_runtime import board as boards
-from pi_runtime import (
-    boardbench,
-    keeping,
-    llamabench,
-    profiles,
-    remembering,
-    report,
-    store,
-    supervise,
-    talking,
-)
+from pi_runtime import boardbench, keeping, llamabench, profiles, remembering, report, store, talking
 from pi_runtime.asking import say, warn
-from pi_runtime.bench import Progress
 from pi_runtime.boardbench import Job
+from pi_runtime.engine import command_of
+from pi_runtime.sampling import Progress
 from pi_runtime.settings import CouldNot, InvalidArguments, Settings
 from pi_runtime.shape import BoardPart, BoardReport, Report, Shared
 
@@ -43,21 +33,21 @@ UNKNOWN_CONTEXT = 1 << 20
 
 def bench(arguments: argparse.Namespace) -> None:
     """Run the cheap checks, measure, write the report, answer. Raises CouldNot, InvalidArguments."""
-    through_server = (
-        arguments.server or not _is_file(arguments.name) or importlib.util.find_spec("llama_cpp") is None
-    )
-    settings = _settings(arguments, through_server)
+    engine = _engine(arguments)
+    settings = _settings(arguments, engine is None)
     name = _by(arguments)
     heard = _event if arguments.log == "json" else lambda line, _: warn(line)
     if arguments.out is not None and not arguments.dry_run:
         report.check_folder(arguments.out)
     part: BoardPart | None = None
     result: Report
-    if through_server:
+    if engine is None:
         measured = _through_server(arguments, settings, heard)
         result, part = measured, measured["board"]
     else:
-        result = _inside(arguments, settings, heard)
+        path = Path(arguments.name)
+        single.check_file(path)
+        result = single.measure(path, settings, engine, heard)
     if name is not None:
         shared: Shared = {**result, "measured_by": name}
         result = shared
@@ -75,6 +65,19 @@ def bench(arguments: argparse.Namespace) -> None:
 
 def _is_file(name: str) -> bool:
     return name.endswith(".gguf") or "/" in name
+
+
+def _engine(arguments: argparse.Namespace) -> list[str] | None:
+    """The words of ``--engine``; None for llama-server. Raises InvalidArguments for what only llama-server does."""
+    if arguments.engine is None:
+        return None
+    given = {"--meter": arguments.meter, "--compare": arguments.compare, "--short": arguments.short,
+             "--cold": arguments.cold}  # fmt: skip
+    for option in (name for name, value in given.items() if value):
+        raise InvalidArguments(f"{option} is for measurements through llama-server: leave out --engine or {option}.")
+    if not _is_file(arguments.name):
+        raise InvalidArguments("--engine measures a file: name its path, such as ./model.gguf.")
+    return command_of(arguments.engine)
 
 
 def _settings(arguments: argparse.Namespace, through_server: bool) -> Settings:
@@ -111,18 +114,12 @@ def _by(arguments: argparse.Namespace) -> str | None:
     return None if name is None else name.strip()
 
 
-def _inside(arguments: argparse.Namespace, settings: Settings, heard: Progress) -> Report:
-    path = Path(arguments.name)
-    library.check_file(path)
-    return supervise.measure_in_child(path, settings, heard)
-
-
 def _through_server(arguments: argparse.Namespace, settings: Settings, heard: Progress) -> BoardReport:
     """On the board whose profile --device names, else on this one; the label of the report is that profile."""
     if arguments.device and arguments.device not in {one.id for one in profiles.profiles()}:
         arguments.device = None
     board, model = boards.of(arguments), talking.model_of(arguments)
-    library.check_file(model.path)
+    single.check_file(model.path)
     label = settings.device_label or (board.profile.id if board.profile.runtime.boards else None)
     kept = None if _is_file(arguments.name) else store.find(arguments.name)
     longest = keeping.context_of(kept) if kept else UNKNOWN_CONTEXT
@@ -145,6 +142,7 @@ def _through_server(arguments: argparse.Namespace, settings: Settings, heard: Pr
         board.profile.id,
         arguments.meter,
         not arguments.short,
+        arguments.cold,
     )
     result = boardbench.measure(job, heard)
     if arguments.compare:

@@ -152,23 +152,25 @@ def _bench(made: argparse.ArgumentParser) -> None:
         (
             "--prompt-tokens",
             None,
-            f"length of the prompt; default: 512 through llama-server, else {defaults.prompt_tokens}",
+            f"length of the prompt; default: 512, with --engine {defaults.prompt_tokens}",
         ),
         (
             "--decode-tokens",
             None,
-            f"tokens after the first one; default: 128 through llama-server, else {defaults.decode_tokens}",
+            f"tokens after the first one; default: 128, with --engine {defaults.decode_tokens}",
         ),
         ("--samples", defaults.samples, "counted runs, %(default)s; fewer than 5 are never valid"),
     ):
         made.add_argument(option, type=int, default=value, metavar="N", help=words)
-    made.add_argument("--server", action="store_true", help="measure a file through llama-server, too")
+    words = "measure a file with another program than llama-server; it speaks bench-engine/1"
+    made.add_argument("--engine", metavar="COMMAND", help=words)
     made.add_argument(
         "--short", action="store_true", help="without the prompt of 4096 tokens and the chat turn"
     )
     made.add_argument(
         "--meter", type=Path, metavar="FILE", help="a count of joules, or of microjoules in NAME_uj"
     )
+    made.add_argument("--cold", action="store_true", help="load the file from storage and not from memory")
     made.add_argument("--compare", action="store_true", help="run llama-bench too, and print its figures")
     made.add_argument("--share", action="store_true", help="write the report for a pull request; needs --by")
     made.add_argument("--dry-run", action="store_true", help="show what --share would write")

@@ -7,7 +7,6 @@ in its place meanwhile is never read.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import http.client
 import json
@@ -24,11 +23,10 @@ from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 
-from pi_runtime import parsers, plainjson, programs
+from pi_runtime import plainjson, programs, surroundings
+from pi_runtime.children import CRASHES, die_with_parent
 from pi_runtime.plainjson import Json
 from pi_runtime.settings import CouldNot
-from pi_runtime.supervise import CRASHES
-from pi_runtime.system import read_text
 
 START_SECONDS = 300
 """A large model on a slow card takes minutes to load."""
@@ -39,10 +37,12 @@ STOP_SECONDS = 10
 
 @dataclass(frozen=True)
 class Model:
-    """A model file to start. sha256: what it must have; None for a file that no catalog lists."""
+    """A model file to start. sha256: what it must have; None for a file that no catalog lists. cold: drop it from the
+    page cache before it is loaded."""
 
     path: Path
     sha256: str | None
+    cold: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Server:
         self._model, self._address = model, address or private()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it is open as long as the server, and close() closes it
         self.load_seconds = 0.0
+        self.load_reads_bytes: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._start(arguments)
@@ -86,6 +87,8 @@ class Server:
     def _start(self, arguments: Sequence[str]) -> None:
         with self._model.path.open("rb") as file:
             self._verify(file)
+            if self._model.cold:
+                surroundings.forget(file)
             self.port = self._address.port or _free_port()
             begin = time.monotonic()
             command = [
@@ -105,7 +108,7 @@ class Server:
                 # ggml also loads libraries from the current folder, and Ctrl-C at the terminal is ours.
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
                 env={
                     **os.environ,
                     **({"LLAMA_API_KEY": ",".join(self._address.keys)} if self._address.keys else {}),
@@ -113,6 +116,7 @@ class Server:
             )
             self._await_ready(begin)
             self.load_seconds = time.monotonic() - begin
+            self.load_reads_bytes = surroundings.storage_reads(self.pid)
 
     def _verify(self, file: BufferedReader) -> None:
         if self._model.sha256 is None:
@@ -142,11 +146,6 @@ class Server:
     def pid(self) -> int:
         assert self._process
         return self._process.pid
-
-    def memory(self, name: str) -> int | None:
-        """A line of the server's ``/proc/PID/status`` in bytes, such as VmHWM, its peak."""
-        text = read_text(Path(f"/proc/{self.pid}/status"))
-        return None if text is None else parsers.kilobytes_as_bytes(text, name)
 
     def request(
         self, method: str, path: str, body: dict[str, object] | None, seconds: float = ANSWER_SECONDS
@@ -229,13 +228,6 @@ class Server:
                 process.kill()
                 process.wait()
         self._log.close()
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to end the server when this program dies, even by SIGKILL; without effect elsewhere."""
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(1, int(signal.SIGKILL))
 
 
 def _free_port() -> int:

@@ -145,28 +145,13 @@ class Look(TypedDict):
     throttled_flags: int | None
 
 
-class During(TypedDict):
-    """What the rest of the machine did over the samples."""
-
-    others_cpu_share: float | None
-    major_page_faults: int
-
-
-class Conditions(During):
+class Conditions(TypedDict):
     """The machine before, during and after the samples."""
 
     before: Look
     after: Look
-
-
-class Runs(TypedDict):
-    """What was run, and every figure of it."""
-
-    prompt_token_ids: list[int]
-    decoded_token_ids: list[int]
-    decoded_alike_every_time: bool
-    warmup: Times
-    samples: list[Sample]
+    others_cpu_share: float | None
+    major_page_faults: int
 
 
 class Swap(TypedDict):
@@ -235,9 +220,8 @@ class BoardPart(TypedDict):
     skipped: list[str]
 
 
-class Report(Runs):
+class Report(TypedDict):
     """The whole report."""
-
 
     schema: str
     measured_at_utc: str
@@ -251,6 +235,11 @@ class Report(Runs):
     settings: SettingsUsed
     summary: Summary
     conditions: Conditions
+    prompt_token_ids: list[int]
+    decoded_token_ids: list[int]
+    decoded_alike_every_time: bool
+    warmup: Times
+    samples: list[Sample]
     method: dict[str, str]
 
 
@@ -269,30 +258,3 @@ class Shared(Report):
 
 Summarised = Literal["prompt_tokens_per_second", "decode_tokens_per_second", "time_to_first_token_seconds"]
 """A figure that the summary has."""
-
-
-@final
-class Progress(TypedDict):
-    """A line of the measuring process while it works; runs: how many are done, if that changed."""
-
-    progress: str
-    runs: int | None
-
-
-@final
-class Failed(TypedDict):
-    """Its last word if nothing could be measured."""
-
-    failed: str
-    exit_code: int
-
-
-@final
-class Done(TypedDict):
-    """Its last word otherwise."""
-
-    report: Report
-
-
-Message = Progress | Failed | Done
-"""What the measuring process says, a line each."""

@@ -9,8 +9,10 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import BinaryIO, Literal
 
-from pi_runtime.settings import InvalidArguments
+from pi_runtime import parsers
+from pi_runtime.settings import CouldNot, InvalidArguments
 from pi_runtime.shape import Energy, Swap
 from pi_runtime.system import ROOT, meminfo, read_text
 
@@ -31,6 +33,39 @@ def _stat(pid: int, root: Path) -> list[str]:
     """The columns of ``/proc/PID/stat`` from the third on: the name before them may contain spaces."""
     text = read_text(root / f"proc/{pid}/stat")
     return text.rpartition(")")[2].split() if text else []
+
+
+def memory(pid: int, name: str, root: Path = ROOT) -> int | None:
+    """A line of ``/proc/PID/status`` in bytes: VmHWM (peak resident), VmRSS, RssAnon, RssFile."""
+    text = read_text(root / f"proc/{pid}/status")
+    return None if text is None else parsers.kilobytes_as_bytes(text, name)
+
+
+def reset_peak_memory(pid: int) -> bool:
+    """Set VmHWM of a process back to what is resident now. False where the kernel does not allow it."""
+    try:
+        Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def storage_reads(pid: int, root: Path = ROOT) -> int | None:
+    """Bytes that storage had to deliver for a process since it started; None if the kernel does not say."""
+    found = re.search(r"^read_bytes: (\d+)$", read_text(root / f"proc/{pid}/io") or "", re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def start(reads_bytes: int | None, size_bytes: int) -> Literal["cold", "warm"]:
+    """Whether a file of that size was loaded from storage or from the page cache, by what storage delivered."""
+    return "cold" if reads_bytes is not None and reads_bytes >= size_bytes / 2 else "warm"
+
+
+def forget(file: BinaryIO) -> None:
+    """Drop an open file from the page cache as far as it is written and no process uses it. Raises CouldNot."""
+    if not hasattr(os, "posix_fadvise"):
+        raise CouldNot("A cold start needs Linux: leave out --cold.")
+    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def swapped_pages(root: Path = ROOT) -> int | None:

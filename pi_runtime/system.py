@@ -163,22 +163,3 @@ def own_cpu_seconds() -> float:
     """CPU seconds of this process, all threads, user and system."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-def major_page_faults() -> int:
-    """Times this process waited for storage to bring a page in: many of them mean the file does not fit."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
-
-
-def own_memory(name: str) -> int | None:
-    """A line of /proc/self/status in bytes: VmHWM (peak resident), VmRSS, RssAnon, RssFile."""
-    return parse_file(Path("/proc/self/status"), lambda text: parsers.kilobytes_as_bytes(text, name))
-
-
-def reset_peak_memory() -> bool:
-    """Set VmHWM back to what is resident now. False where the kernel does not allow it."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return False
-    return True

@@ -14,10 +14,12 @@ import pytest
 from boardsite import ROOT, pi_zoo
 from evidencesamples import shared
 from llamaprograms import MODEL, PROGRAMS, needs_server
+from tinygguf import make_tiny_gguf
 
 from catalog import reports
 from pi_runtime import boardbench, llamabench, measuring, probing, store, surroundings
 from pi_runtime.boardruns import LONG_PROMPT
+from pi_runtime.server import Model, Server
 from pi_runtime.settings import CouldNot, InvalidArguments, Settings
 from pi_runtime.store import Kept, Receipt
 
@@ -41,7 +43,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], 
     meter.write_text("5000000\n")
     short = ("--prompt-tokens", "24", "--decode-tokens", "4", "--samples", "2", "--threads", "1", "--short")
     done = pi_zoo(
-        home, "bench", str(MODEL), "--server", *short, "--json", "--meter", str(meter), PI_ZOO_PROGRAMS=str(PROGRAMS)
+        home, "bench", str(MODEL), *short, "--json", "--meter", str(meter), PI_ZOO_PROGRAMS=str(PROGRAMS)
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
@@ -119,6 +121,30 @@ def test_the_surroundings_of_a_recorded_board(tmp_path: Path) -> None:
     assert surroundings.swap(None, proc) == {"total_bytes": None, "used_bytes": None, "pages_moved": None}
     assert surroundings.firmware(tmp_path) == "bootloader built at 1700000000 (Unix time)"
     assert surroundings.firmware(proc) is None
+
+
+def test_a_load_is_cold_if_storage_delivered_the_file(tmp_path: Path) -> None:
+    (tmp_path / "proc/77").mkdir(parents=True)
+    (tmp_path / "proc/77/io").write_text("rchar: 9\nread_bytes: 4096\nwrite_bytes: 0\n")
+    assert surroundings.storage_reads(77, tmp_path) == 4096 and surroundings.storage_reads(78, tmp_path) is None
+    assert surroundings.start(4096, 8192) == "cold"
+    assert surroundings.start(4095, 8192) == surroundings.start(None, 1) == "warm"
+
+
+@needs_server
+def test_a_cold_start_reads_the_file_from_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PI_ZOO_PROGRAMS", str(PROGRAMS))
+    path = make_tiny_gguf(tmp_path / "tiny.gguf")
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        surroundings.forget(file)
+    before = surroundings.storage_reads(os.getpid())
+    path.read_bytes()
+    if surroundings.storage_reads(os.getpid()) == before:
+        pytest.skip("the folder for temporary files is in memory, or the kernel does not count what storage delivers")
+    for cold, expected in ((False, "warm"), (True, "cold")):
+        with Server(Model(path, None, cold), ["--ctx-size", "64"]) as server:
+            assert surroundings.start(server.load_reads_bytes, path.stat().st_size) == expected
 
 
 def test_a_file_on_an_sd_card(tmp_path: Path) -> None:

@@ -15,13 +15,15 @@ import jsonschema
 import pytest
 import waiting
 
-from pi_runtime import supervise
-from pi_runtime.settings import CouldNot, Settings
+from pi_runtime import engine as engines
+from pi_runtime.engine import Engine
+from pi_runtime.settings import CouldNot, InvalidArguments, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "catalog" / "schemas" / "bench-report-v1.schema.json"
 # One thread: ggml's threads wait for each other, and on a busy test machine two may take minutes.
-QUICK = ["--prompt-tokens", "16", "--decode-tokens", "4", "--threads", "1"]
+ENGINE = ["--engine", f"{sys.executable} -m zoo.llama.measure.speed"]
+QUICK = [*ENGINE, "--prompt-tokens", "16", "--decode-tokens", "4", "--threads", "1"]
 
 
 def find_model() -> Path | None:
@@ -140,13 +142,18 @@ def test_without_llama_cpp_the_way_to_install_it_is_reported(tmp_path: Path) -> 
     blocker.write_text("raise ImportError('blocked by a test')")
     path = tmp_path / "x.gguf"
     path.write_bytes(b"GGUF\x03\0\0\0")
-    done = run("bench", path, PYTHONPATH=str(tmp_path))
+    done = run("bench", path, *ENGINE, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
-    assert "pip install 'llama-cpp-python" in done.stderr and "Traceback" not in done.stderr
+    assert "llama-cpp-python" in done.stderr and "Install" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["bench"], ["bench", "x.gguf", "--samples", "0"], ["bench", "x", "--what"]]
+    "arguments",
+    [
+        [], ["bench"], ["bench", "x.gguf", "--samples", "0"], ["bench", "x", "--what"],
+        ["bench", "x", "--engine", "y"], ["bench", "x.gguf", "--engine", "'"], ["bench", "x.gguf", "--engine", ""],
+        ["bench", "x.gguf", "--engine", "y", "--compare"],
+    ],
 )
 def test_wrong_requests_exit_with_2(arguments: list[str]) -> None:
     done = run(*arguments)
@@ -159,7 +166,7 @@ def test_wrong_requests_exit_with_2(arguments: list[str]) -> None:
 def test_a_signal_ends_it_cleanly(tmp_path: Path, stop: signal.Signals, code: int) -> None:
     out = tmp_path / "out"
     child = subprocess.Popen(
-        command("bench", MODEL, "--threads", "1", "--samples", "1000", "--out", out),
+        command("bench", MODEL, *ENGINE, "--threads", "1", "--samples", "1000", "--out", out),
         cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert child.stderr is not None and child.stdout is not None
@@ -179,6 +186,17 @@ def only_child(pid: int) -> int:
     return int(child)
 
 
+def speaking(*lines: object, end: str = "") -> list[str]:
+    """The command of an engine that answers with these lines, one for each request, and then does ``end``."""
+    code = f"import sys\nfor line in {[json.dumps(line) for line in lines]!r}:\n    print(line, flush=True)\n"
+    return [sys.executable, "-c", f"{code}    sys.stdin.readline()\n{end}"]
+
+
+HELLO = {"engine": engines.FORMAT, "versions": {"llama_cpp_version": "0.5.0"}}
+FACTS = {"parameters": 10, "tensor_bytes": 10, "vocabulary_tokens": 10, "context_trained_tokens": 10}
+LOADED = {"loaded": {"seconds": 0.5, "context_tokens": 256, "ubatch_tokens": 16, "model": FACTS}}
+
+
 @pytest.mark.parametrize(
     ("code", "word"),
     [
@@ -188,17 +206,41 @@ def only_child(pid: int) -> int:
         ("import sys; sys.exit('the last straw')", "the last straw"),
     ],
 )
-def test_the_death_of_the_worker_becomes_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, code: str, word: str
-) -> None:
-    real = subprocess.Popen
+def test_the_death_of_an_engine_becomes_a_sentence(code: str, word: str) -> None:
+    with Engine(speaking(HELLO, end=code), Path("x.gguf")) as engine, pytest.raises(CouldNot, match=word):
+        engine.load(Settings())
 
-    def dying(_: list[str], **options: Any) -> subprocess.Popen[str]:
-        return real([sys.executable, "-c", f"import sys; sys.stdin.read(); {code}"], **options)
 
-    monkeypatch.setattr(supervise.subprocess, "Popen", dying)
-    with pytest.raises(CouldNot, match=word):
-        supervise.measure_in_child(Path("x.gguf"), Settings())
+@pytest.mark.parametrize(
+    ("lines", "word"),
+    [
+        ([{"engine": "other/1"}], "does not speak bench-engine/1"),
+        ([[]], "is not an object"),
+        ([HELLO, {"failed": "The file is too old"}], "The file is too old"),
+        ([HELLO, {"loaded": {"seconds": "soon"}}], "'model'|is not a number"),
+        ([HELLO, LOADED, {"ran": {"tokens": [1], "prompt_seconds": 1, "decode_seconds": 1}}], "1 tokens, not 3"),
+        ([HELLO, LOADED, {"ran": {"tokens": [1, 2, 3], "prompt_seconds": 0, "decode_seconds": 1}}], "clock"),
+    ],
+)
+def test_an_engine_that_speaks_otherwise_is_refused(lines: list[object], word: str) -> None:
+    with pytest.raises(CouldNot, match=word), Engine(speaking(*lines), Path("x.gguf")) as engine:
+        engine.load(Settings())
+        engine.run([1, 2], 2)
+
+
+@needs_model
+def test_a_request_that_the_engine_does_not_know() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo.llama.measure.speed"], input="[]\n", capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 1 and "bench-engine/1" in done.stdout.splitlines()[-1] and done.stderr == ""
+
+
+def test_an_engine_that_is_not_there() -> None:
+    with pytest.raises(CouldNot, match="could not be started"):
+        Engine(["/nowhere/engine"], Path("x.gguf"))
+    with pytest.raises(InvalidArguments):
+        engines.command_of("'")
 
 
 @needs_model

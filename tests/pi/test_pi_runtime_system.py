@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from pi_runtime import parsers, system
+from pi_runtime import parsers, surroundings, system
 
 
 def arm_cpuinfo(part: str, revision: str, model: str, cores: int = 4) -> str:
@@ -181,7 +182,7 @@ def test_share_is_none_when_no_time_has_passed(pi_5: Path) -> None:
     assert system.CpuShare(pi_5, own_seconds=lambda: 0.0).others() is None
 
 
-def test_own_memory_is_in_bytes() -> None:
-    resident, peak = system.own_memory("VmRSS"), system.own_memory("VmHWM")
+def test_memory_of_a_process_is_in_bytes() -> None:
+    resident, peak = (surroundings.memory(os.getpid(), name) for name in ("VmRSS", "VmHWM"))
     assert resident is not None and peak is not None
     assert 10**6 < resident <= peak

@@ -67,7 +67,8 @@ def test_a_run_shows_samples_machine_command_versions_and_why_it_counts() -> Non
     for words in ("Raspberry Pi 5", "Cortex-A76", "4, 4 threads used", "0.3.36", "Debian 12", "NEON = 1", "62 °C"):
         assert words in page, words
     command = "python3 -m pi_runtime bench model-Q8_0.gguf --prompt-tokens 128 --decode-tokens 64 --samples 5"
-    assert f"{command} --threads 4 --context 256 --device pi-5-8gb" in page
+    engine = "--engine &#39;python3 -m zoo.llama.measure.speed&#39;"
+    assert f"{command} --threads 4 --context 256 {engine} --device pi-5-8gb" in page
 
 
 def test_the_loss_of_every_file_is_drawn_and_its_text_is_named() -> None:

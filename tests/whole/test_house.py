@@ -68,7 +68,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "bitsandbytes": "zoo.training",
     "safetensors": ("zoo.training", "benchmarks"),
     "gguf": ("zoo.training", "benchmarks"),
-    "llama_cpp": ("zoo.llama", "pi_runtime.llama"),
+    "llama_cpp": "zoo.llama",
     "numpy": (
         "zoo.gguf.imatrix", "zoo.gguf.overflow", "zoo.judge.divergence", "zoo.judge.parity", "zoo.llama",
         "zoo.training", "benchmarks",

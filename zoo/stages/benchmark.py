@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,9 @@ from zoo.machine import endings
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
 
+ENGINE = "zoo.llama.measure.speed"
+"""What computes for ``pi_runtime``, which itself knows only llama.cpp's server."""
+
 REPORTS = ("bench.json", "bench.csv")
 
 
@@ -34,6 +38,7 @@ def run(context: Context) -> Facts:
     # A new folder each time: a measuring process that survived a kill may still write into the last one.
     made = Path(tempfile.mkdtemp(prefix="report-", dir=context.scratch))
     command = [sys.executable, "-P", "-m", "pi_runtime", "bench", str(named), "--out", str(made), "--log", "json"]
+    command += ["--engine", shlex.join([sys.executable, "-P", "-m", ENGINE])]
     for option in ("prompt_tokens", "decode_tokens", "samples"):
         command += [f"--{option.replace('_', '-')}", str(context.spec[option])]
     _measure([*command, "--threads", str(context.threads)], context)

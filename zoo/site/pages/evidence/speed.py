@@ -18,6 +18,8 @@ from zoo.site.pages.charts.runs import Bench
 from zoo.site.pages.kinds import Evidence
 
 _LONGEST = 300
+_ENGINE = "python3 -m zoo.llama.measure.speed"
+"""What measured in the stage ``benchmark``; without it pi_runtime measures through llama-server."""
 
 
 class _Distribution(TypedDict):
@@ -126,6 +128,8 @@ class Run:
         }  # fmt: skip
         words = ["python3", "-m", "pi_runtime", "bench", self.report["file"]["name"]]
         words += [word for option, value in given.items() for word in (option, str(value))]
+        if self.report["software"]["llama_cpp_python_version"]:
+            words += ["--engine", _ENGINE]
         words += ["--device", self.report["device"]["label"]] if self.report["device"]["label"] else []
         return shlex.join(shortened(word, _LONGEST) for word in words)
 
