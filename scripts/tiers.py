@@ -96,8 +96,12 @@ TIERS = (
     Tier("pi-boot", ("scripts/pi", "pi_runtime", "catalog/devices", "catalog/data/token-costs.json",
                      "tests/pi/chroots.py", "tests/pi/bootcheck.sh", "tests/pi/piservers.py",
                      "tests/pi/test_pi_boot.py"), 40, ci=False, tools=(*CROSS, "mmdebstrap", "systemd-nspawn")),
+    Tier("coreml", (*PACKAGES, "zoo/coreml", "zoo/training/models.py", "tests/tinymodel.py", "tests/coreml"), 1,
+         ci=False),
+    Tier("pi-twice", ("scripts/pi", "tests/pi/test_pi_twice.py"), 25, ci=False, tools=CROSS[:3]),
 )  # fmt: skip
-"""families, matrix and pi-boot take long: they run before a change of their inputs is merged, not in CI."""
+"""families, matrix, pi-boot and pi-twice take long, and coreml installs a package that nothing else needs: they run
+before a change of their inputs is merged, not in CI."""
 
 
 def inputs_sha256(tier: Tier, root: Path = ROOT) -> str:

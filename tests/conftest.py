@@ -62,7 +62,7 @@ LONGEST = (
 """Files that take longest, the longest first: started last, one process would work alone at the end."""
 
 
-SLOW = ("families", "installs", "long", "pages", "pi", "pi-boot")
+SLOW = ("coreml", "families", "installs", "long", "pages", "pi", "pi-boot", "pi-twice")
 """What only a target of make of this name runs. Its marker and its variable, in capital letters, have _ for -."""
 
 

@@ -37,6 +37,7 @@ ROOMS = (
     "zoo.teachers",
     "zoo.llama",
     "zoo.training",
+    "zoo.coreml",
     "zoo.sources",
     "zoo.stages",
     "zoo.plan",
@@ -62,16 +63,17 @@ MOST_FLAT = 14
 """Modules that may be flat in ``zoo/``, so that its folders are what a reader sees."""
 
 DOORS: dict[str, str | tuple[str, ...]] = {
-    "torch": ("zoo.training", "benchmarks"),
-    "transformers": ("zoo.training", "benchmarks"),
+    "torch": ("zoo.training", "zoo.coreml", "benchmarks"),
+    "transformers": ("zoo.training", "zoo.coreml", "benchmarks"),
     "peft": "zoo.training",
     "bitsandbytes": "zoo.training",
     "safetensors": ("zoo.training", "benchmarks"),
+    "coremltools": "zoo.coreml",
     "gguf": ("zoo.training", "benchmarks"),
     "llama_cpp": "zoo.llama",
     "numpy": (
         "zoo.gguf.imatrix", "zoo.gguf.overflow", "zoo.judge.divergence", "zoo.judge.parity", "zoo.llama",
-        "zoo.training", "benchmarks",
+        "zoo.training", "zoo.coreml", "benchmarks",
     ),
     "huggingface_hub": ("zoo.hub.huggingface", "benchmarks"),
     "yaml": (

@@ -70,6 +70,10 @@ for module in pkgutil.iter_modules(zoo.training.__path__):
 import torch
 print("promise kept" if float(torch.ones(2).sum()) == 2 else "")
 """,
+    "coreml": """
+import coremltools
+print("promise kept" if coremltools.target.iOS17 else "")
+""",
     "starter": """
 from pathlib import Path
 from zoo.sources import resolve

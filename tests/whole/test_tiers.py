@@ -59,7 +59,7 @@ def test_comments_docstrings_and_annotations_change_nothing(tiers: dict[str, Any
 def test_a_pinned_version_sends_all_but_the_readers_again(tiers: dict[str, Any], copy: Path) -> None:
     with (copy / "constraints.txt").open("a", encoding="utf-8") as file:
         file.write("added==1.0\n")
-    assert waiting(tiers, copy) == {"installs", "long", "pages", "families", "matrix"}
+    assert waiting(tiers, copy) == {"installs", "long", "pages", "families", "matrix", "coreml"}
 
 
 def test_an_input_that_moved_is_an_error(tiers: dict[str, Any], copy: Path) -> None:
