@@ -30,7 +30,11 @@ def serving(to: str, certificate: Path | None) -> Iterator[tuple[str, list[str]]
             self.send_header("Location", to)
             self.send_header("Content-Length", "2")
             self.end_headers()
-            self.wfile.write(b"{}")
+            if self.command != "HEAD":
+                self.wfile.write(b"{}")
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def do_POST(self) -> None:
             self.do_GET()

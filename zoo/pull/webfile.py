@@ -134,6 +134,9 @@ def told(address: str, error: Exception, most_bytes: int = 0) -> InputError | Re
             f"{address} redirects to {error}, which others on the network could change", kind="refused", facts=facts,
             safe="Nothing was read from there.", remedy="Name an https address that does not leave https",
         )  # fmt: skip
+    if isinstance(error, urllib.error.HTTPError) and 300 <= error.code < 400:
+        return RemoteError(f"{address} redirects in a circle", kind="refused", facts=facts,
+                           remedy="Check the address: a sign-in page or a proxy may answer instead")  # fmt: skip
     if isinstance(error, urllib.error.HTTPError):
         kind = "not_found" if error.code == 404 else "refused"
         return RemoteError(f"{address} returned HTTP {error.code}", kind=kind,

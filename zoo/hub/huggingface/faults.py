@@ -87,6 +87,9 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
     if names & {"ProxyError"}:
         return failed("proxy", f"the proxy for {asked.address} refuses the connection{words}", facts,
                       "Check HTTPS_PROXY and HTTP_PROXY, or bypass the proxy with NO_PROXY")  # fmt: skip
+    if names & {"TooManyRedirects"}:
+        return failed("refused", f"{asked.address} redirects in a circle", facts,
+                      "Check the address: a sign-in page or a proxy may answer instead of the hub")  # fmt: skip
     if names & {"UnsupportedProtocol", "InvalidURL", "LocalProtocolError"}:
         return failed("refused", f"{asked.address} redirected to an invalid address{words}", facts,
                       "Check the address")  # fmt: skip

@@ -187,9 +187,11 @@ def _follow(
     wanted = {"Accept-Encoding": "identity"}
     if span.is_part:
         wanted["Range"] = f"bytes={span.begin}-{span.end - 1}"
+    why = "in a circle"
     for _ in range(HOPS):
         at_home = origin(url) == home
         if not at_home and asked.address.startswith("https://") and not url.startswith("https://"):
+            why = "to an address that is not https"
             break
         request = session.build_request(
             "GET", url, headers={**(with_token if at_home else without), **wanted}, timeout=stall_seconds
@@ -206,7 +208,7 @@ def _follow(
         url = urljoin(url, response.headers.get("location", ""))
         response.close()
     raise RemoteError(
-        f"{asked.address} redirects too often, or to an address that is not https",
+        f"{asked.address} redirects {why}",
         kind="refused", facts={"address": asked.address}, remedy="Check the address",
     )  # fmt: skip
 
