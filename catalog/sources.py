@@ -13,7 +13,7 @@ from catalog.paths import unsafe_reason
 
 _PACKAGE = re.compile(r"(?P<module>[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)/(?P<file>.+)\Z")
 _HF = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?\Z", re.ASCII)
-_PAGE = re.compile(r"https?://[^/\s]+/(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)/?\Z", re.ASCII)
+_PAGE = re.compile(r"https?://[^/\s]+/(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)/?\Z", re.ASCII | re.IGNORECASE)
 _CACHED = re.compile(
     r"/models--(?P<org>[A-Za-z0-9][\w.-]*?)--(?P<name>[A-Za-z0-9][\w.-]*?)(/snapshots/(?P<commit>[0-9a-f]{40}))?/?\Z",
     re.ASCII,

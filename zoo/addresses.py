@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from catalog.problems import show
 from catalog.secrets import has_secret
@@ -28,8 +28,14 @@ def refuse_secret(text: str, where: str) -> None:
         )
 
 
+def is_http(text: str) -> bool:
+    """Whether a text is meant as an http address, in small letters or not, and not as a path."""
+    return text[:8].casefold().startswith(("http://", "https://"))
+
+
 def parse(address: str, where: str, *, query: bool = False) -> str:
-    """An http address without a final slash. Raises InputError, naming the place, for anything else.
+    """An http address without a final slash, its scheme and host in small letters. Raises InputError, naming the place,
+    for anything else.
 
     query: it may have one, as the address of a file may.
     """
@@ -50,6 +56,7 @@ def parse(address: str, where: str, *, query: bool = False) -> str:
             where=where,
             remedy="Write http://HOST:PORT or https://HOST",
         )
+    address = urlunsplit(parts._replace(netloc=parts.netloc.lower()))
     return address if query else address.rstrip("/")
 
 
@@ -65,7 +72,7 @@ def origin(address: str) -> Origin:
 
 def is_same_place(one: str, other: str) -> bool:
     """Whether two addresses name the same server and path, also by different names of this machine."""
-    if not all(address.startswith(("http://", "https://")) for address in (one, other)):
+    if not (is_http(one) and is_http(other)):
         return one == other
     return (_canonical(one), urlsplit(one).path.rstrip("/")) == (_canonical(other), urlsplit(other).path.rstrip("/"))
 

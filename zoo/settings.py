@@ -247,7 +247,7 @@ def load(start: Path, flags: Mapping[str, str | None], environment: Mapping[str,
             flag = flags.get(name)
             if flag is not None:
                 value = Value(flag, f"flag --{name.replace('_', '-')}")
-            _check(name, value)
+            value = _checked(name, value)
         except InputError as error:
             faults.append((tomltext.line_of(text, name) if error.where.endswith(MARKER) else 0, error))
         values[name] = value
@@ -311,7 +311,8 @@ def _as_text(name: str, value: object) -> str:
     raise InputError(f"setting {name} is not text", where=MARKER, remedy=remedy)
 
 
-def _check(name: str, value: Value) -> None:
+def _checked(name: str, value: Value) -> Value:
+    """The value, an address in its usual form. Raises InputError."""
     addresses.refuse_secret(value.text, f"setting {name}, {value.origin}")
     if len(value.text) > LONGEST:
         what = f"setting {name} has {len(value.text)} characters"
@@ -328,7 +329,7 @@ def _check(name: str, value: Value) -> None:
         raise InputError(
             f"collection is {show(value.text)}", where=value.origin, remedy="Write a title of at most 60 characters"
         )
-    if name == "hub" and "://" in value.text and not value.text.startswith(("http://", "https://")):
+    if name == "hub" and "://" in value.text and not addresses.is_http(value.text):
         raise InputError(
             f"hub is {show(value.text)}, but a hub is a folder or an http address",
             where=value.origin,
@@ -339,9 +340,9 @@ def _check(name: str, value: Value) -> None:
             f"teacher_prices is {show(value.text)}", where=value.origin,
             remedy="Write two prices of a million tokens and a currency, as 0.50 1.50 CAD",
         )  # fmt: skip
-    is_address = name == "hub" and value.text.startswith(("http://", "https://"))
+    is_address = name == "hub" and addresses.is_http(value.text)
     if (name in ("site_url", "program", "teacher") and value.text) or is_address:
-        addresses.parse(value.text, f"setting {name}, {value.origin}")
+        value = Value(addresses.parse(value.text, f"setting {name}, {value.origin}"), value.origin)
     if name == "site_files_mb" and not (value.text.isdecimal() and len(value.text) <= 6):
         raise InputError(
             f"site_files_mb is {show(value.text)}",
@@ -381,3 +382,4 @@ def _check(name: str, value: Value) -> None:
             where=value.origin,
             remedy="Use letters, digits, - _ .",
         )
+    return value

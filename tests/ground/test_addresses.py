@@ -10,9 +10,10 @@ import pytest
 
 from catalog.checks import CheckedRecipe
 from catalog.secrets import has_secret, hidden
-from zoo import addresses
+from zoo import addresses, settings
 from zoo.__main__ import main
 from zoo.errors import InputError
+from zoo.hub import Hubs
 from zoo.output import Output
 
 SECRET = "p4ssw0rd"
@@ -140,3 +141,15 @@ def test_addresses_without_one_are_left_alone() -> None:
     ):
         with pytest.raises(InputError, match="not a valid http address"):
             addresses.parse(bad, "here")
+
+
+def test_capitals_in_scheme_and_host_mean_the_same(tmp_path: Path) -> None:
+    assert addresses.parse("HTTP://Hub.Example:80/Some/Path/", "x") == "http://hub.example:80/Some/Path"
+    assert addresses.parse("HtTpS://H/c.json?A=B", "x", query=True) == "https://h/c.json?A=B"
+    assert addresses.is_http("HTTPS://h") and not addresses.is_http("build/http://h") and not addresses.is_http("ftp://h")
+    (tmp_path / "zoo.toml").write_text('hub = "HTTPS://Hub.Example/"\nsite_url = "HTTPS://Zoo.Example/A"\n')
+    found = settings.load(tmp_path, {}, {})
+    assert (found.hub, found.site_url) == ("https://hub.example", "https://zoo.example/A/")
+    assert settings.load(tmp_path, {"hub": "Http://127.0.0.1:9"}, {}).hub == "http://127.0.0.1:9"
+    found = Hubs(tmp_path, "HTTP://Hub.Example").open("HTTP://HUB.example")
+    assert found.name == "http://hub.example"

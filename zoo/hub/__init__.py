@@ -55,7 +55,7 @@ LOGIN = "https://huggingface.co"
 
 def connect(address: str, root: Path) -> Hub:
     """The hub that the user names: a folder (relative to the zoo) or an http address. Raises InputError."""
-    if address.startswith(("http://", "https://")):
+    if addresses.is_http(address):
         return Hubs(root, address).open(address)
     if "://" in address:
         raise InputError(
@@ -68,7 +68,7 @@ def connect(address: str, root: Path) -> Hub:
 
 def withheld(hub: ReadHub) -> str:
     """Why the user's token is not sent to a hub, and what to do; empty if it is, or if there is none."""
-    if not hub.name.startswith(("http://", "https://")):
+    if not addresses.is_http(hub.name):
         return ""
     from zoo.hub.huggingface import HuggingFaceHub
 
@@ -109,7 +109,7 @@ class Hubs:
 
     def open(self, address: str) -> Hub:
         """The recorded or named hub, an address or a folder relative to ``root``. Raises InputError."""
-        if not address.startswith(("http://", "https://")):
+        if not addresses.is_http(address):
             return connect(address, self.root)
         found = addresses.parse(address, "setting hub" if address == self.named else "hub of the catalog")
         if found not in self._opened:
@@ -128,7 +128,7 @@ class Hubs:
 
     @staticmethod
     def _origins(*named: str) -> set[addresses.Origin]:
-        known = [one for one in named if one.startswith(("http://", "https://"))]
+        known = [one for one in named if addresses.is_http(one)]
         endpoint = os.environ.get("HF_ENDPOINT", "").strip()
         where = {one: "environment variable HF_ENDPOINT" if one == endpoint else "named hub" for one in known}
         return {addresses.origin(addresses.parse(one, where[one])) for one in known}

@@ -55,7 +55,7 @@ def is_named_by_user(settings: Settings) -> bool:
     value = settings.values["hub"]
     if value.origin == CATALOG:
         return False
-    if value.origin != MARKER or not value.text.startswith(("http://", "https://")):
+    if value.origin != MARKER or not addresses.is_http(value.text):
         return True
     return is_approved(settings.root, addresses.parse(value.text, "setting hub"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.index import Catalog
 from catalog.release import Location, Release
-from zoo import catalogfile
+from zoo import addresses, catalogfile
 from zoo.errors import InputError
 from zoo.hub import Hub, Hubs
 from zoo.hub.approved import is_named_by_user
@@ -29,7 +29,7 @@ def folder_hubs(settings: Settings) -> list[str]:
     named another hub, and the default one. Only folders that exist."""
     of_file = load(settings.root, {}, {}).hub
     named = dict.fromkeys((settings.hub, of_file, DEFAULT_HUB))
-    paths = [one for one in named if not one.startswith(("http://", "https://"))]
+    paths = [one for one in named if not addresses.is_http(one)]
     return [one for one in paths if (settings.root / one).is_dir()]
 
 
@@ -41,7 +41,7 @@ def at_home(name: str, version: str, settings: Settings, report: Reporter) -> Se
     InputError for a catalog that is not valid.
     """
     given = settings.values["hub"]
-    if given.origin.startswith(("flag", "environment", CATALOG)) or given.text.startswith(("http://", "https://")):
+    if given.origin.startswith(("flag", "environment", CATALOG)) or addresses.is_http(given.text):
         return settings
     model = catalogfile.read_model(settings, name)
     if model is None or not model.releases:
@@ -69,7 +69,7 @@ def place_at(catalog: Catalog, release: Release, hub: str) -> Location | None:
 def hub_of(place: Location, settings: Settings, hubs: Hubs) -> Hub:
     """The recorded hub, or the one that --hub names. Raises InputError if the setting names another one."""
     there, given = place.hub, settings.values["hub"]
-    if there.startswith(("http://", "https://")) and not given.origin.startswith("flag"):
+    if addresses.is_http(there) and not given.origin.startswith("flag"):
         return hubs.open(there)
     found = hubs.open(given.text)
     if found.name != there and not given.origin.startswith("flag"):

@@ -38,7 +38,7 @@ class Shelf:
         """The hub of a release. Raises InputError for somebody else's folder hub, or for what is not a hub."""
         if location.hub == "folder" and self.site and not self.hub_text:
             return sites.hub_of(self.site, self.catalog)
-        if not self.hub_text and location.hub != "folder" and not location.hub.startswith(("http://", "https://")):
+        if not self.hub_text and location.hub != "folder" and not addresses.is_http(location.hub):
             raise InputError(
                 f"{self.shown_as} names the hub {show(location.hub)}, which is not an http address",
                 safe="Nothing was downloaded.",
