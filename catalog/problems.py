@@ -39,6 +39,11 @@ class Problem:
         return visible(f"{self.file}:{self.line}:{self.column}: {self.text}")
 
     @property
+    def statement(self) -> str:
+        """Without what to write instead: the file is not the reader's."""
+        return visible(f"{self.file}:{self.line}:{self.column}: {self.path or '(file)'}: {self.what}.")
+
+    @property
     def text(self) -> str:
         """``path: what. instead.`` without the place."""
         return (

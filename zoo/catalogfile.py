@@ -40,23 +40,26 @@ MEMORY = "catalog-checked"
 
 
 RESTORE = "Restore it from version control"
+ANOTHERS = "Name another catalog with --catalog, or report it to the owner of this one"
+"""What to do about a catalog that is not of this zoo."""
 
 
 def read_catalog(path: Path, shown_as: str, remedy: str = RESTORE) -> index.Catalog:
-    """The catalog, empty if there is no file. Raises InputError with every problem of a broken one."""
+    """The catalog, empty if there is no file. Raises InputError with every problem of a broken one. remedy: another one
+    is for a file that is not the reader's; then nothing asks the reader to fix its lines."""
     if not os.path.lexists(path):
         return index.EMPTY
     try:
         handle = plainfiles.open_handle(path)
     except OSError as error:
-        raise _unreadable(error, shown_as) from error
+        raise _unreadable(error, shown_as, remedy) from error
     try:
         if (size := os.fstat(handle).st_size) > WHOLE_BYTES:
             return _by_model(handle, size, shown_as, remedy)
         with os.fdopen(os.dup(handle), "rb") as stream:
             text = stream.read(WHOLE_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(error, shown_as) from error
+        raise _unreadable(error, shown_as, remedy) from error
     finally:
         os.close(handle)
     catalog, problems = index.parse(text, shown_as)
@@ -117,8 +120,9 @@ def refuse_too_large(handle: int, shown_as: str, remedy: str = RESTORE) -> None:
 
 
 def _not_valid(problems: Sequence[Problem], remedy: str) -> InputError:
-    lines = [str(problem) for problem in problems[:20]]
-    if any(problem.instead == conflicts.SOLVE for problem in problems):
+    is_own = remedy == RESTORE
+    lines = [str(problem) if is_own else problem.statement for problem in problems[:20]]
+    if is_own and any(problem.instead == conflicts.SOLVE for problem in problems):
         remedy = "Then see whether it is complete: zoo check"
     return InputError("\n".join(["the catalog is not valid", *lines]), safe="It was not changed.", remedy=remedy)
 
@@ -354,7 +358,8 @@ def _digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def _unreadable(error: Exception, shown_as: str) -> InputError:
+def _unreadable(error: Exception, shown_as: str, remedy: str = RESTORE) -> InputError:
     reason = str(error.strerror or error) if isinstance(error, OSError) else "it is not UTF-8"
-    remedy = "Name the catalog's file with --catalog, or restore it from version control"
+    if remedy == RESTORE:
+        remedy = "Name the catalog's file with --catalog, or restore it from version control"
     return InputError(f"the catalog cannot be read: {reason}", where=shown_as, remedy=remedy)

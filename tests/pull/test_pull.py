@@ -319,6 +319,12 @@ def test_the_catalog_of_another_zoo_at_an_address(
     assert code == 1 and json.loads(out)["kind"] == "not_found"
     code, _, err = say("pull", f"{NAME}:Q4_0", "--catalog", f"{web}/zoo.toml")
     assert code == 2 and "the catalog is not valid" in err
+    text = (zoo.folder / "model_catalog.json").read_text(encoding="utf-8")
+    (outside / "theirs.json").write_text(text.replace('"size_bytes": ', '"size_bytes": -'), encoding="utf-8")
+    code, _, err = say("pull", f"{NAME}:Q4_0", "--catalog", "theirs.json")
+    assert code == 2 and "the catalog is not valid" in err and "size_bytes" in err
+    assert "Name another catalog with --catalog, or report it to the owner of this one" in err
+    assert "version control" not in err and "Write" not in err, "the file is not the reader's"
 
 
 # --- This machine

@@ -70,7 +70,7 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
         path = Path(catalog).expanduser()
         if not path.is_file():
             raise InputError(f"catalog {catalog} was not found", remedy="Name an existing model_catalog.json")
-        found = catalogfile.read_catalog(path, catalog)
+        found = catalogfile.read_catalog(path, catalog, catalogfile.ANOTHERS)
     return Shelf(found, addresses.shown(catalog), hub_text or "", "", _hubs(hub_text), site)
 
 
@@ -90,4 +90,4 @@ def read_url(address: str, report: Reporter) -> Catalog:
     with tempfile.NamedTemporaryFile(prefix="zoo-catalog-") as file:
         webfile.fetch(address, file, catalogfile.MAX_BYTES, report)
         file.flush()
-        return catalogfile.read_catalog(Path(file.name), shown, remedy="Check the address, or tell its owner")
+        return catalogfile.read_catalog(Path(file.name), shown, remedy=catalogfile.ANOTHERS)
