@@ -265,7 +265,7 @@ def tamper_remove(folder: Path) -> None:
         (tamper_more, r"evil\.py was not signed"),
         (tamper_payload, "the signature is not valid"),
         (tamper_cut, "the signature is not valid"),
-        (tamper_remove, "it is not signed"),
+        (tamper_remove, "the release is not signed"),
     ],
 )
 def test_what_was_tampered_with_is_refused(
@@ -278,7 +278,7 @@ def test_what_was_tampered_with_is_refused(
 
 
 def test_keys_that_are_not_right(folder: Path, keys: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(SignatureRefused, match="Key mismatch"):
+    with pytest.raises(SignatureRefused, match=r"signed by key [0-9a-f]{16}, and not by the key in two\.pub"):
         signing.verify(folder, public_key=keys["two.pub"])
     (tmp_path / "words.pem").write_text("BEGIN secret words", encoding="utf-8")
     for key, why in (

@@ -41,7 +41,8 @@ class Difference:
 
     @property
     def sentence(self) -> str:
-        return f"{self.path}: {self.what} (expected {self.expected}, got {self.got})"
+        told = f"{self.path}: {self.what}"
+        return told if self.of == "signature" else f"{told} (expected {self.expected}, got {self.got})"
 
 
 @dataclass(frozen=True)

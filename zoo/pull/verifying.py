@@ -123,7 +123,8 @@ def signed(found: Verified, path: Path, check: Callable[[Path, None], str]) -> V
     try:
         signer = check(path, None)
     except Damaged as error:
-        refused = Difference(SIGNATURE, "signature", error.what, "a valid signature", "none")
+        what = "; ".join(line.strip() for line in error.what.splitlines())
+        refused = Difference(SIGNATURE, "signature", what, "a valid signature", "none")
         return dataclasses.replace(found, differences=(*found.differences, refused))
     return dataclasses.replace(found, against=(*found.against, f"signature by {signer}"))
 

@@ -85,7 +85,7 @@ def find(plan: Plan, settings: Settings) -> ReleaseFolder | None:
 
 def as_built(name: str, version: str, recipe_sha256: str, settings: Settings) -> ReleaseFolder | None:
     """The release folder of this very recipe, whatever machine built it, or None. Its key is not compared, because it
-    depends on the packages and the processor of that machine. The card must name the namespace of the settings."""
+    depends on the packages and the processor of that machine. Its files must name the namespace of the settings."""
     for folder in folders(settings.releases, name, version):
         found = load(folder)
         if found and found.release.recipe.sha256 == recipe_sha256 and _names(found, settings.namespace):
@@ -94,8 +94,13 @@ def as_built(name: str, version: str, recipe_sha256: str, settings: Settings) ->
 
 
 def _names(release: ReleaseFolder, namespace: str) -> bool:
-    card = release.folder / "model" / "README.md"
-    return f"{namespace}/" in plainfiles.read_bounded(card, plainfiles.MOST_CARD_BYTES).decode("utf-8", "replace")
+    """Whether a release is for a namespace: the card of a model without a dataset does not say it, its provenance
+    does."""
+    path = release.folder / "model" / provenance.STATEMENT
+    try:
+        return f'"{namespace}/' in plainfiles.read_text(path)
+    except (OSError, ValueError):
+        return False
 
 
 def folders(releases: Path, name: str, version: str) -> list[Path]:

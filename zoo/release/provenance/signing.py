@@ -120,7 +120,7 @@ def verify(
     path = folder / SIGNATURE
     if not path.is_file():
         raise SignatureRefused(
-            f"it is not signed: there is no {SIGNATURE}",
+            f"the release is not signed: there is no {SIGNATURE}",
             safe="Nothing was changed.",
             remedy="Ask the publisher for a signed version, or leave out --require-signature",
         )
@@ -177,6 +177,12 @@ def _signed(path: Path, public_key: Path | None, identity: str | None, issuer: s
         manifest: Manifest = verifier.verify(read(path))
         found = {one.identifier: one.digest for one in manifest.resource_descriptors()}
     except Exception as error:
+        if public_key and (other := _other_signer(path, public_key)):
+            raise SignatureRefused(
+                f"it is signed by {other}, and not by the key in {public_key.name}",
+                safe="Nothing was changed.",
+                remedy="Check with the publisher which key is right",
+            ) from error
         raise SignatureRefused(
             f"the signature is not valid: {_words(error)}",
             safe="Nothing was changed.",
@@ -230,14 +236,35 @@ def is_by_another(folder: Path, key: Path) -> bool:
     It may be of other files. Raises InputError if the key cannot be used.
     """
     path = folder / SIGNATURE
-    if not path.is_file():
-        return False
+    return path.is_file() and _named_key(path) != hashlib.sha256(_public_of(key)).hexdigest()
+
+
+def _named_key(path: Path) -> str | None:
+    """The digest of the public key that a signature names; None if it names an identity, or cannot be read."""
     try:
-        material = shaped(jsontext.read(path), _Bundle)["verificationMaterial"]
+        return shaped(jsontext.read(path), _Bundle)["verificationMaterial"].get("publicKey", {}).get("hint")
     except (ValueError, WrongShape):
-        return True  # what it says cannot be read
-    named = material.get("publicKey", {}).get("hint")
-    return named != hashlib.sha256(_public_of(key)).hexdigest()
+        return None
+
+
+def _other_signer(path: Path, public_key: Path) -> str:
+    """The key that a signature names, if that is another one; "" otherwise."""
+    from cryptography.hazmat.primitives import serialization
+
+    named = _named_key(path)
+    key = _with_key(public_key, lambda: serialization.load_pem_public_key(public_key.read_bytes()))
+    own = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return f"key {named[:16]}" if named and named != hashlib.sha256(own).hexdigest() else ""
+
+
+def refuse_unable(key: Path | None) -> None:
+    """Raises what would stop ``sign`` whatever the files are: InputError for a key, or a job, that cannot sign,
+    MissingExtra without the library."""
+    _library("signing")
+    if key is None:
+        _require_identity()
+    else:
+        _public_of(key)
 
 
 def _is_signed_by(folder: Path, key: Path) -> bool:
@@ -279,7 +306,9 @@ def _with_key(path: Path, use: Callable[[], Found]) -> Found:
     try:
         return use()
     except OSError as error:
-        raise InputError(f"the key cannot be read ({error.strerror})", where=path.name) from error
+        raise InputError(
+            f"the key cannot be read ({error.strerror})", where=path.name, remedy="Name the file of the key"
+        ) from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         # The file is not quoted: it may be a secret.
         why = (
