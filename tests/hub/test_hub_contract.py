@@ -87,8 +87,9 @@ def test_a_commit_on_another_parent_changes_nothing(hub: Hub, repo: Repo, tmp_pa
     for content in ("three", "two", "x" * LARGE):
         late = hub.repo("model", "local", "m")
         for parent in (None, first):
-            with pytest.raises(HubConflict):
+            with pytest.raises(HubConflict) as refused:
                 late.commit(parent, [put(late, "a", content, tmp_path)], [], "late")
+            assert "no commit" not in str(refused.value)
     assert repo.refs().branches == {"main": second}
 
 

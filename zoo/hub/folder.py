@@ -25,7 +25,7 @@ from catalog import jsontext
 from catalog.access import PRIVATE, PUBLIC, STRICT
 from catalog.paths import unsafe_reason
 from catalog.shapes import shaped
-from zoo.errors import AGAIN, Damaged, InputError, ZooError
+from zoo.errors import Damaged, InputError, ZooError
 from zoo.files import filelist
 from zoo.files.digests import canonical_json, digest
 from zoo.files.listing import FileRecord
@@ -44,10 +44,13 @@ from zoo.hub.interface import (
     NoCommit,
     Refs,
     Served,
+    moved,
 )
 from zoo.progress import Advance
 
 REPAIR = "Send it again from the machine that published it: zoo publish NAME --repair"
+_DIGITS = re.compile(r"[0-9a-f]{7,63}\Z")
+"""The first digits of a commit: 7 are enough where they are the only ones, as for git."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 _ACCESS = "access"
 
@@ -116,7 +119,7 @@ class FolderRepo:
         with locked(self.folder / "lock"):
             body = folderrepair.body_of(self.folder, oid, files, title, parents)
             if body is not None:
-                write_atomic(self.folder / "commits" / f"{oid}.json", canonical_json(body))
+                write_atomic(self.folder / "commits" / f"{digest(body)}.json", canonical_json(body))
             return body is not None
 
     def restore_branch(self, name: str, oid: str) -> bool:
@@ -124,7 +127,7 @@ class FolderRepo:
             if self._is_readable(folderrefs.read(self.folder, "heads").get(name, "")):
                 return False
             last = folderrepair.last_place(self.folder, name, self._is_readable)
-            folderrefs.move(self.folder, "heads", name, last or oid)
+            folderrefs.move(self.folder, "heads", name, last or self.whole(oid))
             return True
 
     def _is_readable(self, oid: str) -> bool:
@@ -166,12 +169,7 @@ class FolderRepo:
         with locked(self.folder / "lock"):
             head = folderrefs.read(self.folder, "heads").get(branch)
             if head != parent:
-                raise HubConflict(
-                    f"the branch is at {head or 'no commit'}, not at {parent or 'no commit'} as expected",
-                    safe="Nothing was committed.",
-                    remedy="Someone else published here just now",
-                    again=AGAIN,
-                )
+                raise moved(head, parent)
             files = dict(self.body(parent)["files"]) if parent else {}
             for path in deletes:
                 files.pop(path, None)
@@ -193,7 +191,7 @@ class FolderRepo:
         self.body(oid)
         with locked(self.folder / "lock"):
             if branch not in folderrefs.read(self.folder, "heads"):
-                folderrefs.move(self.folder, "heads", branch, oid)
+                folderrefs.move(self.folder, "heads", branch, self.whole(oid))
 
     def end(self, branch: str) -> None:
         _refuse_main(branch)
@@ -208,6 +206,7 @@ class FolderRepo:
                 folderrefs.remove(self.folder, "tags", name)
 
     def tag(self, name: str, oid: str, message: str = "") -> None:
+        oid = self.whole(oid)
         self.body(oid)
         with locked(self.folder / "lock"):
             there = folderrefs.read(self.folder, "tags").get(name)
@@ -278,8 +277,19 @@ class FolderRepo:
             return NoCommit(f"the hub in folder {hub.name} has no {kind} repository {namespace}/{name}", remedy=check)
         return NoCommit(f"the repository has no commit {revision[:12]}")
 
+    def whole(self, oid: str) -> str:
+        """The complete id of a commit that is named by its first digits, as ``zoo hub serve`` names it; others as they
+        are."""
+        if _DIGITS.match(oid):
+            found = sorted((self.folder / "commits").glob(f"{oid}*.json"))
+            return found[0].stem if len(found) == 1 else oid
+        return oid
+
     def body(self, revision: str) -> Body:
         """A stored commit. Raises InputError if it is missing, Damaged if it has changed."""
+        revision = self.whole(revision)
+        if _DIGITS.match(revision):
+            raise self._absent(revision)
         if not folderobjects.SHA256.match(revision):
             raise InputError(f"{revision!r} is not a commit")
         try:

@@ -13,8 +13,8 @@ from zoo.files.listing import FileRecord
 def body_of(
     folder: Path, oid: str, files: Iterable[FileRecord], title: str, parents: Iterable[str] = ()
 ) -> dict[str, object] | None:
-    """The commit with this id, tried with ``parents`` and every one that the repository ``folder`` knows; None if none
-    gives it.
+    """The commit with this id, or with these first digits, tried with ``parents`` and every one that the repository
+    ``folder`` knows; None if none gives it.
 
     A commit is named by the digest of its content, so the right one is certain.
     """
@@ -22,7 +22,7 @@ def body_of(
     known = {path.stem for path in (folder / "commits").glob("*.json")} | {commit for _, commit in _moves(folder)}
     for parent in [None, *sorted(known.union(parents))]:
         body: dict[str, object] = {"parent": parent, "message": title, "files": listed}
-        if digest(body) == oid:
+        if digest(body).startswith(oid):
             return body
     return None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from zoo.errors import InputError, ZooError
+from zoo.errors import AGAIN, InputError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.progress import Advance
 
@@ -34,6 +34,18 @@ class Incoming:
 
 class HubConflict(ZooError):
     """Someone else moved the branch or took the tag; nothing was written."""
+
+
+def moved(head: str | None, expected: str | None) -> HubConflict:
+    """The error of a branch whose head is not the commit that was expected; None: it has no commit yet."""
+    what = f"the branch is at {head[:12]}, not at {expected[:12]} as expected" if head and expected else ""
+    if not head:
+        what = f"the branch no longer exists. It was at {(expected or '')[:12]}"
+    if not expected:
+        what = f"the branch has commits already, up to {(head or '')[:12]}, but was expected to be empty"
+    return HubConflict(
+        what, safe="Nothing was committed.", remedy="Someone else published here just now", again=AGAIN
+    )
 
 
 class NotOffered(InputError):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo.errors import AGAIN
 from zoo.files.listing import FileRecord
 from zoo.hub.huggingface.client import XET, plain
 from zoo.hub.huggingface.door import Door
-from zoo.hub.interface import BRANCH, HubConflict
+from zoo.hub.interface import BRANCH
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd
@@ -50,16 +49,6 @@ def send(
             parent_commit=header.parent,
         )  # fmt: skip
         return str(made.oid)
-
-
-def conflict(head: str, expected: str) -> HubConflict:
-    """The error of a branch that someone else moved."""
-    return HubConflict(
-        f"the branch is at {head[:12]}, not at {expected[:12]} as expected",
-        safe="Nothing was committed.",
-        remedy="Someone else published here just now",
-        again=AGAIN,
-    )
 
 
 def ours(files: dict[str, FileRecord]) -> dict[str, FileRecord]:

@@ -28,6 +28,7 @@ from zoo.hub.interface import (
     Listed,
     Refs,
     Served,
+    moved,
 )
 from zoo.progress import Advance
 
@@ -279,18 +280,18 @@ class HuggingFaceRepo:
         """The parent of a first commit: none, or the commit that the Hub itself made."""
         head = self.refs().branches.get(BRANCH)
         if head and committing.ours(self.tree(head)):
-            raise committing.conflict(head, "no commit")
+            raise moved(head, None)
         return head or NO_COMMIT
 
     def _before(self, parent: str) -> dict[str, FileRecord]:
         try:
             return self.tree(parent)
         except InputError:
-            raise committing.conflict(self.refs().branches.get(BRANCH, "no commit"), parent) from None
+            raise moved(self.refs().branches.get(BRANCH), parent) from None
 
     def _unchanged(self, parent: str, branch: str) -> str:
         """An empty commit, which the client would not make."""
-        head = self.refs().branches.get(branch, "no commit")
+        head = self.refs().branches.get(branch)
         if head != parent:
-            raise committing.conflict(head, parent)
-        return head
+            raise moved(head, parent)
+        return parent

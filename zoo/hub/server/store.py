@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from catalog.access import PUBLIC
-from zoo.errors import Damaged, InputError
+from zoo.errors import InputError
 from zoo.files.digests import sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
@@ -28,8 +28,6 @@ NO_COMMIT = "0" * SHORT
 """As a parent: there is no commit yet. Git writes the same."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_OID = re.compile(r"[0-9a-f]{7,64}\Z")
-"""A commit, or its first digits: 7 are enough where they are the only ones, as for git."""
 
 _LEFTOVER_SECONDS = 2 * 24 * 3600
 _SPARE_BYTES = 16 << 20
@@ -97,13 +95,13 @@ class Store:
             return False
 
     def whole(self, file: FileRecord) -> Slice:
-        """The content of a committed file. Raises ApiError 410 if it is lost, Damaged if the disk has other content."""
+        """The content of a committed file. Raises ApiError 410 if it is lost, completely or in part."""
         size = self.size_of(file.sha256)
         if size is None:
             # Not a 5xx, which clients would repeat: only repairing the hub brings it back.
             raise ApiError(410, f"this hub has lost the content of {file.path}", CONTENT_LOST)
         if size != file.size_bytes:
-            raise Damaged(f"the content of {file.path} has {size} bytes, not {file.size_bytes}")
+            raise ApiError(410, f"this hub has {size} of {file.size_bytes} bytes of {file.path}", CONTENT_LOST)
         return Slice(self.content(file.sha256), 0, file.size_bytes)
 
     def receive(self, read: Callable[[int], bytes], size: int, sha256: str) -> None:
@@ -179,10 +177,9 @@ def commit_of(repo: FolderRepo, revision: str) -> str:
         for name in (revision, revision.removeprefix(prefix)):
             if name in names:
                 return names[name]
-    if _OID.match(revision):
-        found = sorted((repo.folder / "commits").glob(f"{revision}*.json"))
-        if len(found) == 1:
-            return found[0].name.removesuffix(".json")
+    oid = repo.whole(revision)
+    if _SHA256.match(oid) and (repo.folder / "commits" / f"{oid}.json").exists():
+        return oid
     raise ApiError(404, f"revision {revision[:100]} was not found", "RevisionNotFound")
 
 
