@@ -27,6 +27,7 @@ from zoo.plan.prepare import Planned
 from zoo.progress import Reporter, Silent
 from zoo.publish import apply as publishing
 from zoo.publish.apply import Published
+from zoo.publish.asked import Asked
 from zoo.publish.places import Way
 from zoo.release import NOWHERE, ReleaseFolder
 from zoo.settings import Settings
@@ -133,9 +134,10 @@ def publish(
     release: ReleaseFolder, settings: Settings, hub: Any = None, report: Reporter | None = None, **more: Any
 ) -> Published:
     hub = hub or FolderHub(settings.root / "build" / "hub")
-    names = ("owner", "recorded", "way", "delete_others", "access", "stage", "known_access", "readable")
-    known = {name: more.pop(name) for name in names if name in more}
-    return publishing.apply(publishing.Publication(release, NAMES, settings, hub, **known), report or Silent(), **more)
+    known = {name: more.pop(name) for name in ("owner", "recorded", "way", "access", "known_access") if name in more}
+    of_user = {name: more.pop(name) for name in ("verify", "delete_others", "stage", "readable") if name in more}
+    publication = publishing.Publication(release, NAMES, settings, hub, **known, asked=Asked(**of_user))
+    return publishing.apply(publication, report or Silent(), **more)
 
 
 def through_flow(
@@ -145,7 +147,7 @@ def through_flow(
     the repositories are used."""
     names = SimpleNamespace(model=NAMES[0], dataset=NAMES[1], access=access)
     planned = cast("Planned", SimpleNamespace(recipe=SimpleNamespace(publish=names)))
-    return flow.publish(planned, release, settings, Silent(), flow.Asked(way=way))
+    return flow.publish(planned, release, settings, Silent(), Asked(way=way))
 
 
 def refs(settings: Settings) -> dict[str, tuple[dict[str, str], dict[str, str]]]:

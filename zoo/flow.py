@@ -9,24 +9,28 @@ from pathlib import Path
 
 from catalog import access, placeholders, yanks
 from catalog.release import Location, Release, Repository
-from zoo import catalogfile, hub
+from zoo import catalogfile, commandline, hub
+from zoo.commandline import Command
 from zoo.errors import GateRefused, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
-from zoo.hub.located import at_home, hub_of_settings
+from zoo.hub.located import as_here, at_home, hub_of_settings
 from zoo.judge.gates import Verdict
 from zoo.plan import corpuslimits, engine, foresight, preflight, prepare
+from zoo.plan.plan import Plan
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish import line, places, record, repair, staging
 from zoo.publish.apply import Published, Target, VersionTaken
+from zoo.publish.asked import USUAL, Asked
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
-from zoo.release import ReleaseFolder, as_built, assemble, early, find, news, reviewed
+from zoo.release import ReleaseFolder, as_built, assemble, early, find, news, otherbuild, reviewed
+from zoo.release.provenance import signing
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
-from zoo.upkeep import collection, restore, taken, yank
+from zoo.upkeep import collection, foreign, restore, taken, yank
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,11 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
     made = [prepare.make_plan(recipe, settings) for recipe in recipes]
     # Where: a model that moved to another hub stays there.
     plans = [(one, at_home(one.plan.name, one.plan.version, settings, report)) for one in made]
-    # Refuse early: a catalog that cannot be written, a version that is already published, another model's repository.
+    # Refuse early: a catalog that cannot be written, a key that cannot sign, a version that is already published,
+    # another model's repository.
     record.refuse_unwritable(settings)
+    if seal.wanted:
+        signing.refuse_unable(seal.key)
     for planned, there in plans:
         news.refuse_old_words(planned.recipe, planned.checked.file, there)
         if not _recorded(planned, there):
@@ -148,24 +155,8 @@ def _smoke_faults(verdict: Verdict, release: ReleaseFolder) -> str:
     return release.smoke_faults(verdict.file) if verdict.metric == "smoke_passed" and verdict.file else ""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """How to publish. verify: ``tree`` or ``full``, which reads every file back. way: what another place means.
-
-    delete_others: files in the repositories that no release put there do not stay. stage: only on a branch of its own.
-    promote: only what is staged. readable: stage also what is less open than the repository.
-    """
-
-    verify: str = "tree"
-    way: Way = Way.PLACE
-    delete_others: bool = False
-    stage: bool = False
-    promote: bool = False
-    readable: bool = False
-
-
 def targets(
-    planned: Planned, release: ReleaseFolder, settings: Settings, asked: Asked = Asked()
+    planned: Planned, release: ReleaseFolder, settings: Settings, asked: Asked = USUAL
 ) -> tuple[hub.Hub, list[Target]]:
     """The hub, and what publishing would change there. Raises what publishing would refuse before it sends anything."""
     publication, _ = _publication(planned, release, settings, asked)
@@ -188,8 +179,9 @@ def _publication(
     if not known and placeholders.is_summary(release.model.summary):
         foresight.refuse_placeholders(planned.checked, safe="Nothing was published. The build is kept.")
     dataset = f"{settings.namespace}/{names[1]}" if names[1] else None
-    command = f"zoo publish {release.model.name}{settings.flags}"
-    place = places.Place(there.name, expected.name, dataset, command)
+    publish_there = commandline.of(settings, "publish", release.model.name, *asked.kept)
+    build_there = commandline.of(settings, "build", release.model.name)
+    place = places.Place(there.name, expected.name, dataset, publish_there, build_there)
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
     if asked.stage and known:
         raise VersionTaken(
@@ -200,9 +192,9 @@ def _publication(
     decided = places.decide(release.model.name, release.release, manifest, known, place, asked.way)
     owner = line.owner_of(release.model.name, model, there.name)
     found = publishing.Publication(
-        release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others,
-        restore.cards_of(release.model.name, model, settings), wanted, asked.stage,
-        access.of_repository(model, there.name, expected.name), asked.readable,
+        release, names, settings, there, owner, decided.recorded, decided.way,
+        restore.cards_of(release.model.name, model, settings), wanted,
+        access.of_repository(model, there.name, expected.name), asked,
     )  # fmt: skip
     return found, decided
 
@@ -238,7 +230,7 @@ def publish(
     release: ReleaseFolder,
     settings: Settings,
     report: Reporter,
-    asked: Asked = Asked(),
+    asked: Asked = USUAL,
 ) -> Published:
     """Publish and record."""
     refuse_failed_gates(release)
@@ -266,12 +258,20 @@ def publish(
             collection.leave(known.location, publication.hub, settings, report)
 
     if asked.promote:
-        staging.refuse_unstaged(publishing.prepare(publication), publishing.command_of(publication))
+        staging.refuse_unstaged(publishing.prepare(publication), publication.command)
     if asked.stage:
-        return publishing.apply(
-            publication, report, how=asked.verify, record=lambda place: staging.record(release, place, settings)
-        )
-    return publishing.apply(publication, report, how=asked.verify, record=note, committing=committing)
+        return publishing.apply(publication, report, record=lambda place: staging.record(release, place, settings))
+    done = publishing.apply(publication, report, record=note, committing=committing)
+    if asked.delete_others:
+        delete_others(release.model.name, settings, report)
+    return done
+
+
+def delete_others(name: str, settings: Settings, report: Reporter) -> None:
+    """Delete files that no release put on the main branches of a published model. Raises ZooError."""
+    there = hub_of_settings(settings)
+    for what in foreign.delete(as_here(restore.model_of(name, settings), there), there):
+        report.say(what)
 
 
 def unstage(planned: Planned, settings: Settings) -> list[str]:
@@ -291,16 +291,20 @@ def _await_banner(release: ReleaseFolder, publication: publishing.Publication, s
         yank.expect(settings, model.name, (publication.hub.name, repository), release.release.version)
 
 
-def repaired(name: str, settings: Settings, report: Reporter, way: Way = Way.PLACE) -> Repaired:
+def repaired(name: str, settings: Settings, report: Reporter, asked: Asked = USUAL) -> Repaired:
     """Repair every version of a model at the hub of the settings. Raises Damaged if something is left.
 
-    way: with a move, versions whose commits the hub lost are published there again, with new ones.
+    With a move, versions whose commits the hub lost are published there again, with new ones.
     """
     settings = at_home(name, "", settings, report)
     there = hub_of_settings(settings)
-    found = restore.restore(restore.Order(name, there, way is Way.MOVE), settings, report)
+    found = restore.restore(restore.Order(name, there, asked.way is Way.MOVE), settings, report)
+    if asked.delete_others and not found.outdated:
+        found.restored += foreign.delete(as_here(restore.model_of(name, settings), there), there)
+    for what in repair.first_few(found.unknown, "tag"):
+        report.warn(f"{what}. It was left as it is: zoo watch says what can be done")
     collection.keep(settings, there, report)
-    repair.refuse_left(name, found, f"zoo publish {name} --repair --move{settings.flags}")
+    repair.refuse_left(name, found, commandline.line(settings, "publish", name, "--repair", "--move"))
     return found
 
 
@@ -309,15 +313,15 @@ class NotBuilt(ZooError):
 
 
 def existing_release(
-    planned: Planned, settings: Settings, way: Way = Way.PLACE, *, any_machine: bool = False
+    planned: Planned, settings: Settings, asked: Asked = USUAL, command: Command | None = None
 ) -> ReleaseFolder:
     """The release folder of exactly this plan. Raises NotBuilt if it is not built, VersionTaken if it is published from
     another recipe.
 
-    way: a mirror has exactly the files of the recorded place, whose cards name that place's namespace.
-    any_machine: also one that another machine built from this very recipe.
+    A mirror has exactly the files of the recorded place, whose cards name that place's namespace. command: gives the
+    one that the user ran with other options; that of publishing, if it is None.
     """
-    namespace = settings.namespace
+    namespace, way = settings.namespace, asked.way
     model = catalogfile.read_model(settings, planned.plan.name)
     known = model.release(planned.plan.version) if model else None
     if way is Way.MIRROR and known:
@@ -326,15 +330,25 @@ def existing_release(
     # What goes to a second place is what was published, even if the recipe or the program changed since.
     there = taken.copy_of(known, planned.plan.name, named_there) if known and way is not Way.PLACE else None
     found = there or find(planned.plan, named_there) or taken.published(planned, named_there)
-    if found is None and any_machine:
-        plan = planned.plan
-        found = as_built(plan.name, plan.version, hashlib.sha256(planned.checked.text).hexdigest(), named_there)
+    recipe_sha256 = hashlib.sha256(planned.checked.text).hexdigest()
+    if found is None and asked.as_built:
+        found = as_built(planned.plan.name, planned.plan.version, recipe_sha256, named_there)
     if found is None and way is Way.PLACE:
         taken.refuse(planned, settings)
     if found is None:
-        named = "" if settings.values["namespace"].origin != "flag --namespace" else f" --namespace {namespace}"
-        raise NotBuilt(
-            f"{planned.plan.name} {planned.plan.version} is not built",
-            remedy=f"Build it with: zoo build {planned.plan.name}{named}",
-        )
+        other = otherbuild.look(planned.plan, recipe_sha256, planned.world.tools, named_there)
+        again = command or commandline.of(settings, "publish", planned.plan.name, *asked.kept, *asked.ways)
+        raise _not_built(planned.plan, other, named_there, again)
     return found
+
+
+def _not_built(plan: Plan, other: otherbuild.OtherBuild | None, settings: Settings, command: Command) -> NotBuilt:
+    """What there is instead, why it is not this build, and what can be done."""
+    build, title = commandline.line(settings, "build", plan.name), f"{plan.name} {plan.version} is not built"
+    if other is None:
+        return NotBuilt(title, remedy=f"Build it with: {build}")
+    remedy = f"Build it with: {build}"
+    if other.is_as_built:
+        remedy = f"To take that build as it is: {command('--as-built')}. To build it again: {build}"
+    what = f"{title} as it would be here and now. {settings.shown(other.folder)} has another build: {other.why}"
+    return NotBuilt(what, safe="Nothing was changed.", remedy=remedy)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -168,12 +167,6 @@ class Settings:
     @property
     def namespace(self) -> str:
         return self.text("namespace")
-
-    @property
-    def flags(self) -> str:
-        """The flags that these settings came from, as they are written after a command; each begins with a space."""
-        given = [(name, value) for name, value in self.values.items() if value.origin.startswith("flag")]
-        return "".join(f" --{name} {shlex.quote(value.text)}" for name, value in given)
 
     def with_namespace(self, namespace: str) -> Settings:
         """These settings with another namespace."""

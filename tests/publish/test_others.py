@@ -16,6 +16,7 @@ from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, FolderRepo
 from zoo.progress import Silent, unheard
 from zoo.publish import apply as publishing
+from zoo.publish.asked import Asked
 from zoo.publish.others import Cards
 from zoo.settings import Settings
 from zoo.upkeep import banner
@@ -46,7 +47,7 @@ def on_main(zoo: Path) -> set[str]:
 
 def again(release: object, settings: Settings, *, delete_others: bool) -> None:
     hub = FolderHub(settings.root / "build" / "hub")
-    publication = publishing.Publication(release, NAMES, settings, hub, delete_others=delete_others)  # type: ignore[arg-type]  # a release
+    publication = publishing.Publication(release, NAMES, settings, hub, asked=Asked(delete_others=delete_others))  # type: ignore[arg-type]  # a release
     publishing.apply(publication, Silent())
 
 

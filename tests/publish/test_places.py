@@ -130,7 +130,7 @@ def test_a_rehearsal_in_a_folder_goes_public_with_move(zoo: Path, settings: Sett
         through_flow(release, on(settings, address))
     assert told.value.safe == "Nothing was changed."
     for flag in ("--mirror", "--move"):
-        assert f"zoo publish {MODEL} --hub {address} {flag}" in told.value.remedy
+        assert f"zoo publish {MODEL} {flag} --hub {address}" in told.value.remedy
     assert not (public / "repos").exists() and recorded(settings).location == first
     moved = through_flow(release, on(settings, address), Way.MOVE)
     assert recorded(settings).location == moved.location and moved.location.hub == address
@@ -192,7 +192,7 @@ def test_an_error_names_the_command_with_every_flag(zoo: Path, settings: Setting
     mine = on(settings, str(zoo / "my hub"), namespace="mine")
     with pytest.raises(ZooError) as told:
         publish(release, mine, failing(settings, "commit model"), way=Way.MOVE, delete_others=True)
-    command = f"zoo publish {MODEL} --namespace mine --hub '{zoo}/my hub' --delete-others --move"
+    command = f"zoo publish {MODEL} --delete-others --move --namespace mine --hub '{zoo}/my hub'"
     assert command in str(told.value.advice)
 
 

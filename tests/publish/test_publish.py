@@ -231,7 +231,7 @@ def test_no_file_is_read_twice(zoo: Path, settings: Settings, monkeypatch: pytes
 
 def test_full_verification_reads_everything_back(zoo: Path, settings: Settings) -> None:
     release, hub = make_release(zoo), FolderHub(zoo / "build" / "hub")
-    publish(release, settings, hub, how="full")
+    publish(release, settings, hub, verify="full")
     assert {e["how"] for e in journal(settings) if e["step"] == "verified"} == {"full"}
     file = next(file for file in release.model_files if file.path.endswith(".gguf"))
     stored = hub.folder / "objects" / file.sha256[:2] / file.sha256
@@ -241,7 +241,7 @@ def test_full_verification_reads_everything_back(zoo: Path, settings: Settings) 
     with pytest.raises(
         Damaged, match=r"reads back differently from what was sent\n  tutor-Q8_0\.gguf reads back"
     ) as caught:
-        publish(release, settings, how="full")
+        publish(release, settings, verify="full")
     assert caught.value.safe == "Tags that are set stay as they are. Finished steps are kept."
 
 

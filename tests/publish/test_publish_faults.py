@@ -169,11 +169,11 @@ def test_a_body_that_reads_back_changed_is_refused(
     release = make_release(tmp_path, **BIG)
     faulty.break_(Fault("corrupt", 70_000), path="Q8_0.gguf")
     with pytest.raises(ZooError, match="reads back differently from what was sent") as caught:
-        publish(release, settings, connect(faulty.address, tmp_path), how="full")
+        publish(release, settings, connect(faulty.address, tmp_path), verify="full")
     assert "No tag was set" in caught.value.safe
     assert not any(tags for _, tags in refs(settings).values())
     faulty.heal()
-    publish(release, settings, connect(faulty.address, tmp_path), how="full")
+    publish(release, settings, connect(faulty.address, tmp_path), verify="full")
     complete_and_silent(settings, tmp_path, str(caught.value))
 
 

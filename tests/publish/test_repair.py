@@ -25,6 +25,7 @@ from zoo.progress import Silent
 from zoo.publish import apply as publishing
 from zoo.publish import record, repair
 from zoo.publish.apply import Publication
+from zoo.publish.asked import Asked
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
@@ -219,7 +220,7 @@ def test_publishing_again_finds_a_lost_file_and_sends_it(zoo: Path, place: Setti
     object_of(zoo, "README.md").unlink()
     flip(object_of(zoo, "tutor-Q8_0.gguf"))
     with pytest.raises(Damaged, match=r"reads back differently") as refused:
-        publishing.apply(publication(release, place), Silent(), how="full")
+        publishing.apply(dataclasses.replace(publication(release, place), asked=Asked(verify="full")), Silent())
     assert "--repair" in refused.value.remedy
     assert object_of(zoo, "README.md").is_file()
 
@@ -279,7 +280,7 @@ def test_a_tag_that_was_moved_stays_and_is_reported(zoo: Path, folder: Settings)
     (tags / "v1.0.0").write_text((tags / "v1.1.0").read_text())
     with pytest.raises(Damaged, match=r"tag v1\.0\.0 .* is already on commit") as refused:
         fix(folder)
-    assert "delete it on the hub" in refused.value.remedy and "--move" in refused.value.remedy
+    assert "delete the tag: rm build/hub/" in refused.value.remedy and "--move" in refused.value.remedy
     assert "release folders" not in refused.value.remedy
     assert (tags / "v1.0.0").read_text() == (tags / "v1.1.0").read_text()
 
@@ -290,7 +291,7 @@ def test_a_version_that_is_elsewhere_is_not_repaired_here(zoo: Path, folder: Set
         release["location"]["hub"] = "https://hub.example"
     folder.catalog.write_text(json.dumps(catalog, indent=2, ensure_ascii=False) + "\n")
     with pytest.raises(InputError, match="records no version") as refused:
-        fix(settings_room.load(zoo, {"hub": "build/hub"}, {}))
+        fix(settings_room.load(zoo, {"hub": "another"}, {}))
     assert "https://hub.example" in refused.value.remedy
     with pytest.raises(InputError, match="has no model"):
         flow.repaired("nobody", folder, Silent())

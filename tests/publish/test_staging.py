@@ -33,6 +33,7 @@ from zoo.plan.prepare import Planned
 from zoo.progress import Silent
 from zoo.publish import staging
 from zoo.publish.apply import VersionTaken
+from zoo.publish.asked import Asked
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
 
@@ -177,7 +178,7 @@ def test_an_error_names_the_command_that_continues(zoo: Path, settings: Settings
 def stage(release: ReleaseFolder, settings: Settings, **asked: bool) -> None:
     names = SimpleNamespace(model=NAMES[0], dataset=NAMES[1], access=None)
     planned = cast("Planned", SimpleNamespace(recipe=SimpleNamespace(publish=names)))
-    flow.publish(planned, release, settings, Silent(), flow.Asked(**(asked or {"stage": True})))
+    flow.publish(planned, release, settings, Silent(), Asked(**(asked or {"stage": True})))
 
 
 def unstage(settings: Settings) -> list[str]:

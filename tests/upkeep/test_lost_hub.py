@@ -143,7 +143,7 @@ def test_every_difference_names_what_repairs_it(worded: Path, capsys: pytest.Cap
     lines = {line.split(": ")[1].split(" ")[0]: line for line in told.splitlines() if line.startswith("DRIFT")}
     assert code == 3 and len(told.split("DRIFT")) == 5, told
     assert "lacks the correction of" in told and "lacks the notice about withdrawn versions" in told
-    assert told.count(repaired) == 3 and "zoo publish plain --delete-others" in lines["extra.bin"]
+    assert told.count(repaired) == 3 and "zoo publish plain --repair --delete-others" in lines["extra.bin"]
     code, out, err = call(capsys, "publish", "plain", "--repair")
     assert code == 0 and "1 file on the branch of model tiny/plain-gguf" in out and has_words(worded), err
     assert "extra.bin" in watched(capsys)[1]

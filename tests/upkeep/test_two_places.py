@@ -90,8 +90,29 @@ def test_a_new_version_names_the_mirror_that_lacks_it(mirror: str, tmp_path: Pat
         done = through_flow(complete_release(tmp_path, version), there, way)
         return str(result_of(planned, done, there, way)["sentence"])
 
-    lacks = f"The mirror {mirror} lacks it: zoo publish {MODEL} --hub {mirror} --mirror"
+    lacks = f"The mirror {mirror} lacks it: zoo publish {MODEL} --mirror --hub {mirror}"
     assert lacks in said("1.2.0", Way.PLACE, settings)
     assert "lacks" not in said("1.2.0", Way.PLACE, settings), "it was released before"
     assert "lacks" not in said("1.2.0", Way.MIRROR, there(tmp_path, mirror))
     assert lacks in said("1.3.0-rc.1", Way.PLACE, settings)
+
+
+def test_a_yank_at_one_hub_names_the_others_that_serve_the_version(
+    mirror: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yank = ("yank", f"{MODEL}@1.1.0", "--reason", "Nor this one.")
+    code, _, err = call(capsys, *yank, "--hub", mirror)
+    assert code == 0 and "folder also serves this version" in err and "without --hub" in err
+    assert "Version 1.1.0" in card(tmp_path, "public") and "Version 1.1.0" not in card(tmp_path, "build/hub")
+    code, _, err = call(capsys, *yank, "--hub", "build/hub")
+    assert code == 0 and f"{mirror} also serves this version" in err
+    code, out, err = call(capsys, *yank)
+    assert code == 0 and "also serve" not in err and "Version 1.1.0" in card(tmp_path, "build/hub"), out + err
+
+
+def test_a_version_that_moved_alone_is_no_difference_where_the_others_are(
+    mirror: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    through_flow(complete_release(tmp_path, "1.0.0"), there(tmp_path, mirror), Way.MOVE)
+    code, out, err = call(capsys, "watch", "--no-upstream")
+    assert code == 0, out + err

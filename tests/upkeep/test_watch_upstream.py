@@ -13,6 +13,7 @@ from test_yanks import served as served
 from test_yanks import settings as settings
 from test_yanks import zoo as zoo
 
+from catalog.index import Catalog
 from catalog.release import (
     Ancestor,
 )
@@ -20,7 +21,12 @@ from catalog.watch import Report
 from zoo.errors import InputError, ZooError
 from zoo.hub.interface import Described
 from zoo.settings import Settings
-from zoo.upkeep.upstream import look_at_sources
+from zoo.upkeep import upstream
+
+
+def look_at_sources(catalog: Catalog, before: Report | None, ask: Any) -> upstream.Looked:
+    return upstream.look_at_sources(catalog, before, ask, lambda *words: " ".join(("zoo", *words)))
+
 
 
 def with_source(source: str, licence: str = "Apache-2.0", upstream: str | None = None) -> Any:

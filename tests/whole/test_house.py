@@ -25,6 +25,7 @@ ROOMS = (
     "zoo.meters",
     "zoo.output",
     "zoo.settings",
+    "zoo.commandline",
     "zoo.runs",
     "zoo.catalogfile",
     "zoo.choose",

@@ -10,7 +10,7 @@ from catalog import yanks
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
 from catalog.words import counted, data_size, plus_minus
-from zoo import catalogfile
+from zoo import catalogfile, commandline
 from zoo.cli.common import Call
 from zoo.errors import InputError
 from zoo.hub.located import hub_of_settings
@@ -118,7 +118,10 @@ def result_of(
         "withdrawn": vars(yank) if yank else None,
         "sentence": f"{name} {version} {verb}: {', '.join(parts)}."
         + (f" {yanks.sentence(yank)}" if yank else "")
-        + "".join(f" The mirror {hub} lacks it: zoo publish {name} --hub {hub} --mirror" for hub in behind),
+        + "".join(
+            f" The mirror {hub} lacks it: {commandline.line(settings, 'publish', name, '--mirror', hub=hub)}"
+            for hub in behind
+        ),
     }
 
 
@@ -161,10 +164,14 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
         **vars(last),
         "banner": vars(banner),
         "mirrors": [{"hub": hub, **vars(one)} for hub, one in done.mirrors],
+        "elsewhere": list(done.elsewhere),
     }
+    is_yank = last.action == "yank"
+    now = "shows it too" if is_yank else "no longer says that it was withdrawn"
+    before = "shows it already" if is_yank else "does not say that it was withdrawn"
     cards = {
-        "committed": f"The card of {banner.repository} shows it too (commit {(banner.commit or '')[:12]}).",
-        "unchanged": f"The card of {banner.repository} shows it already.",
+        "committed": f"The card of {banner.repository} {now} (commit {(banner.commit or '')[:12]}).",
+        "unchanged": f"The card of {banner.repository} {before}.",
         "left out": f"The card of {banner.repository} was not changed.",
         "pending": f"The card of {banner.repository} is not changed yet.",
     }
@@ -177,6 +184,11 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
         call.output.warn(
             f"The card is pending: {banner.why} Run the same command again when the hub can be reached"
             f"{'. It then also brings the collection up to date' if call.settings.collection else ''}."
+        )
+    if done.elsewhere:
+        call.output.warn(
+            f"{' and '.join(done.elsewhere)} also serve{'s' if len(done.elsewhere) == 1 else ''} this version, and the "
+            "card there was not changed, because --hub names another hub. Run the same command without --hub"
         )
     for hub, one in done.mirrors:
         if one.state == "pending":

@@ -6,14 +6,15 @@ import click
 
 from zoo import flow
 from zoo.cli.answers import as_data, glance
-from zoo.cli.common import SETTING_OPTIONS, Call, options
+from zoo.cli.common import Call, options
+from zoo.commandline import TAKES
 from zoo.hub.located import at_home
 from zoo.plan import prepare
 from zoo.upkeep import taken
 
 
 @click.command()
-@options(*SETTING_OPTIONS)
+@options(*TAKES["build"])
 @click.argument("recipes", nargs=-1, required=True)
 def command(call: Call, recipes: tuple[str, ...]) -> None:
     """Build the releases of RECIPES (names or files). Nothing is published; gates are shown but not enforced."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
+from zoo import commandline
 from zoo.cli.answers import at_mirrors, today
 from zoo.cli.common import Call, options
+from zoo.commandline import TAKES
 from zoo.hub.located import hub_of_settings
 from zoo.plan import prepare
 from zoo.upkeep import collection, correct
 
 
 @click.command()
-@options("catalog", "evidence", "hub", "releases")
+@options(*TAKES["card"])
 @click.option("--publish", is_flag=True, help="Commit the corrected README.md. Without it, only show the change.")
 @click.option("--reason", default="", help="What was wrong. Readers of the card see this sentence.")
 @click.option("--force", is_flag=True, help="Replace the card even if someone else changed it on the hub.")
@@ -44,7 +48,9 @@ def command(call: Call, recipe: str, publish: bool, reason: str, force: bool) ->
         data["dataset"] = {"repository": dataset.name, "differs": found.data.differs, "commit": None, "mirrors": {}}
         what = f"the cards of {found.model.name} {found.release.version} on {place} and of its dataset {dataset.name}"
     if not publish:
-        said = f"{found.diff()}This would change {what}. Publish it with: zoo card {recipe} --publish"
+        more = (*(("--reason", shlex.quote(reason)) if reason else ()), *(("--force",) if force else ()))
+        how = commandline.line(settings, "card", recipe, "--publish", *more)
+        said = f"{found.diff()}This would change {what}. Publish it with: {how}"
         has = "have" if found.data else "has"
         call.output.answer(data, said if found.differs else f"Nothing to correct: {what} {has} these words.")
         return

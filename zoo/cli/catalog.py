@@ -10,10 +10,11 @@ from catalog.versions import is_prerelease
 from catalog.words import counted, data_size
 from zoo import catalogfile
 from zoo.cli.common import Call, options
+from zoo.commandline import TAKES
 
 
 @click.command()
-@options("catalog")
+@options(*TAKES["catalog"])
 def command(call: Call) -> None:
     """List every release in the catalog. Withdrawn versions are marked, with the reason."""
     settings = call.settings

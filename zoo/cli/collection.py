@@ -6,12 +6,13 @@ import click
 
 from catalog.words import counted
 from zoo.cli.common import Call, options
+from zoo.commandline import TAKES
 from zoo.hub.located import hub_of_settings
 from zoo.upkeep import collection
 
 
 @click.command()
-@options("namespace", "hub", "catalog", "collection")
+@options(*TAKES["collection"])
 @click.option("--dry-run", is_flag=True, help="Show what would change, and stop.")
 def command(call: Call, dry_run: bool) -> None:
     """Bring the zoo's collection on the hub up to date: title, models, notes, and the order of the catalog.

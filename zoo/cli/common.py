@@ -25,8 +25,6 @@ from zoo.settings import Settings
 
 Result = TypeVar("Result")
 
-SETTING_OPTIONS = ("namespace", "hub", "work", "releases", "catalog", "evidence", "threads", "device")
-
 
 @dataclass(frozen=True)
 class Call:

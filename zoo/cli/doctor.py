@@ -12,7 +12,8 @@ import click
 from catalog.words import data_size
 from zoo import extras
 from zoo import settings as settings_room
-from zoo.cli.common import SETTING_OPTIONS, Call, options
+from zoo.cli.common import Call, options
+from zoo.commandline import EVERY
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.llama import library, processor
 from zoo.llama.convert import source
@@ -43,7 +44,7 @@ class Finding:
 
 
 @click.command()
-@options(*SETTING_OPTIONS)
+@options(*EVERY)
 @click.argument("recipe", required=False)
 def command(call: Call, recipe: str | None) -> int:
     """Show what is installed, what is missing and how to install it. With RECIPE, also whether it can be built here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,18 +12,19 @@ import click
 
 from catalog.recipe import plain
 from catalog.words import data_size
-from zoo import flow
+from zoo import commandline, flow
 from zoo.cli import several
 from zoo.cli.answers import result_of
-from zoo.cli.common import SETTING_OPTIONS, Call, options
+from zoo.cli.common import Call, options
+from zoo.commandline import TAKES
 from zoo.errors import InputError
-from zoo.flow import Asked
 from zoo.hub.located import at_home
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
 from zoo.publish import repair as repairs
 from zoo.publish import staging
 from zoo.publish.apply import Published, Target
+from zoo.publish.asked import Asked
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
@@ -66,13 +68,14 @@ def _how(function: Callable[..., Result]) -> Callable[..., Result]:
 
 
 @click.command()
-@options(*SETTING_OPTIONS)
+@options(*TAKES["publish"])
 @click.option("--dry-run", "instead", flag_value="show", help="Show what would be uploaded, file by file, and stop.")
 @_how
 @click.option(
     "--repair", "instead", flag_value="repair",
     help="Read back every published version, and send again what the hub lost or damaged. Nothing else is published. "
-    "With --move, versions whose commits the hub lost are published again, with new commits.",
+    "With --move, versions whose commits the hub lost are published again, with new commits. With --delete-others, "
+    "files on the main branch that no release put there are deleted.",
 )
 @click.option(
     "--unstage", "instead", flag_value="unstage",
@@ -90,7 +93,8 @@ def command(
     resume; nothing is done twice. A published version never changes. The main branch holds the highest stable version;
     a pre-release or an older version only gets its commit and its tag. Files that other people added stay.
     """
-    if every == bool(recipe) or (every and (instead or asked.stage or asked.promote or as_built)):
+    asked = dataclasses.replace(asked, as_built=as_built)
+    if every == bool(recipe) or (every and (instead or asked.stage or asked.promote or asked.as_built)):
         raise InputError(
             "name one recipe, or use --all alone" if every else "no recipe was named",
             remedy="Write: zoo publish NAME, or: zoo publish --all",
@@ -110,34 +114,35 @@ def command(
         return None
     before = None if instead or asked.stage or asked.way is not Way.PLACE else taken.released_before(planned, settings)
     if before:
+        if asked.delete_others:
+            flow.delete_others(planned.plan.name, settings, call.output)
         result = result_of(planned, Published(before, already=True), settings)
         call.output.answer(result, str(result["sentence"]))
         return None
-    release = flow.existing_release(planned, settings, asked.way, any_machine=as_built)
+    release = flow.existing_release(planned, settings, asked)
     if instead == "show":
         _dry_run(call, planned, flow.targets(planned, release, settings, asked)[1])
         return None
     published = flow.publish(planned, release, settings, call.output, asked)
     if asked.stage:
-        _staged(call, planned, published)
+        _staged(call, planned, published, asked)
         return None
     result = result_of(planned, published, settings, asked.way)
     call.output.answer(result, str(result["sentence"]))
     return None
 
 
-def _staged(call: Call, planned: Planned, published: Published) -> None:
+def _staged(call: Call, planned: Planned, published: Published, asked: Asked) -> None:
     plan, place = planned.plan, published.location
     catalog = call.settings.shown(staging.path_of(call.settings))
     data = {"name": plan.name, "version": plan.version, "staged": plain(place), "catalog": catalog}
-    flags = call.settings.flags
+    again = commandline.of(call.settings, "publish", plan.name)
     lines = [
         f"{plan.name} {plan.version} is staged: {place.model.name}, branch {place.model.tag}, commit "
         f"{place.model.commit[:12]}. It has no tag and is not in the catalog.",
         f"Try it with: zoo pull {plan.name}@{plan.version} --staged",
         f"On another machine, take {catalog} there and add: --catalog FILE",
-        f"Publish it with: zoo publish {plan.name} --promote{flags}. Remove it with: zoo publish {plan.name} "
-        f"--unstage{flags}",
+        f"Publish it with: {again(*asked.kept, '--promote')}. Remove it with: {again('--unstage')}",
     ]
     call.output.answer(data, "\n".join(lines))
 
@@ -168,7 +173,7 @@ def _every(call: Call, asked: Asked) -> int:
 def _repair(call: Call, recipe: str, asked: Asked) -> None:
     """The catalog knows what was published, so the recipe need not be valid, or be there at all."""
     name = Path(recipe).name.removesuffix(".yaml").removesuffix(".yml")
-    found = flow.repaired(name, call.settings, call.output, asked.way)
+    found = flow.repaired(name, call.settings, call.output, asked)
     data = {
         "name": name,
         "hub": found.hub,
@@ -176,6 +181,7 @@ def _repair(call: Call, recipe: str, asked: Asked) -> None:
         "contents": found.contents,
         "sent_again": found.sent,
         "restored": found.restored,
+        "unknown_tags": found.unknown,
     }
     call.output.answer(data, repairs.sentence(name, found))
 

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import click
 
-from zoo import flow
+from zoo import commandline, flow
 from zoo.cli import several
 from zoo.cli.answers import result_of
-from zoo.cli.common import SETTING_OPTIONS, Call, options
+from zoo.cli.common import Call, options
+from zoo.commandline import TAKES
 from zoo.errors import InputError
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
 
 
 @click.command()
-@options(*SETTING_OPTIONS)
+@options(*TAKES["release"])
 @click.option(
     "--sign-key",
     type=click.Path(path_type=Path),
@@ -44,7 +45,8 @@ def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: b
     done = flow.release(recipes, call.settings, call.output, seal)
     results = [result_of(one.planned, one.published, call.settings) for one in done]
     lines = [str(result["sentence"]) for result in results]
-    look = f"zoo show {done[0].planned.plan.name}" if len(done) == 1 else "zoo catalog"
+    name = done[0].planned.plan.name
+    look = commandline.line(call.settings, *(("show", name) if len(done) == 1 else ("catalog",)))
     lines.append(f"Next: {look}, or see it in a browser with: zoo site serve")
     call.output.answer({"releases": results}, "\n".join(lines))
     return None

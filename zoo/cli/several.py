@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from catalog.words import counted
-from zoo import flow
+from zoo import commandline, flow
 from zoo.cli.common import Call
 from zoo.errors import ZooError
-from zoo.flow import Asked
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
 from zoo.publish import record
 from zoo.publish.apply import Published
+from zoo.publish.asked import USUAL, Asked
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
 from zoo.upkeep import taken
@@ -77,7 +77,7 @@ def built(name: str, settings: Settings, asked: Asked) -> tuple[Planned, Release
     _leave_out(planned, settings, asked)
     taken.released_before(planned, settings)
     try:
-        release = flow.existing_release(planned, settings, asked.way)
+        release = flow.existing_release(planned, settings, asked)
     except flow.NotBuilt as error:
         raise Left(planned.plan.version, NOT_BUILT, error.advice) from error
     flow.refuse_failed_gates(release)
@@ -88,14 +88,14 @@ def built(name: str, settings: Settings, asked: Asked) -> tuple[Planned, Release
 def unpublished(name: str, call: Call) -> Planned:
     """A recipe whose version is not out, built or not. Raises Left, or what releasing would refuse."""
     planned = prepare.make_plan(name, call.settings)
-    _leave_out(planned, call.settings, Asked())
+    _leave_out(planned, call.settings, USUAL)
     flow.refuse_other_owner(planned, call.settings, call.output)
     return planned
 
 
 def _leave_out(planned: Planned, settings: Settings, asked: Asked) -> None:
     if taken.is_out(planned, settings, asked.way):
-        raise Left(planned.plan.version, OUT, f"see: zoo show {planned.plan.name}")
+        raise Left(planned.plan.version, OUT, f"see: {commandline.line(settings, 'show', planned.plan.name)}")
 
 
 def where(published: Published) -> str:

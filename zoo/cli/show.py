@@ -9,6 +9,7 @@ from catalog.problems import instead_of
 from zoo import catalogfile
 from zoo.cli.answers import glance
 from zoo.cli.common import Call, name_and_version, options
+from zoo.commandline import TAKES
 from zoo.errors import InputError
 from zoo.release import kept, load
 from zoo.release.folder import built_versions
@@ -16,7 +17,7 @@ from zoo.settings import Settings
 
 
 @click.command()
-@options("catalog", "releases")
+@options(*TAKES["show"])
 @click.argument("name")
 def command(call: Call, name: str) -> None:
     """Show a summary of a release. NAME is a model's name, or NAME@VERSION; a published release, else a built one."""

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import click
 
-from zoo import flow
-from zoo.cli.common import SETTING_OPTIONS, Call, options
+from catalog import shell
+from zoo import commandline, flow
+from zoo.cli.common import Call, options
+from zoo.commandline import TAKES
 from zoo.hub.located import at_home
 from zoo.plan import prepare
+from zoo.publish.asked import Asked
 from zoo.release import sign
 from zoo.release.provenance import SIGNATURE
 
 
 @click.command()
-@options(*SETTING_OPTIONS)
+@options(*TAKES["sign"])
 @click.option(
     "--key",
     type=click.Path(path_type=Path),
@@ -32,7 +35,8 @@ def command(call: Call, recipe: str, key: Path | None, as_built: bool) -> None:
     settings = call.settings
     planned = prepare.make_plan(recipe, settings)
     settings = at_home(planned.plan.name, planned.plan.version, settings, call.output)
-    release = flow.existing_release(planned, settings, any_machine=as_built)
+    again = commandline.of(settings, "sign", planned.plan.name, *(("--key", shell.argument(str(key))) if key else ()))
+    release = flow.existing_release(planned, settings, Asked(as_built=as_built), again)
     signed, changed = sign.sign(release, settings, call.output, key=key)
     name, version = signed.model.name, signed.release.version
     files = [part for part in ("model", "dataset") if (signed.folder / part / SIGNATURE).is_file()]

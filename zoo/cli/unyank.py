@@ -6,11 +6,12 @@ import click
 
 from zoo.cli.answers import today, versioned, withdrawal
 from zoo.cli.common import Call, options
+from zoo.commandline import TAKES
 from zoo.upkeep import yank
 
 
 @click.command()
-@options("catalog", "hub", "releases")
+@options(*TAKES["unyank"])
 @click.option(
     "--reason", required=True, help="Why it may be used again. Readers see this sentence."
 )

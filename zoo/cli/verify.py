@@ -14,9 +14,11 @@ from catalog.problems import LIMIT
 from catalog.recipe import plain
 from catalog.release import Model, Release
 from catalog.words import counted, data_size
+from zoo import commandline
 from zoo.cli.common import Call, options
 from zoo.cli.shelf import shelf_of
 from zoo.cli.signatures import Check, signature_options
+from zoo.commandline import TAKES
 from zoo.errors import InputError
 from zoo.hub.download import Patience
 from zoo.hub.located import place_at
@@ -32,7 +34,7 @@ from zoo.settings import NoZoo
 
 
 @click.command()
-@options("catalog", "hub", "releases")
+@options(*TAKES["verify"])
 @click.option("--on-hub", "remote", is_flag=True, help="Check the files on the hub, not those on this disk.")
 @click.option(
     "--full", is_flag=True, help="With --on-hub: read every byte back (always done with a folder hub)."
@@ -94,10 +96,8 @@ def _on_disk(call: Call, what: str | None, check: Check | None) -> list[Verified
         for built in _built(call, model.name, release):
             found += _in_folder(call, built, shelf.catalog, check)
     if not found:
-        raise InputError(
-            f"no files of {what or 'the catalog'} are on this disk",
-            remedy=f"Check the hub: zoo verify {what or ''} --on-hub".replace("  ", " "),
-        )
+        again = commandline.with_flags(call.flags, "verify", *([what] if what else []), "--on-hub")
+        raise InputError(f"no files of {what or 'the catalog'} are on this disk", remedy=f"Check the hub: {again}")
     return found
 
 

@@ -11,9 +11,10 @@ from catalog import watch as reports
 from catalog.index import Catalog
 from catalog.recipe import plain
 from catalog.watch import Report
-from zoo import catalogfile
+from zoo import catalogfile, commandline
 from zoo.cli.answers import today
 from zoo.cli.common import Call, options
+from zoo.commandline import TAKES
 from zoo.errors import ZooError
 from zoo.files.whole import write_atomic
 from zoo.hub.interface import Described
@@ -25,7 +26,7 @@ from zoo.upkeep.upstream import is_upstream
 
 
 @click.command()
-@options("catalog", "hub", "evidence", "releases")
+@options(*TAKES["watch"])
 @click.option("--no-upstream", is_flag=True, help="Do not check the upstream models of the releases.")
 @click.option("--full", is_flag=True, help="Read every byte of every release back, which downloads all of them.")
 def command(call: Call, no_upstream: bool, full: bool) -> int:
@@ -51,7 +52,8 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
     lines += differs
     lines.append(f"{badge.words[0].upper()}{badge.words[1:]}. The report is {settings.shown(path)}.")
     if found.files:
-        lists = "The hub's own lists were compared. To read every byte: zoo watch --full"
+        again = commandline.line(settings, "watch", *(("--no-upstream",) if no_upstream else ()), "--full")
+        lists = f"The hub's own lists were compared. To read every byte: {again}"
         lines.append("Their bytes were read, not only the lists of the hub." if full else lists)
     data = {**plain(found), "full": full, "collection": differs, "badge": vars(badge), "report": settings.shown(path)}
     call.output.answer(data, "\n".join(lines))
@@ -92,7 +94,7 @@ def _collection(call: Call, settings: Settings) -> list[str]:
     if found is None:
         return []
     what = "; ".join(found.changes[:5]) + ("; and more" if len(found.changes) > 5 else "")
-    how = "If your catalog is the newest, repair it with: zoo collection"
+    how = f"If your catalog is the newest, repair it with: {commandline.line(settings, 'collection')}"
     return [f"DRIFT the collection {settings.collection!r} is not what the catalog says: {what}. {how}"]
 
 

@@ -8,6 +8,7 @@ from catalog import yanks
 from catalog.release import YankEvent
 from zoo.cli.answers import today, versioned, withdrawal
 from zoo.cli.common import Call, options
+from zoo.commandline import TAKES
 from zoo.upkeep import yank
 
 WHY = (
@@ -18,7 +19,7 @@ WHY = (
 
 
 @click.command()
-@options("catalog", "hub", "releases")
+@options(*TAKES["yank"])
 @click.option("--reason", required=True, help="What is wrong with it. Readers see this sentence.")
 @click.option("--replacement", metavar="NAME@VERSION", help="What to use instead.")
 @click.option(

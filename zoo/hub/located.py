@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from catalog.index import Catalog
-from catalog.release import Location, Release
+from catalog.release import Location, Model, Release
 from zoo import addresses, catalogfile
 from zoo.errors import InputError
 from zoo.hub import Hub, Hubs
@@ -64,6 +66,32 @@ def place_at(catalog: Catalog, release: Release, hub: str) -> Location | None:
     there = next((place for place in release.places() if place.hub == hub), None)
     everything = (place.hub for model in catalog.models for one in model.releases for place in one.places())
     return there or (None if hub in everything else release.location)
+
+
+def to_name(place: Location, settings: Settings) -> str:
+    """The hub that the flag --hub of a command for a place must name; empty if the command goes there anyway."""
+    is_named = settings.values["hub"].origin.startswith("flag") or place.hub in ("folder", settings.hub)
+    return "" if is_named else place.hub
+
+
+def as_here(model: Model, hub: Hub) -> Model:
+    """The model with ``hub`` as the place of the versions that the catalog records under another name of it, such as
+    the address of a served folder: it has a recorded commit under its tag. Else unchanged. Raises ZooError if the hub
+    does not answer."""
+    if any(place.hub == hub.name for one in model.releases for place in one.places()):
+        return model
+    aliases = {one.location.hub for one in model.releases if _has(one, hub)}
+    here = (dataclasses.replace(one.location, hub=hub.name) for one in model.releases)
+    pairs = zip(model.releases, here, strict=True)
+    releases = (dataclasses.replace(one, location=at) if one.location.hub in aliases else one for one, at in pairs)
+    return dataclasses.replace(model, releases=tuple(releases))
+
+
+def _has(release: Release, hub: Hub) -> bool:
+    there = release.location.model
+    namespace, _, name = there.name.partition("/")
+    tagged = hub.repo("model", namespace, name).refs().tags.get(there.tag, "")
+    return bool(tagged) and (tagged.startswith(there.commit) or there.commit.startswith(tagged))
 
 
 def hub_of(place: Location, settings: Settings, hubs: Hubs) -> Hub:

@@ -11,6 +11,7 @@ from pathlib import Path
 from catalog.access import recorded
 from catalog.release import Location, Repository
 from catalog.words import counted, data_size
+from zoo import commandline
 from zoo.errors import AGAIN, ZooError, remedy_for
 from zoo.files.digests import digest
 from zoo.files.filelist import MANIFEST
@@ -18,6 +19,7 @@ from zoo.files.locks import locked
 from zoo.hub import Hub, NotOffered
 from zoo.progress import Reporter
 from zoo.publish import closing, staging, steps
+from zoo.publish.asked import USUAL, Asked
 from zoo.publish.hashes import Hashes
 from zoo.publish.journal import Journal
 from zoo.publish.line import NOBODY, OtherModel, Owner
@@ -25,7 +27,7 @@ from zoo.publish.others import AS_RELEASED, Cards
 from zoo.publish.places import Way
 from zoo.publish.plan import Known, RepoPlan, VersionTaken, plan_repo, refuse_unsafe
 from zoo.publish.steps import Target, Work
-from zoo.publish.verify import TREE, verify
+from zoo.publish.verify import verify
 from zoo.release import ReleaseFolder, news
 from zoo.release.provenance import SIGNATURE
 from zoo.settings import Settings
@@ -57,10 +59,8 @@ class Publication:
 
     owner: the model that the repositories must belong to. recorded: where the catalog says that this release is on this
     hub; None for a new place. way: with a move, other commits than the recorded ones may replace them in the catalog.
-    delete_others: files that no release put into the repositories do not stay. cards: which cards are this zoo's own.
-    access: who may read the repositories, see ``catalog.access``; None leaves them as they are.
-    known_access: what the catalog says of it. stage: only a commit on a branch of its own, no tag. readable: also where
-    people could read it who must not read the version.
+    asked: the options of the user. cards: which cards are this zoo's own. access: who may read the repositories, see
+    ``catalog.access``; None leaves them as they are. known_access: what the catalog says of it.
     """
 
     release: ReleaseFolder
@@ -70,12 +70,15 @@ class Publication:
     owner: Owner = NOBODY
     recorded: Location | None = None
     way: Way = Way.PLACE
-    delete_others: bool = False
     cards: Cards = AS_RELEASED
     access: str | None = None
-    stage: bool = False
     known_access: str | None = None
-    readable: bool = False
+    asked: Asked = USUAL
+
+    def command(self, *words: str) -> str:
+        """The command that publishes this release with other options about where and how, or repairs its model."""
+        kept = () if {"--repair", "--unstage"}.intersection(words) else self.asked.kept
+        return commandline.line(self.settings, "publish", self.release.model.name, *kept, *words)
 
 
 def prepare(publication: Publication, journal: Journal | None = None) -> list[Target]:
@@ -92,14 +95,15 @@ def prepare(publication: Publication, journal: Journal | None = None) -> list[Ta
         repo = publication.hub.repo(kind, settings.namespace, name)
         repo.recognise(steps.git_digests(hashes, release.folder / kind, files))
         keep = journal.kept(kind) if journal else ()
-        known = Known(publication.owner, keep, publication.delete_others, publication.cards, publication.stage)
+        asked = publication.asked
+        known = Known(publication.owner, keep, asked.delete_others, publication.cards, asked.stage)
         plan = plan_repo(kind, name, repo, tag_of(release), files, known)
         target = Target(kind, name, release.folder / kind, repo, plan)
         recorded = _recorded(publication, kind)
         if recorded and publication.way is not Way.MOVE:
-            target = steps.as_recorded(target, recorded, publication.hub.name, command_of(publication))
+            target = steps.as_recorded(target, recorded, publication.hub.name, publication.command)
         _refuse_other_content(plan, release)
-        staging.refuse_other_bytes(target, publication.stage, command_of(publication))
+        staging.refuse_other_bytes(target, publication.asked.stage, publication.command)
         targets.append(target)
     hashes.save()
     return targets
@@ -109,20 +113,18 @@ def apply(
     publication: Publication,
     report: Reporter,
     *,
-    how: str = TREE,
     record: Callable[[Location], object] = lambda _: None,
     committing: Callable[[Target], object] = lambda _: None,
 ) -> Published:
     """Publish. Both repositories are committed and verified before either gets its tag; ``record`` comes last.
 
-    how: ``tree`` compares the sizes and sha256 that the hub reports for the commit, ``full`` reads every file back.
     record: writes the release into the catalog. committing: called before each commit.
     """
-    release, settings, hub = publication.release, publication.settings, publication.hub
+    release, settings, hub, asked = publication.release, publication.settings, publication.hub, publication.asked
     phase = _Phase("Nothing was changed.")
     with _told_how_to_go_on(publication, phase), _alone(release, report):
         # The commit of a staging must not be taken for that of the release.
-        name = "staging.jsonl" if publication.stage else "journal.jsonl"
+        name = "staging.jsonl" if asked.stage else "journal.jsonl"
         journal = Journal(_beside(release, name), _identity(publication))
         targets = prepare(publication, journal)
         already = all(target.plan.is_published for target in targets)
@@ -130,14 +132,14 @@ def apply(
         said = news.message(release.model.name, release.release)
         work = Work(tag_of(release), said, hub.name, hashes, journal, report, committing)
         if publication.access:
-            if publication.stage and not publication.readable:
-                closing.refuse_open_staging(work, targets, publication.access, command_of(publication))
+            if asked.stage and not asked.readable:
+                closing.refuse_open_staging(work, targets, publication.access, publication.command)
             for target in targets:
                 closing.close(work, target, publication.access)
         # Not before the hub agreed: until then nothing is published.
         _announce(targets, hub, report)
-        commits = _out(work, targets, how, phase)
-        if publication.access and not publication.stage:
+        commits = _out(work, targets, asked.verify, phase)
+        if publication.access and not asked.stage:
             for target in targets:
                 closing.open_up(work, target, publication.access)
         places = {
@@ -150,10 +152,10 @@ def apply(
         access = recorded(publication.access) if publication.access else publication.known_access
         location = Location(hub.name, places["model"], places.get("dataset"), access)
         phase.safe = f"The release is out: tag {work.tag} is set and verified. Only its catalog entry is missing."
-        if publication.stage:
+        if asked.stage:
             phase.safe = "The release is staged and verified. Only the note of it on this machine is missing."
         record(location)
-        if not publication.stage:
+        if not asked.stage:
             staging.end(work, targets)
         # If everything is already there, for example from another machine, there is nothing to record.
         if journal.entries or not already:
@@ -230,11 +232,6 @@ def _wanted(publication: Publication) -> list[tuple[str, str, steps.Files]]:
     return wanted
 
 
-def command_of(publication: Publication) -> str:
-    """The command that publishes this, without what another place means."""
-    return f"zoo publish {publication.release.model.name}{publication.settings.flags}"
-
-
 def _recorded(publication: Publication, kind: str) -> Repository | None:
     place = publication.recorded
     return None if place is None else place.model if kind == "model" else place.dataset
@@ -262,11 +259,8 @@ def _alone(release: ReleaseFolder, report: Reporter) -> Iterator[None]:
 @contextlib.contextmanager
 def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None]:
     """An error that ends this early says what is safe and the command to continue."""
-    command = command_of(publication)
-    command += " --delete-others" if publication.delete_others else ""
-    if publication.stage:
-        command += " --stage-readable" if publication.readable else " --stage"
-    command += "" if publication.way is Way.PLACE else f" --{publication.way.value}"
+    # What was asked may have become a mirror: one that the catalog records already.
+    command = publication.command(*dataclasses.replace(publication.asked, way=publication.way).ways)
     try:
         yield
     except (VersionTaken, OtherModel, NotOffered, closing.OpenStaging):

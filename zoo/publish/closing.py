@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catalog.access import STRICT
+from zoo.commandline import Command
 from zoo.errors import InputError
 from zoo.publish.stalls import watched
 from zoo.publish.steps import Target, Work
@@ -18,9 +19,10 @@ class OpenStaging(InputError):
     """What is staged could be read by people who must not read the version."""
 
 
-def refuse_open_staging(work: Work, targets: Sequence[Target], wanted: str, command: str) -> None:
+def refuse_open_staging(work: Work, targets: Sequence[Target], wanted: str, command: Command) -> None:
     """Raises OpenStaging if a repository with published versions is more open than the staged version may be: it has
-    to stay so until that is published. Nothing was sent. command: publishes this version."""
+    to stay so until that is published. Nothing was sent. command: gives the one that publishes this version with other
+    options."""
     for target in targets:
         there = _now(work, target) if target.plan.is_staging else ""
         if there and STRICT[wanted] > STRICT[there]:
@@ -28,8 +30,8 @@ def refuse_open_staging(work: Work, targets: Sequence[Target], wanted: str, comm
             raise OpenStaging(
                 f"{target.label} is {there}, so {whoever} could read this {wanted} version while it is staged there",
                 safe="Nothing was sent, and nothing was changed.",
-                remedy=f"To make the repository {wanted} and publish without staging: {command}. To stage it anyway: "
-                f"{command} --stage-readable",
+                remedy=f"To make the repository {wanted} and publish without staging: {command()}. To stage it anyway: "
+                f"{command('--stage-readable')}",
             )
 
 

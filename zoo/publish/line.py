@@ -121,15 +121,19 @@ def is_behind(label: str, repo: Repo, refs: Refs, version: str, owner: Owner) ->
     return held is not None and preference(held) < preference(version)
 
 
+def unknown(refs: Refs, known: Iterable[str]) -> list[str]:
+    """Versions with a tag that are not one of ``known``, the highest first."""
+    tagged = {name.removeprefix("v") for name in refs.tags if _is_version(name)}
+    return sorted(tagged - set(known), key=preference, reverse=True)
+
+
 def newer(label: str, repo: Repo, refs: Refs, version: str, owner: Owner, known: Iterable[str]) -> str | None:
     """The highest version with a tag that should be on the main branch instead of ``version`` and is not one of
     ``known``: another machine published it, and the catalog here is older. Tags of other models and tags without a
     release do not count. Raises ZooError if the hub does not answer."""
-    tagged = {name.removeprefix("v"): oid for name, oid in refs.tags.items() if _is_version(name)}
-    above = [one for one in tagged.keys() - set(known) if preference(one) > preference(version)]
-    for one in sorted(above, key=preference, reverse=True):
+    for one in (other for other in unknown(refs, known) if preference(other) > preference(version)):
         try:
-            if _held(label, repo, tagged[one], owner) == one:
+            if _held(label, repo, refs.tags[f"v{one}"], owner) == one:
                 return one
         except OtherModel:
             continue

@@ -44,13 +44,14 @@ class Mirrors:
                 try:
                     namespace, _, name = there.name.partition("/")
                     repo = self.hubs.open(hub).repo(kind, namespace, name)
-                    if found := self._fetch(repo, hub, there, file):
+                    if found := self.fetch(repo, hub, there, file):
                         return found
                 except (ZooError, OSError) as error:
                     self.report.warn(f"{file.path} could not be fetched from {hub}: {error}")
         return None
 
-    def _fetch(self, repo: Repo, hub: str, there: Repository, file: Listed) -> tuple[Path, str] | None:
+    def fetch(self, repo: Repo, hub: str, there: Repository, file: Listed) -> tuple[Path, str] | None:
+        """A file as ``hub`` has it at the commit of ``there``, as ``find`` gives it. Raises ZooError, OSError."""
         key = (hub, there.name + there.commit)
         if key not in self._listings:
             self._listings[key] = repo.listing(there.commit)

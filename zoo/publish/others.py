@@ -40,7 +40,7 @@ def foreign(
     """
     if base is None or not paths:
         return frozenset()
-    listed = _released(repo, base, there)
+    listed = released(repo, base, there)
     ours = {path for path, sha256 in listed.items() if path in there and there[path].sha256 == sha256}
     if CARD in paths and CARD in listed and CARD not in ours:
         with repo.open(base, CARD) as stream:
@@ -50,8 +50,9 @@ def foreign(
     return frozenset(paths) - ours - ({MANIFEST, SUMS, SIGNATURE} if listed else set())
 
 
-def _released(repo: Repo, base: str, there: Mapping[str, FileRecord]) -> dict[str, str]:
-    """The digests of the files that the list at ``base`` names; empty without a valid list."""
+def released(repo: Repo, base: str, there: Collection[str]) -> dict[str, str]:
+    """The digests of the files that the list at ``base`` names; empty without a valid list. there: all files of
+    ``base``."""
     if MANIFEST not in there:
         return {}
     with repo.open(base, MANIFEST) as stream:

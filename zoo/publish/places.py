@@ -12,6 +12,7 @@ from enum import Enum
 from catalog.access import recorded
 from catalog.release import Location, Release
 from zoo import addresses
+from zoo.commandline import Command
 from zoo.errors import InputError
 from zoo.publish.plan import VersionTaken
 from zoo.release.folder import bare
@@ -30,12 +31,14 @@ class Way(Enum):
 
 @dataclass(frozen=True)
 class Place:
-    """A hub and the full names of the repositories there; dataset is None without one. command: publishes there."""
+    """A hub and the full names of the repositories there; dataset is None without one. publish and build: give the
+    command that does it there, with the options that they are given."""
 
     hub: str
     model: str
     dataset: str | None
-    command: str = "zoo publish"
+    publish: Command
+    build: Command
 
     def holds(self, location: Location) -> bool:
         """Whether a location is here, at any commit."""
@@ -72,7 +75,7 @@ def decide(
             raise InputError(
                 f"{who} is not in the catalog yet, so it cannot be {what}",
                 safe="Nothing was changed.",
-                remedy=f"Publish it first with: zoo publish {name}",
+                remedy=f"Publish it first with: {place.publish()}",
             )
         return Decision(Way.PLACE)
     if not same(release, known):
@@ -109,8 +112,8 @@ def decide(
         raise VersionTaken(
             f"{who} is already published at another place: {known.location.model.name} on hub {known.location.hub}",
             safe="Nothing was changed.",
-            remedy=f"To record this hub as a second place for the same files: {place.command} --mirror. To make it the "
-            f"place that people are sent to: {place.command} --move",
+            remedy=f"To record this hub as a second place for the same files: {place.publish('--mirror')}. To make it "
+            f"the place that people are sent to: {place.publish('--move')}",
         )
     way = Way.MIRROR if asked is Way.PLACE else asked
     pinned = known.location.model.manifest_sha256
@@ -119,7 +122,7 @@ def decide(
         raise VersionTaken(
             f"{who} is published with another card or provenance than this build, so this is not a mirror of it",
             safe="Nothing was changed.",
-            remedy=f"Make the published files again with: zoo build {name} --namespace {namespace}",
+            remedy=f"Make the published files again with: {place.build('--namespace', namespace)}",
         )
     return Decision(way, mirror)
 

@@ -14,19 +14,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog import shell
 from catalog.release import Model, Release, Repository
 from catalog.words import counted
+from zoo import commandline
 from zoo.errors import Damaged, InputError, RemoteError, ZooError
 from zoo.files.digests import git_blob
+from zoo.files.filelist import MANIFEST, SUMS
+from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Hub, HubConflict, Listed, Repo
 from zoo.hub.located import folder_hubs, hubs_of
 from zoo.progress import Reporter
-from zoo.publish import line
+from zoo.publish import line, others
 from zoo.publish.copies import Copies
 from zoo.publish.mirrors import Mirrors
 from zoo.publish.others import CARD
 from zoo.publish.stalls import watched
 from zoo.release import news
+from zoo.release.provenance import SIGNATURE
 from zoo.settings import Settings
 
 _STALL_SECONDS = 60.0
@@ -46,11 +51,16 @@ def unknown(version: str, repository: str) -> str:
     return f"{repository} has v{version} (tag), which this catalog does not know"
 
 
-def moved_tag(name: str) -> str:
-    """What to do about a tag on another commit than the recorded one."""
+def deleting(hub: str, folder: str, kind: str, repository: str, tag: str) -> str:
+    """How to delete a tag, as the object of a sentence. hub: its address, or ``folder``. folder: that of a folder
+    hub."""
+    path = f"repos/{kind}/{repository}/refs/tags/{tag}"
+    if hub == "folder":
+        return f"the tag: rm {shell.argument(f'{folder}/{path}')}"
+    of = "" if kind == "model" else f" --type {kind}"
     return (
-        "If nobody of yours moved the tag, delete it on the hub, then run the same command again. If the new commit is "
-        f"right, record it with: zoo publish {name} --move"
+        f"the tag: HF_ENDPOINT={hub} hf repos tag delete{of} {repository} {tag} (of zoo hub serve: the file {path} in "
+        "its folder)"
     )
 
 
@@ -59,7 +69,8 @@ class Repaired:
     """What was looked at and done. contents: read completely, each once. left: what could not be repaired, and why.
 
     advice: what to do about what is left, a sentence without its full stop each. outdated: the hub has a newer version
-    than the catalog, so the main branch and its card are left as they are.
+    than the catalog, so the main branch and its card are left as they are. unknown: tags of other versions that the
+    catalog does not have, which nothing is done about.
     lost: versions without their commit, and why. The caller publishes them again or adds them to ``left``. absent: how
     many versions were found without their commit.
     """
@@ -74,6 +85,7 @@ class Repaired:
     lost: dict[str, str] = field(default_factory=dict)
     advice: list[str] = field(default_factory=list)
     outdated: bool = False
+    unknown: list[str] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
     def leave(self, what: str, remedy: str) -> None:
@@ -100,13 +112,15 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
                 found.versions += 1
                 for kind, there in (("dataset", place.dataset), ("model", place.model)):
                     if there:
-                        _Repository(kind, there, model, release, hub, copies, mirrors, report, found).repair()
+                        _Repository(kind, there, model, release, hub, copies, mirrors, report, found, settings).repair()
     if not found.versions:
         hubs = sorted({place.hub for release in model.releases for place in release.places()})
+        publish = commandline.of(settings, "publish", model.name)
         raise InputError(
-            f"the catalog records no version of {model.name} at {hub.name}",
+            f"the catalog records no version of {model.name} at {hub.name}, and the hub has none of its commits either",
             safe="Nothing was changed.",
-            remedy=f"Name one of these with --hub: {', '.join(hubs)}",
+            remedy=f"Name one of these with --hub: {', '.join(hubs)}. To record this hub too, publish there with: "
+            f"{publish('--mirror')} (a second place), or {publish('--move')} (instead)",
         )
     return found
 
@@ -124,6 +138,7 @@ class _Repository:
     mirrors: Mirrors
     report: Reporter
     found: Repaired
+    settings: Settings
 
     @property
     def label(self) -> str:
@@ -144,6 +159,10 @@ class _Repository:
             return
         self._contents(repo, listing)
         newer = self._newer(repo) if self.release.version == self.highest else None
+        if self.release.version == self.highest:
+            known = [one.version for one in self.model.releases]
+            tags = (one for one in line.unknown(repo.refs(), known) if one != newer)
+            self.found.unknown += [unknown(one, self.label) for one in tags]
         if newer:
             self.found.outdated = True
             why = unknown(newer, self.place.name)
@@ -232,28 +251,46 @@ class _Repository:
             repo.tag(self.place.tag, self.place.commit, news.message(self.model.name, self.release))
             self.found.restored.append(f"tag {self.place.tag} of {self.label}")
         except HubConflict as error:
-            self.found.leave(f"tag {self.place.tag} of {self.label}: {error.what}", moved_tag(self.model.name))
+            delete = deleting(self.hub.name, self.settings.hub, self.kind, self.place.name, self.place.tag)
+            move = commandline.line(self.settings, "publish", self.model.name, "--move")
+            advice = (
+                f"If nobody of yours moved the tag, delete {delete}. Then run the same command again. "
+                f"If the new commit is right, record it with: {move}"
+            )
+            self.found.leave(f"tag {self.place.tag} of {self.label}: {error.what}", advice)
         except ZooError as error:
             self.found.leave(f"tag {self.place.tag} of {self.label}: {error.what}", error.remedy or REPEAT)
 
     def _main(self, repo: Repo) -> None:
         """Files that the main branch lacks, or that someone changed there, are committed again. A changed card stays:
         it may have a notice or a correction."""
-        files, head = self.copies.record(self.release.version, self.kind), repo.refs().branches.get(BRANCH)
+        head = repo.refs().branches.get(BRANCH)
+        files = self.copies.record(self.release.version, self.kind) or self._published(repo)
         there = repo.tree(head) if head else {}
         lacking = [one for one in files if there.get(one.path) != one and (one.path != CARD or CARD not in there)]
         if not head or not lacking:
             return
         for file in lacking:
-            copy = self.copies.find(Listed(file.path, file.size_bytes, file.sha256))
+            listed = Listed(file.path, file.size_bytes, file.sha256)
+            copy = self.copies.find(listed) or self.mirrors.fetch(repo, self.hub.name, self.place, listed)
             if copy is None:
-                what = f"{file.path} on the branch of {self.label}: this machine has no copy of it"
+                what = f"{file.path} on the branch of {self.label}: neither this machine nor the hub has a copy of it"
                 self.found.leave(what, COPIES)
                 return
             with watched(self.report, f"sending {file.path} to {self.hub.name}") as moved:
                 repo.put(*copy, moved)
         repo.commit(head, lacking, [], f"{self.model.name} {self.release.version}: files of the main branch restored")
         self.found.restored.append(f"{counted(len(lacking), 'file')} on the branch of {self.label}")
+
+    def _published(self, repo: Repo) -> tuple[FileRecord, ...]:
+        """The files of the version by its own list, for a machine that did not release it; empty without the list."""
+        try:
+            there = repo.tree(self.place.commit)
+            released = others.released(repo, self.place.commit, there)
+        except ZooError:
+            return ()  # a lost or damaged content, which is noted already
+        lists = {path for path in (MANIFEST, SUMS, SIGNATURE) if path in there} if released else set[str]()
+        return tuple(file for path, file in sorted(there.items()) if file.sha256 == released.get(path) or path in lists)
 
 
 def _repositories(release: Release, hub: str, kind: str) -> set[str]:

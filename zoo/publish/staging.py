@@ -13,6 +13,7 @@ from pathlib import Path
 from catalog import index
 from catalog.release import Location, Model
 from zoo import catalogfile
+from zoo.commandline import Command
 from zoo.errors import InputError
 from zoo.files.filelist import MANIFEST
 from zoo.hub import Hub
@@ -26,9 +27,9 @@ from zoo.settings import Settings
 FILE = "staged_catalog.json"
 
 
-def refuse_other_bytes(target: Target, stage: bool, command: str) -> None:
+def refuse_other_bytes(target: Target, stage: bool, command: Command) -> None:
     """Raises VersionTaken for a staging of a published version, InputError if the staged files are not those of this
-    build."""
+    build. command: gives the one that publishes this version with other options."""
     plan = target.plan
     if stage and plan.is_published:
         raise VersionTaken(
@@ -45,19 +46,19 @@ def refuse_other_bytes(target: Target, stage: bool, command: str) -> None:
             f"{target.label} has another build of this version on its branch of staging: its {MANIFEST} has sha256 "
             f"{staged.sha256[:12]}, not {ours.sha256[:12]}",
             safe="Nothing was changed.",
-            remedy=f"To stage this build: {command} --stage. To remove the staged one: {command} --unstage",
+            remedy=f"To stage this build: {command('--stage')}. To remove the staged one: {command('--unstage')}",
         )
 
 
-def refuse_unstaged(targets: list[Target], command: str) -> None:
+def refuse_unstaged(targets: list[Target], command: Command) -> None:
     """Raises InputError unless every repository has this version staged, or published, or has its files anyway.
-    command: publishes this version."""
+    command: gives the one that publishes this version with other options."""
     for target in targets:
         if target.plan.staged is None and not target.plan.is_published and target.plan.changed:
             raise InputError(
                 f"{target.label} has no staged release of this version",
                 safe="Nothing was changed.",
-                remedy=f"Stage it first with: {command} --stage",
+                remedy=f"Stage it first with: {command('--stage')}",
             )
 
 

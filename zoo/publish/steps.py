@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.release import Repository
+from zoo.commandline import Command
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, HubConflict, Repo
@@ -80,9 +81,9 @@ def earlier_commit(work: Work, target: Target) -> str | None:
     return None if differences(there, target.plan.files, kept) else oid
 
 
-def as_recorded(target: Target, recorded: Repository, hub: str, command: str) -> Target:
-    """The target with the commit that the catalog records, if only its tag is missing on the hub. command: the one that
-    publishes it.
+def as_recorded(target: Target, recorded: Repository, hub: str, command: Command) -> Target:
+    """The target with the commit that the catalog records, if only its tag is missing on the hub. command: gives the
+    one that publishes it with other options.
 
     Raises VersionTaken if the tag is on another commit, or if the hub no longer has the commit. Only a folder hub is
     made again without a question: nobody else can have its commits.
@@ -95,8 +96,8 @@ def as_recorded(target: Target, recorded: Repository, hub: str, command: str) ->
             f"tag {tag} of {target.label} moved: the catalog records commit {recorded.commit[:12]}, but it is on"
             f" {tagged[:12]}",
             safe="Nothing was changed.",
-            remedy=f"Delete the tag on the hub, then set it back with: {command} --repair. If the new commit is right, "
-            f"record it with: {command} --move",
+            remedy=f"Delete the tag on the hub, then set it back with: {command('--repair')}. If the new commit is "
+            f"right, record it with: {command('--move')}",
         )
     try:
         there = target.repo.tree(recorded.commit) if target.plan.parent else {}
@@ -109,7 +110,7 @@ def as_recorded(target: Target, recorded: Repository, hub: str, command: str) ->
     raise VersionTaken(
         f"{target.label} at {hub} no longer has commit {recorded.commit[:12]}, which the catalog records",
         safe="Nothing was changed.",
-        remedy=f"To publish every version there again and record the new commits: {command} --repair --move",
+        remedy=f"To publish every version there again and record the new commits: {command('--repair', '--move')}",
     )
 
 

@@ -75,7 +75,8 @@ def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False, pre: bool =
     if yank and not allow_yanked:
         severity = f" (severity {yank.severity})" if yank.severity else ""
         target = yanks.replacement_now(catalog, yank)
-        instead = f"Use its replacement: zoo pull {target}. " if target else ""
+        file = f":{wish.quant}" if wish.quant else ""
+        instead = f"Use its replacement: zoo pull {target}{file}. " if target else ""
         raise Yanked(
             f"{model.name} {wish.version} was yanked on {yank.date}{severity}: {yank.reason}",
             safe="Nothing was downloaded.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo import catalogfile
+from catalog import shell
+from zoo import catalogfile, commandline
 from zoo.errors import ZooError
 from zoo.progress import Reporter
 from zoo.release.folder import ReleaseFolder, with_signatures
@@ -23,6 +24,8 @@ def sign(
     name, version = release.model.name, release.release.version
     parts = [part for part in ("model", "dataset") if (release.folder / part).is_dir()]
     known = catalogfile.read_model(settings, name)
+    how = ("--sign-key", shell.argument(str(key))) if key else ("--sign",)
+    again = commandline.line(settings, "release", name, *how)
     if known and known.release(version):
         if all((release.folder / part / SIGNATURE).is_file() for part in parts):
             if key is not None and any(signing.is_by_another(release.folder / part, key) for part in parts):
@@ -30,13 +33,13 @@ def sign(
                     f"{name} {version} is published with a signature that is not by {key.name}, and published versions"
                     " never change",
                     safe="Nothing was changed.",
-                    remedy="Raise the version and release it with: zoo release --sign-key FILE",
+                    remedy=f"Raise the version in the recipe, then: {again}",
                 )
             return release, False
         raise ZooError(
             f"{name} {version} is published without a signature, and published versions never change",
             safe="Nothing was changed.",
-            remedy="Raise the version and release it with: zoo release --sign-key FILE",
+            remedy=f"Raise the version in the recipe, then: {again}",
         )
     if key is not None and any(signing.is_by_another(release.folder / part, key) for part in parts):
         report.warn(f"{name} {version} has a signature that is not by {key.name}. It is replaced")

@@ -6,15 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from catalog.release import Model
-from zoo.files.filelist import MANIFEST, SUMS
 from zoo.hub import Repo
-from zoo.release.provenance import SIGNATURE
-from zoo.upkeep import banner, cardnow, correction
+from zoo.upkeep import banner, cardnow, correction, foreign
 from zoo.upkeep.cardnow import CARD, digest
 from zoo.upkeep.recorded import Account
 from zoo.upkeep.yank import read_card
-
-ADDED_BY_HUB = ".gitattributes"
 
 
 @dataclass(frozen=True)
@@ -46,10 +42,8 @@ class Known:
 def strange(repo: Repo, head: str, at: Known) -> Iterator[Strange]:
     """What differs at the head of the branch of a repository. Raises ZooError if the hub does not answer."""
     name, accounts = at.name, at.accounts
-    known = [account.listed for account in accounts.values() if account.listed is not None]
-    ours = {path for paths in known for path in paths} | {MANIFEST, SUMS, SIGNATURE, ADDED_BY_HUB}
     there = repo.listing(head)
-    for path in sorted(there.keys() - ours):
+    for path in foreign.paths(there, (path for account in accounts.values() for path in account.listed or ())):
         what = f"{path} on the branch of {name} belongs to no release"
         yield Strange("foreign", path, there[path].sha256 or there[path].git_sha1, what)
     lists = {version: one.listed or {} for version, one in accounts.items()}
@@ -66,19 +60,22 @@ def strange(repo: Repo, head: str, at: Known) -> Iterator[Strange]:
         what = f"{CARD} on the branch of {name} is neither a released card nor a recorded correction of one"
         yield Strange("stale" if correction.TITLE in bare else "card", CARD, digest(card), what)
     else:
-        yield from _words(card, bare, at, released)
+        yield from _words(repo, card, at, released)
 
 
-def _words(card: str, bare: str, at: Known, released: Mapping[str, str]) -> Iterator[Strange]:
-    """What a card of this zoo lacks. bare: without its notice; released: version by the digest of its card."""
+def _words(repo: Repo, card: str, at: Known, released: Mapping[str, str]) -> Iterator[Strange]:
+    """What a card of this zoo lacks. released: version by the digest of its card."""
     where = f"{CARD} on the branch of {at.name}"
-    sha256 = digest(at.recorded(bare))
+    sha256 = digest(at.recorded(banner.take_off(card)))
     last = cardnow.latest(at.model, sha256, released, at.kind)
     if last and last.card_sha256 != sha256:
         yield Strange("correction", CARD, digest(card), f"{where} lacks the correction of {last.date}")
     # Only the card of a model lists what is withdrawn.
-    newer = at.kind == "model" and banner.says_more(card, at.model)
-    if at.kind == "model" and not at.late and (newer or not banner.shows(card, at.model)):
+    if at.kind != "model":
+        return
+    is_shown = banner.shows(card, at.model)
+    newer = banner.says_more(card, at.model, () if is_shown else cardnow.titles_of(repo))
+    if not at.late and (newer or not is_shown):
         has, than = ("has another", " than the catalog") if banner.notice(card) else ("lacks the", "")
         kind = "stale" if newer else "notice"
         yield Strange(kind, CARD, digest(card), f"{where} {has} notice about withdrawn versions{than}")

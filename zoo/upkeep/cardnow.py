@@ -13,10 +13,12 @@ from pathlib import Path
 from catalog import jsontext
 from catalog.release import Correction, Location, Model
 from catalog.shapes import shaped
+from zoo import commandline
 from zoo.errors import ZooError
 from zoo.files import filelist
 from zoo.files.filelist import MANIFEST
 from zoo.hub import BRANCH, Repo
+from zoo.hub.located import to_name
 from zoo.settings import Settings
 from zoo.upkeep import banner
 
@@ -49,9 +51,27 @@ def due(card: str, repo: Repo, place: str, model: Model, settings: Settings) -> 
     Raises OlderCatalog if the card says more than the catalog, ZooError if the recorded correction is not in the
     evidence folder.
     """
-    banner.refuse_newer(card, model.name, model)
+    refuse_newer(card, repo, model, settings)
     bare = banner.take_off(card)
     return banner.put(_corrected(bare, repo, place, model, settings, "model"), model)
+
+
+def refuse_newer(card: str, repo: Repo, model: Model, settings: Settings, *, always: bool = False) -> None:
+    """Raises OlderCatalog if the card of a repository, or the history of its branch, says more of withdrawn versions
+    than the catalog. model: as far as it is there. always: look into the history even if the card is as it should be.
+    """
+    titles = titles_of(repo) if always or not banner.shows(card, model) else ()
+    hub = next((to_name(one.location, settings) for one in model.releases), "")
+    replace = commandline.line(settings, "card", model.name, "--publish", "--force", hub=hub)
+    banner.refuse_newer(card, model.name, model, replace, titles)
+
+
+def titles_of(repo: Repo) -> list[str]:
+    """The titles of the last commits of the branch; empty if the hub does not tell."""
+    with suppress(ZooError, OSError):
+        if head := repo.refs().branches.get(BRANCH):
+            return [note.title for note in repo.history(head, None)]
+    return []
 
 
 def due_of_data(card: str, repo: Repo, place: str, model: Model, settings: Settings) -> str:
@@ -110,7 +130,7 @@ def _corrected(bare: str, repo: Repo, place: str, model: Model, settings: Settin
     if place in bare and place not in text:
         raise ZooError(
             f"the corrected card of {model.name} {correction.version} names another repository than {place}",
-            remedy=f"Correct the card there with: zoo card {model.name} --publish",
+            remedy=f"Correct the card there with: {commandline.line(settings, 'card', model.name, '--publish')}",
         )
     return text
 

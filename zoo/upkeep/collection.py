@@ -11,7 +11,7 @@ from catalog.access import PRIVATE
 from catalog.index import Catalog
 from catalog.release import Location, Model
 from catalog.words import shortened
-from zoo import catalogfile
+from zoo import catalogfile, commandline
 from zoo.errors import InputError, ZooError
 from zoo.hub import Hub
 from zoo.hub.interface import Collection, Collections, Entry
@@ -87,7 +87,8 @@ def keep(settings: Settings, hub: Hub, report: Reporter) -> None:
     except (ZooError, OSError) as error:
         if isinstance(error, ZooError):
             error.again = None
-        report.warn(f"the collection is not up to date: {error} To try again: zoo collection")
+        again = commandline.line(settings, "collection")
+        report.warn(f"the collection is not up to date: {error} To try again: {again}")
         return
     if done.changes:
         report.say(f"the collection {done.slug} is up to date")

@@ -19,7 +19,7 @@ from catalog.jsonvalues import table
 from catalog.recipe import Recipe
 from catalog.release import Correction, Location, Model, Release
 from catalog.yanks import REASON_CHARACTERS
-from zoo import catalogfile
+from zoo import catalogfile, commandline
 from zoo.errors import AGAIN, InputError, ZooError
 from zoo.files.whole import write_atomic
 from zoo.hub import BRANCH
@@ -78,10 +78,10 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
         raise InputError(
             f"{recipe.name} {recipe.version} is not published, so there is no card to correct",
             safe="Nothing was changed.",
-            remedy=f"Publish it with: zoo release {recipe.name}",
+            remedy=f"Publish it with: {commandline.line(settings, 'release', recipe.name)}",
         )
     foresight.refuse_placeholders(checked, safe="Nothing was changed.")
-    fields = _fields(checked, recipe, release)
+    fields = _fields(checked, recipe, release, settings)
     repo = repo_of(release, settings)
     head = repo.refs().branches.get(BRANCH)
     if head is None:
@@ -91,7 +91,7 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
     othercard.refuse_version(before, release, release.location.model, repo)
     earlier = tuple(one for one in model.corrected("model") if one.version == release.version)
     if not force:
-        banner.refuse_newer(shown, model.name, model)
+        cardnow.refuse_newer(shown, repo, cardnow.at_place(model, release.location), settings)
         othercard.refuse_changed(cardnow.recorded(before, model, settings), repo, release.location.model, earlier)
     entry = _entry(checked, release, fields, reason or _default_reason(fields), date)
     words = record.model(recipe)
@@ -181,7 +181,7 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
     return Done(card, tuple(mirrors), data, tuple(data_mirrors))
 
 
-def _fields(checked: CheckedRecipe, recipe: Recipe, release: Release) -> tuple[str, ...]:
+def _fields(checked: CheckedRecipe, recipe: Recipe, release: Release, settings: Settings) -> tuple[str, ...]:
     """The keys whose words differ. Raises InputError if anything else does."""
     released = checks.recorded_recipe(release.recipe.text, release.recipe.file)
     if released is None:
@@ -196,8 +196,9 @@ def _fields(checked: CheckedRecipe, recipe: Recipe, release: Release) -> tuple[s
             f"{checked.file} differs from the recipe of {recipe.name} {release.version} in more than the words of the "
             f"card: {', '.join(others[:12])}",
             safe="Nothing was changed.",
-            remedy=f"Restore these keys, or raise the version and run: zoo release {recipe.name}. A correction may "
-            f"change {', '.join(correction.WORDS)}",
+            remedy="Restore these keys, or raise the version and run: "
+            f"{commandline.line(settings, 'release', recipe.name)}. A correction may change "
+            f"{', '.join(correction.WORDS)}",
         )
     return fields
 

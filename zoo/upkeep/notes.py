@@ -9,9 +9,11 @@ from pathlib import Path
 
 from catalog.release import Model, Release, Repository
 from catalog.watch import Finding, Unchecked
+from zoo import commandline
 from zoo.errors import ZooError
 from zoo.hub import Hubs, Repo
 from zoo.progress import Reporter
+from zoo.publish.repair import deleting
 from zoo.settings import Settings
 from zoo.upkeep import cardnow
 from zoo.upkeep.recorded import Account, account_of_model, of_dataset
@@ -22,20 +24,24 @@ from zoo.upkeep.remedies import LOST, remedy
 class Notes:
     """What was found; ``accounts`` has what is known of repositories, by kind, model and version. hubs: those of all
     releases. late: models whose cards do not show yet what is withdrawn, which is known. report: for how, if every byte
-    is read. flags: those of a command for the hub that is looked at. versions: all that the catalog has of each model,
-    wherever they are."""
+    is read. hub: the one that a command for what is looked at must name; empty if it needs no flag for that.
+    versions: all that the catalog has of each model, wherever they are."""
 
     hubs: Hubs
     report: Reporter
     full: bool
     late: Callable[[str], object]
     settings: Settings
-    flags: str = ""
+    hub: str = ""
     versions: dict[str, list[str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
     requests: int = 0
     accounts: dict[tuple[str, str, str], Account] = field(default_factory=dict)
+
+    def command(self, *words: str) -> str:
+        """A command line for the place that is looked at."""
+        return commandline.line(self.settings, *words, hub=self.hub)
 
     def recorded(self, model: Model) -> Callable[[str], str]:
         """The recorded correction that a card of the model is but for its namespaces, or the card itself."""
@@ -44,22 +50,27 @@ class Notes:
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a difference is found: a repository of a release."""
+    """Where a difference is found: a repository of a release, and its kind."""
 
     notes: Notes
     model: Model
     release: Release
     repository: str
+    of: str = "model"
 
     def note(
         self, kind: str, path: str | None, revision: str | None, expected: str | None, found: str | None, what: str
     ) -> None:
-        """Add a finding; revision and the two digests as a report has them. kind: of a finding, of ``Strange``, or one
-        that ends as ``remedy`` knows."""
-        if self.release.location.hub == "folder":
+        """Add a finding; revision and the two digests as a report has them. kind: a row of ``remedies``."""
+        hub = self.release.location.hub
+        if hub == "folder":
             kind = kind.removesuffix(LOST)
         spot = (self.model.name, self.release.version, self.repository)
-        repair = remedy(kind, *spot[:2], revision, found, self.notes.flags)
+        place = self.release.location.dataset if self.of == "dataset" else self.release.location.model
+        tag = revision if kind.startswith("tag") or place is None else place.tag
+        delete = deleting(hub, self.notes.settings.hub, self.of, self.repository, str(tag))
+        values = {"name": self.model.name, "version": self.release.version, "delete": delete}
+        repair = remedy(kind, values, self.notes.command)
         kind = "card" if kind in ("correction", "notice", "stale") else kind.partition(" ")[0]
         self.notes.findings.append(Finding(kind, *spot, path, revision, expected, found, what, repair))
 
@@ -73,6 +84,10 @@ class Part:
     place: Repository
     of: Callable[[Release], Repository | None]
     account: Callable[[Release], Account]
+
+    def spot(self, notes: Notes, model: Model, release: Release) -> Spot:
+        """Where differences of this repository are found."""
+        return Spot(notes, model, release, self.place.name, self.kind)
 
 
 def account_of(

@@ -1,50 +1,90 @@
-"""What to do about a difference that a watch found: the command that repairs it, or who else can. Pure."""
+"""What to do about a difference that a watch found: a row for every kind, with the command that repairs it. Pure.
+
+A kind is that of a finding, with a word more where the same difference needs another repair.
+"""
 
 from __future__ import annotations
 
-from zoo.hub import BRANCH
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-_UPSTREAM = ("licence", "gating", "source")
+from zoo.commandline import Command
+
 LOST = " lost"
-"""End of the kind of a finding about what only new commits can bring back: a hub over HTTP makes its commits itself."""
+"""Only new commits can bring it back: a hub over HTTP makes its commits itself."""
 ACCESS = " access"
-"""End of the kind of a finding about who may read a repository."""
+"""It is about who may read a repository."""
+MOVED = " moved"
 NEWER = " newer"
-"""End of the kind of a finding about a version that another machine published, if the catalog here does not have it."""
+"""Another machine published a higher version, which the catalog here does not have."""
+UNKNOWN = " unknown"
+"""It is of a version that the catalog does not have, and that changes nothing for people who name no version."""
 
 
-def remedy(kind: str, name: str, version: str, revision: str | None, found: str | None, flags: str) -> str:
-    """A sentence without its full stop. kind is that of a finding, ``correction``, ``notice``, ``stale`` of a card, or
-    it ends in ``LOST``, ``ACCESS`` or ``NEWER``; revision and found are the finding's. flags: those that name the
-    hub, each after a space.
-    """
-    if kind.endswith(LOST):
-        sure = "If it is really lost, and not private or renamed, repair it with"
-        return f"{sure}: zoo publish {name} --repair --move{flags}"
-    if kind.endswith(NEWER):
-        return (
-            "Get the newest catalog, for example with: git pull. If nobody of yours published that version, delete the "
-            f"tag on the hub, then run: zoo publish {name} --repair{flags}"
-        )
-    if kind.endswith(ACCESS):
-        return "If that is wrong, change it in the settings of the repository on the hub"
-    if kind in _UPSTREAM:
-        return f"If people should not use this version any more: zoo yank {name}@{version} --reason TEXT"
-    if kind == "tag" and found:
-        return (
-            f"Delete {revision} on the hub, then set it back with: zoo publish {name} --repair{flags}. If the new "
-            f"commit is right, record it with: zoo publish {name} --move{flags}"
-        )
-    if kind == "foreign":
-        return (
-            "If it should not be there, delete it on the hub. Publishing this version again does not do it, but "
-            f"the next version can: zoo publish {name} --delete-others{flags}"
-        )
-    if kind == "stale":
-        return (
-            "If another machine wrote it, get the newest catalog, for example with: git pull. Else replace it: "
-            f"zoo card {name} --publish --force{flags}"
-        )
-    if kind == "card" and revision == BRANCH:
-        return f"To replace it with the words of the recipe: zoo card {name} --publish --force{flags}"
-    return f"Repair it with: zoo publish {name} --repair{flags}"
+@dataclass(frozen=True)
+class Remedy:
+    """words: a sentence without its full stop; {0} and {1} stand for the commands, and {delete} for the tag and how to
+    delete it on its hub."""
+
+    words: str
+    commands: tuple[tuple[str, ...], ...] = ()
+
+
+_REPAIR = Remedy("Repair it with: {0}", (("publish", "{name}", "--repair"),))
+_AGAIN = Remedy(
+    "If it is really lost, and not private or renamed, repair it with: {0}",
+    (("publish", "{name}", "--repair", "--move"),),
+)
+_YANK = Remedy(
+    "If people should not use this version any more: {0}", (("yank", "{name}@{version}", "--reason", "TEXT"),)
+)
+_CARD = ("card", "{name}", "--publish", "--force")
+_NEWEST = (
+    "Get the newest catalog, for example with: git pull. If nobody of yours published that version, delete {delete}"
+)
+
+TABLE: Mapping[str, Remedy] = {
+    "branch": _REPAIR,
+    "card": Remedy("To replace it with the words of the recipe: {0}", (_CARD,)),
+    "commit": _REPAIR,
+    "commit lost": Remedy(
+        "If it is really lost, and not private or renamed, delete {delete} if it is still there. Then repair it with: "
+        "{0}",
+        (("publish", "{name}", "--repair", "--move"),),
+    ),
+    "correction": _REPAIR,
+    "digest": _REPAIR,
+    "foreign": Remedy(
+        "If it should not be there, delete it with: {0}", (("publish", "{name}", "--repair", "--delete-others"),)
+    ),
+    "gating": _YANK,
+    "licence": _YANK,
+    "missing": _REPAIR,
+    "notice": _REPAIR,
+    "repository": _REPAIR,
+    "repository access": Remedy("If that is wrong, change it in the settings of the repository on the hub"),
+    "repository lost": _AGAIN,
+    "size": _REPAIR,
+    "source": _YANK,
+    "stale": Remedy(
+        "If another machine wrote it, get the newest catalog, for example with: git pull. Else replace it: {0}",
+        (_CARD,),
+    ),
+    "tag": _REPAIR,
+    "tag lost": _AGAIN,
+    "tag moved": Remedy(
+        "Delete {delete}, then set it again with: {0}. If the new commit is right, record it with: {1}",
+        (("publish", "{name}", "--repair"), ("publish", "{name}", "--move")),
+    ),
+    "tag newer": Remedy(f"{_NEWEST}, then run: {{0}}", (("publish", "{name}", "--repair"),)),
+    "tag unknown": Remedy(_NEWEST),
+}
+"""Kind of difference -> what to do."""
+
+
+def remedy(kind: str, values: Mapping[str, str], command: Command) -> str:
+    """The sentence of a row. values: name and version, of what is on a hub also how to ``delete`` the tag. command:
+    gives the line of a command with the flags that name the hub and the catalog."""
+    row = TABLE[kind]
+    lines = [command(*(word.format_map(values) for word in words)) for words in row.commands]
+    return row.words.format(*lines, **values)

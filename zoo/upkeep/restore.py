@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from catalog import yanks
 from catalog.release import Location, Model, Release
-from zoo import catalogfile
+from zoo import catalogfile, commandline
 from zoo.errors import ZooError
 from zoo.hub import FolderHub, Hub, NoCommit
+from zoo.hub.located import as_here
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish import line, record, repair
@@ -38,11 +39,13 @@ class Order:
 def restore(order: Order, settings: Settings, report: Reporter) -> Repaired:
     """Repair every version of a model at a hub, and its card there. Raises ZooError if the hub does not answer."""
     model, hub = model_of(order.name, settings), order.hub
-    found = repair.repair(model, hub, settings, report)
-    if order.move or isinstance(hub, FolderHub):
+    here = as_here(model, hub)
+    found = repair.repair(here, hub, settings, report)
+    # Under another name than the recorded one, nothing can get other commits than the recorded ones.
+    if here == model and (order.move or isinstance(hub, FolderHub)):
         for version in list(found.lost):
             _again(model_of(order.name, settings), version, hub, settings, report, found)
-    _cards(model_of(order.name, settings), hub, settings, found)
+    _cards(here if here != model else model_of(order.name, settings), hub, settings, found)
     return found
 
 
@@ -100,8 +103,10 @@ def cards_of(name: str, model: Model | None, settings: Settings) -> Cards:
     """Which cards on a branch are this zoo's own, also in another namespace. A card that lists a withdrawn version that
     the catalog does not know is never replaced: asking for it raises OlderCatalog."""
 
+    replace = commandline.line(settings, "card", name, "--publish", "--force")
+
     def bare(card: str) -> str:
-        banner.refuse_newer(card, name, model)
+        banner.refuse_newer(card, name, model, replace)
         taken_off = banner.take_off(card)
         return cardnow.recorded(taken_off, model, settings) if model else taken_off
 

@@ -10,7 +10,7 @@ import hashlib
 
 from catalog import access, checks
 from catalog.release import Location, Model, Release
-from zoo import catalogfile
+from zoo import catalogfile, commandline
 from zoo.errors import Damaged, ZooError
 from zoo.hub import Hub
 from zoo.hub.located import hub_of_settings
@@ -43,8 +43,9 @@ def refuse(planned: Planned, settings: Settings) -> None:
     raise VersionTaken(
         f"{name} {version} is already released {why}",
         safe="Nothing was changed; published versions never change.",
-        remedy=f"Raise the version in {planned.checked.file}, or look at it with: zoo show {name}. If "
-        f"only words of its card are wrong, correct them with: zoo card {name}",
+        remedy=f"Raise the version in {planned.checked.file}, or look at it with: "
+        f"{commandline.line(settings, 'show', name)}. If only words of its card are wrong, correct them with: "
+        f"{commandline.line(settings, 'card', name)}",
     )
 
 
@@ -71,7 +72,8 @@ def released_before(planned: Planned, settings: Settings) -> Location | None:
         return None
     hub, at = hub_of_settings(settings), f"{settings.namespace}/"
     dataset = f"{at}{publish.dataset}" if known.location.dataset else None
-    place = places.Place(hub.name, f"{at}{publish.model}", dataset, f"zoo publish {name}{settings.flags}")
+    build, publish_there = (commandline.of(settings, command, name) for command in ("build", "publish"))
+    place = places.Place(hub.name, f"{at}{publish.model}", dataset, publish_there, build)
     recorded = places.decide(name, known, known.location.model.manifest_sha256, known, place, Way.PLACE).recorded
     assert recorded
     _refuse_lost(name, version, recorded, hub, settings)
@@ -101,7 +103,7 @@ def _refuse_lost(name: str, version: str, place: Location, hub: Hub, settings: S
             f"{name} {version} is released, but tag {there.tag} of {kind} {there.name} at {hub.name} {found}. The "
             f"catalog records commit {there.commit[:12]}, and this machine has no copy of the files",
             safe="Nothing was changed.",
-            remedy=f"In the zoo that released it, run: zoo publish {name} --repair{settings.flags}",
+            remedy=f"In the zoo that released it, run: {commandline.line(settings, 'publish', name, '--repair')}",
         )
 
 
@@ -126,13 +128,13 @@ def after_build(planned: Planned, built: ReleaseFolder, settings: Settings) -> s
     name, version = planned.plan.name, planned.plan.version
     known, where = _known(planned, settings)[1], f"built in {settings.shown(built.folder)}"
     if known is None:
-        return f"{where}; publish it with: zoo publish {name}{settings.flags}"
+        return f"{where}; publish it with: {commandline.line(settings, 'publish', name)}"
     if kept.is_of(built.folder, known):
         return f"{where}, which is {name} {version} as it is published"
     why = "its files differ" if _is_of(planned, settings) else "its recipe differs"
     return (
         f"{where}. It cannot be published: {name} {version} is published already, and {why}. To publish this build, "
-        f"raise the version in {planned.checked.file}, then run: zoo release {name}{settings.flags}"
+        f"raise the version in {planned.checked.file}, then run: {commandline.line(settings, 'release', name)}"
     )
 
 

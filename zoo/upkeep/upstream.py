@@ -9,6 +9,7 @@ from catalog import licences, sources
 from catalog.index import Catalog
 from catalog.release import Ancestor, Release
 from catalog.watch import Finding, Report, Source, Unchecked
+from zoo.commandline import Command
 from zoo.errors import InputError, ZooError
 from zoo.hub.interface import Described
 from zoo.upkeep.remedies import remedy
@@ -37,8 +38,8 @@ class Looked:
     requests: int = 0
 
 
-def look_at_sources(catalog: Catalog, before: Report | None, ask: Ask) -> Looked:
-    """Every Hub model that a release comes from, each requested once."""
+def look_at_sources(catalog: Catalog, before: Report | None, ask: Ask, command: Command) -> Looked:
+    """Every Hub model that a release comes from, each requested once. command: gives a command line."""
     done = Looked()
     gated_before = {one.repository: one.gated for one in before.sources} if before else {}
     answers: dict[tuple[str, str | None], Described | ZooError] = {}
@@ -49,7 +50,7 @@ def look_at_sources(catalog: Catalog, before: Report | None, ask: Ask) -> Looked
                 for key in dict.fromkeys([(repository, None), (repository, revision)]):
                     if key not in answers:
                         answers[key] = _asked(ask, done, *key)
-                    known = _Known(model.name, release.version, ancestor.licence, gated_before.get(repository))
+                    known = _Known(model.name, release.version, ancestor.licence, gated_before.get(repository), command)
                     done.findings += _differences(known, *key, answers[key])
     done.seen.sort(key=lambda one: one.repository)
     return done
@@ -80,19 +81,21 @@ def _asked(ask: Ask, done: Looked, repository: str, revision: str | None) -> Des
 
 @dataclass(frozen=True)
 class _Known:
-    """A release that comes from an upstream model, and what is recorded of that. gated: as of the last watch."""
+    """A release that comes from an upstream model, and what is recorded of that. gated: as of the last watch.
+    command: gives a command line."""
 
     name: str
     version: str
     licence: str
     gated: str | None
+    command: Command
 
 
 def _differences(
     known: _Known, repository: str, revision: str | None, answer: Described | ZooError
 ) -> Iterator[Finding]:
     def note(kind: str, expected: str | None, found: str | None, what: str) -> Finding:
-        repair = remedy(kind, known.name, known.version, revision, found, "")
+        repair = remedy(kind, {"name": known.name, "version": known.version}, known.command)
         return Finding(kind, known.name, known.version, repository, None, revision, expected, found, what, repair)
 
     if isinstance(answer, InputError):

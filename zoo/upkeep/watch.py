@@ -18,12 +18,13 @@ from catalog.index import Catalog
 from catalog.release import Location, Model, Release, Repository
 from catalog.watch import Report, Unchecked, Watched
 from catalog.words import counted
+from zoo import commandline
 from zoo.errors import RemoteError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, Hub, Refs, Repo, approval, withheld
 from zoo.hub.download import Patience
 from zoo.hub.interface import ABSENT_COMMIT, ABSENT_CONTENT, Served
-from zoo.hub.located import hub_of, hubs_of, place_at
+from zoo.hub.located import hub_of, hubs_of, place_at, to_name
 from zoo.progress import Reporter, carried
 from zoo.publish import line, repair
 from zoo.pull.accounts import Difference
@@ -32,9 +33,9 @@ from zoo.settings import Settings
 from zoo.upkeep import cardnow, yank
 from zoo.upkeep.branch import Known, strange
 from zoo.upkeep.cardnow import CARD
-from zoo.upkeep.notes import Notes, Part, Spot, account_of, accounts_of, evidence_of
+from zoo.upkeep.notes import Notes, Part, account_of, accounts_of, evidence_of
 from zoo.upkeep.recorded import Expected, of_model, verdict
-from zoo.upkeep.remedies import ACCESS, LOST, NEWER
+from zoo.upkeep.remedies import ACCESS, LOST, MOVED, NEWER, UNKNOWN
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
 
 WORKERS = 8
@@ -69,17 +70,16 @@ def look(
                 if there is None:
                     left_out += 1
                     continue
-                if there == release:
-                    done = _release(model, release, settings, notes, pool)
-                else:
-                    done = _release(cardnow.at_place(model, there.location), there, settings, notes, pool)
+                # Other versions may be in a repository of the same name on another hub.
+                done = _release(cardnow.at_place(model, there.location), there, settings, notes, pool)
                 watched += [done] if done else []
                 for mirror in release.mirrors or ():
                     _mirror(model, dataclasses.replace(release, location=mirror), settings, notes, pool)
                 advance(len(of_model(release, evidence_of(settings, model, release))))
     if left_out:
         report.say(f"{counted(left_out, 'version')} never published at {settings.hub} left out")
-    sources = look_at_sources(catalog, before, how.ask) if how.ask else Looked()
+    command = functools.partial(commandline.line, settings)
+    sources = look_at_sources(catalog, before, how.ask, command) if how.ask else Looked()
     return Report(
         date,
         notes.requests + sources.requests,
@@ -103,11 +103,11 @@ def _release(
     model: Model, release: Release, settings: Settings, notes: Notes, pool: ThreadPoolExecutor
 ) -> Watched | None:
     place, who = release.location, f"{model.name} {release.version}"
-    notes.flags = _flags(place, settings)
+    notes.hub = to_name(place, settings)
     try:
         hub = hub_of(place, settings, notes.hubs)
         if isinstance(hub, FolderHub) and not hub.folder.is_dir():
-            lost = f"If it was deleted, restore it with: zoo publish {model.name} --repair{notes.flags}"
+            lost = f"If it was deleted, restore it with: {notes.command('publish', model.name, '--repair')}"
             raise ZooError("the folder hub does not exist", remedy=f"{lost}. If it is elsewhere, name it with --hub")
         repo = _repo(hub, "model", place.model)
         account = functools.partial(account_of, model, settings, (repo, None), notes)
@@ -116,7 +116,7 @@ def _release(
             data = _repo(hub, "dataset", place.dataset)
             account = functools.partial(account_of, model, settings, (repo, data), notes)
             parts.append(Part("dataset", data, place.dataset, lambda one: one.location.dataset, account))
-        found = [_refs(model, release, part.repo, part.place, notes) for part in parts]
+        found = [_refs(model, release, part, notes) for part in parts]
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(who, _why(error, place, notes)))
         return None
@@ -132,13 +132,6 @@ def _release(
         model.name, release.version, place.model.name, place.model.commit, found[0].branches.get(BRANCH),
         files, equal, size_only,
     )  # fmt: skip
-
-
-def _flags(place: Location, settings: Settings) -> str:
-    """The flags of a command for the hub of a place."""
-    if settings.values["hub"].origin.startswith("flag") or place.hub in ("folder", settings.hub):
-        return settings.flags
-    return f"{settings.flags} --hub {place.hub}"
 
 
 def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool: ThreadPoolExecutor) -> None:
@@ -165,13 +158,13 @@ def _part(
         notes.unchecked.append(Unchecked(f"{model.name} {release.version}", _why(error, release.location, notes)))
         return None
     for fault in account.faults:
-        Spot(notes, model, release, name).note("digest", None, commit, None, None, fault)
+        part.spot(notes, model, release).note("digest", None, commit, None, None, fault)
     expected = account.files
     pinned, failed = _ask(part.repo, commit, expected, notes, pool)
     if failed:
         notes.unchecked.append(Unchecked(f"{model.name} {release.version}", _why(failed, release.location, notes)))
         return None
-    equal, size_only, wrong = _compare(model, release, part.place, expected, pinned, notes)
+    equal, size_only, wrong = _compare(model, release, part, expected, pinned, notes)
     if notes.full and equal + size_only:
         wrong |= _read(model, release, part, [file for file in account.readable if file.path not in wrong], notes)
         equal, size_only = sum(file.path not in wrong for file in expected), 0
@@ -183,24 +176,25 @@ def _part(
 
 
 def _newer(model: Model, release: Release, part: Part, refs: Refs, notes: Notes) -> bool:
-    """Whether only the hub knows the version that the branch should hold. Then the branch is not compared."""
+    """Whether only the hub knows the version that the branch should hold. Then the branch is not compared. Other tags
+    of unknown versions are only reported."""
     name, owner = part.place.name, line.owner_of(model.name, model, release.location.hub)
     try:
         version = line.newer(name, part.repo, refs, release.version, owner, notes.versions[model.name])
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(f"the branch of {name}", str(error)))
         return True
-    if version:
-        tag = f"v{version}"
-        what = repair.unknown(version, name)
-        Spot(notes, model, release, name).note(f"tag{NEWER}", None, tag, None, refs.tags[tag], what)
+    for one in line.unknown(refs, notes.versions[model.name]):
+        kind = f"tag{NEWER if one == version else UNKNOWN}"
+        tag = f"v{one}"
+        part.spot(notes, model, release).note(kind, None, tag, None, refs.tags[tag], repair.unknown(one, name))
     return version is not None
 
 
 def _read(model: Model, release: Release, part: Part, files: Sequence[FileRecord], notes: Notes) -> set[str]:
     """Read every byte of files back. Returns the paths of those that are not what they should be or could not be read.
     """
-    spot = Spot(notes, model, release, part.place.name)
+    spot = part.spot(notes, model, release)
     notes.requests += len(files)
     wrong = list(read_back(part.repo, part.place.commit, files, notes.report, Patience()))
     for one in wrong:
@@ -228,16 +222,16 @@ def _branch(model: Model, release: Release, part: Part, head: str, notes: Notes)
         there = cardnow.at_place(model, release.location)
         known = Known(part.kind, name, there, accounts, bool(notes.late(model.name)), notes.recorded(model))
         for one in strange(part.repo, head, known):
-            Spot(notes, model, release, name).note(one.kind, one.path, BRANCH, None, one.found, one.what)
+            part.spot(notes, model, release).note(one.kind, one.path, BRANCH, None, one.found, one.what)
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(f"the branch of {name}", str(error)))
 
 
-def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: Notes) -> Refs | None:
+def _refs(model: Model, release: Release, part: Part, notes: Notes) -> Refs | None:
     """Branches and tags after checking the tag; None if the repository no longer exists."""
+    repo, place, note = part.repo, part.place, part.spot(notes, model, release).note
     refs = repo.refs()
     notes.requests += 1
-    note = Spot(notes, model, release, place.name).note
     wanted = release.location.access
     if not refs.branches and not refs.tags and wanted:
         what_to_do = " ".join(filter(None, _to_read(release.location, notes)))
@@ -260,7 +254,7 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
         note(f"tag{lost}", None, place.tag, place.commit, None, f"tag {place.tag} of {place.name} no longer exists")
     elif not _same(there, place.commit):
         what = f"tag {place.tag} of {place.name} moved from {place.commit[:12]} to {there[:12]}"
-        note("tag", None, place.tag, place.commit, there, what)
+        note(f"tag{MOVED}", None, place.tag, place.commit, there, what)
     if BRANCH not in refs.branches:
         note("branch", None, BRANCH, place.commit, None, f"branch {BRANCH} of {place.name} no longer exists")
     return refs
@@ -313,7 +307,7 @@ def _ask(
 def _compare(
     model: Model,
     release: Release,
-    place: Repository,
+    part: Part,
     expected: Sequence[Expected],
     answers: Sequence[Served],
     notes: Notes,
@@ -321,12 +315,11 @@ def _compare(
     """Files that are equal, files of which only the size could be compared, and the paths of all others, which become
     findings."""
     equal, size_only, wrong = 0, 0, set[str]()
+    place, note = part.place, part.spot(notes, model, release).note
     at = place.commit[:12]
     if answers and all(answer.absent == "commit" for answer in answers):
         what = f"{place.name} no longer has commit {at}"
-        Spot(notes, model, release, place.name).note(
-            f"commit{LOST}", None, place.commit, place.commit, None, what
-        )
+        note(f"commit{LOST}", None, place.commit, place.commit, None, what)
         return 0, 0, {file.path for file in expected}
     for file, answer in zip(expected, answers, strict=True):
         kind = verdict(file, answer)
@@ -344,7 +337,7 @@ def _compare(
             words = f"has {answer.size_bytes} bytes, but the record says {file.size_bytes}"
             found = str(answer.size_bytes)
         what = f"{file.path} of {place.name} at {at} {words}"
-        Spot(notes, model, release, place.name).note(kind, file.path, place.commit, file.sha256, found, what)
+        note(kind, file.path, place.commit, file.sha256, found, what)
     return equal, size_only, wrong
 
 
@@ -379,11 +372,11 @@ def _head(
         words = "no longer exists" if kind == "missing" else f"differs from what {version} recorded"
         what = f"on the branch of {place.name}, {file.path} {words}"
         found = answer.sha256 or answer.git_sha1
-        Spot(notes, model, release, place.name).note(kind, file.path, BRANCH, file.sha256, found, what)
+        part.spot(notes, model, release).note(kind, file.path, BRANCH, file.sha256, found, what)
     # Two versions may have the same data.
     if not wrong[version] and wrong.get(release.version):
         what = f"the branch of {place.name} holds {version}, but people should get {release.version}"
-        Spot(notes, model, release, place.name).note("branch", None, BRANCH, release.version, version, what)
+        part.spot(notes, model, release).note("branch", None, BRANCH, release.version, version, what)
 
 
 def _highest_there(model: Model, part: Part, name: str) -> Release:

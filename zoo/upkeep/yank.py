@@ -46,13 +46,16 @@ class Banner:
 
 @dataclass(frozen=True)
 class Yanked:
-    """The model as the catalog has it now, whether the catalog changed, and the card; ``mirrors`` by their hub."""
+    """The model as the catalog has it now, whether the catalog changed, and the card; ``mirrors`` by their hub.
+
+    elsewhere: hubs that also serve the version, and whose cards were left as they are because another hub was named."""
 
     model: Model
     changed: bool
     banner: Banner
     pointing_here: tuple[str, ...] = ()
     mirrors: tuple[tuple[str, Banner], ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 def yank(name: str, event: YankEvent, *, settings: Settings, card: bool = True) -> Yanked:
@@ -85,7 +88,8 @@ def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, c
     left_out = Banner("left out", release.location.model.name)
     done = _card(model, release, settings, hubs) if card else left_out
     mirrors = tuple(_at_mirrors(model, release, settings, hubs)) if card else ()
-    return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"), mirrors)
+    elsewhere = _elsewhere(release, settings) if card else ()
+    return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"), mirrors, elsewhere)
 
 
 def _refuse_older(name: str, version: str, settings: Settings, hubs: Hubs) -> None:
@@ -100,14 +104,28 @@ def _refuse_older(name: str, version: str, settings: Settings, hubs: Hubs) -> No
         card = read_card(repo, head) if head else ""
     except (ZooError, OSError):
         return
-    banner.refuse_newer(card, name, model)
+    cardnow.refuse_newer(card, repo, cardnow.at_place(model, release.location), settings, always=True)
+
+
+def _named_mirror(release: Release, settings: Settings) -> Location | None:
+    """The mirror that --hub names."""
+    named = settings.values["hub"]
+    there = next((one for one in release.mirrors or () if one.hub == named.text), None)
+    return there if named.origin.startswith("flag") else None
+
+
+def _elsewhere(release: Release, settings: Settings) -> tuple[str, ...]:
+    """Hubs of the release that are not written to, because --hub names another one."""
+    if not settings.values["hub"].origin.startswith("flag"):
+        return ()
+    named = _named_mirror(release, settings) or release.location
+    return tuple(one.hub for one in release.places() if one != named)
 
 
 def _card(model: Model, release: Release, settings: Settings, hubs: Hubs) -> Banner:
     """Update the card of the release's place, or of its mirror on the hub that --hub names."""
-    named = settings.values["hub"]
-    mirror = next((one for one in release.mirrors or () if one.hub == named.text), None)
-    if mirror and named.origin.startswith("flag"):
+    mirror = _named_mirror(release, settings)
+    if mirror:
         return _at_mirror(model, release, mirror, settings, hubs)
     return refresh(model, release, settings, hubs)
 
@@ -146,8 +164,7 @@ def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub, on
 def card_at(model: Model, release: Release, hub: Hub, settings: Settings) -> Banner:
     """Bring the card at the release's place, which is on ``hub``, up to date with the catalog, if it has to differ from
     a released one. A card that the hub cannot show now is ``pending``."""
-    there = cardnow.at_place(model, release.location)
-    if not (yanks.active(there) or model.corrections or pending(settings, model.name)):
+    if not (model.yanks or model.corrections or pending(settings, model.name)):
         return Banner("unchanged", release.location.model.name)
     try:
         done = _commit_due(model, release, settings, hub, only=True)
@@ -278,6 +295,6 @@ def read_card(repo: Repo, head: str) -> str:
 
 def _message(model: Model) -> str:
     names = ", ".join(event.version for event in yanks.active(model))
-    if not model.yanks:
-        return f"{model.name}: corrected card"
-    return f"{model.name}: withdrawn {names}" if names else f"{model.name}: no version is withdrawn"
+    if names:
+        return f"{model.name}: withdrawn {names}"
+    return banner.title(model) or f"{model.name}: corrected card"
