@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalog.problems import Problem
 from zoo.review.cards import Card
 from zoo.review.compare import RecipeChange
 from zoo.review.corpora import CorpusChange
@@ -19,5 +20,6 @@ def contribution(*worse: str, words: str = "words", many: int = 1) -> Contributi
     changes = (Change(f"{words}.md", "added"), Change(f"recipes/corpora/{words}.txt", "changed"))
     cards = (Card(f"recipes/corpora/{words}", words, {}, ()),)
     return Contribution(
-        "b" * 40, COMMIT, changes, (), (recipe,) * many, (corpus,), (), worse, "zoo review main..HEAD", cards
+        "b" * 40, COMMIT, changes, (), (recipe,) * many, (corpus,), (), worse, "zoo review main..HEAD", cards,
+        (Problem(words, 1, 1, words, words, words),),
     )

@@ -66,6 +66,13 @@ def test_what_is_wrong_with_a_card_is_a_problem(zoo: Path, capsys: Captured) -> 
 HOSTILE = ']\n---\n<img src=x> @someone "a": b | c `x` \u202e'
 
 
+def test_a_file_in_no_folder_of_its_own_is_named(zoo: Path, capsys: Captured) -> None:
+    (zoo / "recipes/corpora/mine.jsonl").write_text('{"user": "What is moss?"}\n', encoding="utf-8")
+    code, text, _ = reviewed(zoo, capsys)
+    assert code == 3 and "Put it into a folder, such as recipes/corpora/mine/" in text
+    assert "- [ ] every corpus has a valid dataset card (1 without)" in text
+
+
 def test_hostile_words_stay_words(zoo: Path, capsys: Captured) -> None:
     (zoo / "recipes/corpora/<b>@x").mkdir()
     line = {"user": HOSTILE, "tags": ["lang:en", "topic:moss"]}

@@ -171,6 +171,14 @@ def test_hostile_text_is_inert_and_the_report_is_bounded(zoo: Path, capsys: Capt
     assert "recipes/out.yaml: the file is a link" in text
 
 
+def test_what_is_worth_a_look_is_shown_and_allowed(zoo: Path, capsys: Captured) -> None:
+    text = (zoo / TUTOR).read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("summary: "))
+    replaced(TUTOR, line, "summary: Write one or two sentences about what this model is.")(zoo)
+    code, text = reviewed(zoo, capsys)
+    assert code == 0 and "placeholder text" in text.partition("### Worth a look")[2]
+
+
 def test_a_changed_text_or_lock_is_named(zoo: Path, capsys: Captured) -> None:
     path = "recipes/corpora/texts/evaluation.en.txt"
     replaced(path, ".", "!")(zoo)

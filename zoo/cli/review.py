@@ -61,8 +61,8 @@ def _look(root: Path, base: str, head: str, folder: Path, command: str) -> Contr
     trees.extract(root, base, old)
     links = trees.extract(root, head, new)
     there = [one.path for one in changes if one.how != "deleted" and one.path not in links]
-    found = brought.problems(old, new, there)
-    broken = {one.file for one in found}
+    found = brought.found(old, new, there)
+    broken = {one.file for one in found.problems}
     mine = [one for one in changes if one.path.startswith("recipes/") and one.path not in links]
     recipes = [
         one for one in mine if one.path.endswith((".yaml", ".yml")) and not one.path.endswith(".lock.yaml")
@@ -75,13 +75,14 @@ def _look(root: Path, base: str, head: str, folder: Path, command: str) -> Contr
         tuple(path for path in links if path in {one.path for one in changes}),
         tuple(compare.recipe_change(one, old, new, one.path not in broken) for one in recipes),
         tuple(corpora.corpus_change(one, old, new) for one in records),
-        tuple(found),
+        tuple(found.problems),
         (
             *compare.licences(old, new, [one.path for one in recipes]),
             *recorded.lost_reports(old, new, changes),
             *recorded.broken_digests(old, new, changes),
         ),
         command,
+        hints=tuple(found.hints),
     )
 
 

@@ -12,6 +12,7 @@ from catalog.problems import Problem
 from zoo import settings as settings_room
 from zoo.errors import InputError
 from zoo.review import check
+from zoo.review.check import Found
 from zoo.settings import MARKER, Settings
 
 _INSIDE = ("work", "catalog", "evidence")
@@ -19,29 +20,32 @@ _INSIDE = ("work", "catalog", "evidence")
 _CHECKED = (".yaml", ".yml", ".jsonl")
 
 
-def problems(base: Path, head: Path, changed: Collection[str]) -> list[Problem]:
+def found(base: Path, head: Path, changed: Collection[str]) -> Found:
     """Every problem of the files that changed, and those of others that they did not have before, such as a prompt that
-    another file now has, too. changed: paths of files that are there at the head."""
+    another file now has, too. Hints of the files that changed. changed: paths of files that are there at the
+    head."""
     try:
         settings = settings_of(head)
     except InputError as error:
         place, _, line = error.where.rpartition(":")
         at = int(line) if place and line.isdigit() else 1
-        return [Problem(MARKER, at, 1, "", error.what, error.remedy or "Restore the file")]
-    found = check.check(_files(settings, changed), settings).problems
-    others = sorted({one.file for one in found if one.file not in changed})
-    before = _before(base, others)
-    return [one for one in found if one.file in changed or (one.file, one.path, one.what) not in before]
+        return Found([Problem(MARKER, at, 1, "", error.what, error.remedy or "Restore the file")])
+    every = check.check(_files(settings, changed), settings)
+    before = _before(base, sorted({one.file for one in every.problems if one.file not in changed}))
+    return Found(
+        [one for one in every.problems if one.file in changed or (one.file, one.path, one.what) not in before],
+        [one for one in every.hints if one.file in changed],
+    )
 
 
 def settings_of(folder: Path) -> Settings:
     """The settings of a commit's files. Raises InputError."""
     if not (folder / MARKER).is_file():
         raise InputError(f"{MARKER} is gone", remedy=f"Restore it: git checkout main -- {MARKER}")
-    found = settings_room.load(folder, {}, {})
-    outside = [name for name in _INSIDE if not found.folder(name).resolve().is_relative_to(folder.resolve())]
+    given = settings_room.load(folder, {}, {})
+    outside = [name for name in _INSIDE if not given.folder(name).resolve().is_relative_to(folder.resolve())]
     if not outside:
-        return found
+        return given
     defaults = {name: default for name, _, default, _ in settings_room.describe()}
     return settings_room.load(folder, {name: defaults[name] for name in outside}, {})
 
@@ -70,5 +74,5 @@ def _before(base: Path, files: Sequence[str]) -> set[tuple[str, str, str]]:
     except InputError:
         return set()
     there = [base / file for file in files if (base / file).is_file()]
-    found = check.check(there, settings).problems if settings and there else []
-    return {(one.file, one.path, one.what) for one in found}
+    old = check.check(there, settings).problems if settings and there else []
+    return {(one.file, one.path, one.what) for one in old}

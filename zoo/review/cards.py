@@ -56,7 +56,15 @@ def cards(root: Path) -> list[Card]:
     there = root / FOLDER
     folders = sorted(path for path in there.glob("*/") if path.is_dir() and any(path.rglob("*.jsonl")))
     listed = _listed(root)
-    return [_card(root, folder.relative_to(root).as_posix(), listed) for folder in folders]
+    alone = [_homeless(path.relative_to(root).as_posix()) for path in sorted(there.glob("*.jsonl"))]
+    return [*alone, *(_card(root, folder.relative_to(root).as_posix(), listed) for folder in folders)]
+
+
+def _homeless(path: str) -> Card:
+    """A file that is in no folder of its own, which a card would describe."""
+    what = "the file is in no folder of its own, so it has no dataset card"
+    instead = f"Put it into a folder, such as {FOLDER}{Path(path).stem}/"
+    return Card(path, f"{path}: no card", {}, (Problem(path, 1, 1, "", what, instead),))
 
 
 def _listed(root: Path) -> dict[str, _Listed]:

@@ -40,7 +40,8 @@ HUMAN = (
 @dataclass(frozen=True)
 class Contribution:
     """What differs between two commits. links: paths that are links. found: by zoo check, in what changed and in what
-    that broke. worse: what got worse in licences, reports and digests, as sentences. cards: None if not asked for."""
+    that broke. worse: what got worse in licences, reports and digests, as sentences. cards: None if not asked for.
+    hints: allowed, but worth a look."""
 
     base: str
     head: str
@@ -52,6 +53,7 @@ class Contribution:
     worse: tuple[str, ...]
     command: str
     cards: tuple[Card, ...] | None = None
+    hints: tuple[Problem, ...] = ()
 
     @property
     def problems(self) -> list[str]:
@@ -81,6 +83,7 @@ def report(found: Contribution) -> str:
     for title, lines in (
         ("Problems", found.problems),
         ("What got worse in the data", found.regressions),
+        ("Worth a look", [str(one) for one in found.hints]),
         ("Changed files outside of recipes", outside),
         ("Other changed files", _others(found, outside)),
     ):

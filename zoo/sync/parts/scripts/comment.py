@@ -39,8 +39,9 @@ _ALLOWED = re.compile(
         re.escape(ASKS),
         r"\*\*Next: a maintainer\*\*, within \d{1,2} days\. "
         r"After \d{1,2} days without an answer, ask for a second one\.",
-        "### (?:Checked by the program|Problems|What got worse in the data|Changed files outside of recipes|"
-        "Other changed files|(?:Recipe|File of records), (?:added|changed|deleted)|Dataset cards|For a maintainer)",
+        "### (?:Checked by the program|Problems|What got worse in the data|Worth a look|"
+        "Changed files outside of recipes|Other changed files|(?:Recipe|File of records), (?:added|changed|deleted)|"
+        "Dataset cards|For a maintainer)",
         "#### (?:Keys|Plan|Sources and licences)",
         r"- \[[x ]\] (?:`zoo check` finds no problem in the changed files"
         r"|nothing got worse in corpora, licences and digests|one recipe|only files below `recipes/`"
