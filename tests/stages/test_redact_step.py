@@ -103,6 +103,27 @@ def test_without_a_kept_key_every_corpus_has_its_own_placeholders_and_with_one_t
     assert secret.encode() not in everything and bytes.fromhex(secret) not in everything
 
 
+def test_a_key_in_the_zoo_or_one_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    rows = [line(1, f"mail {EMAIL}", "ok")]
+    with pytest.raises(InputError, match="the secret key would be in the folder of the zoo"):
+        step(tmp_path / "zoo", rows, tmp_path / "zoo" / "secret.key")
+    assert not (tmp_path / "zoo" / "secret.key").exists()
+    key = tmp_path / "secret.key"
+    step(tmp_path / "one", rows, key)
+    key.chmod(0o644)
+    with pytest.raises(InputError, match="others may read the key"):
+        step(tmp_path / "two", rows, key)
+
+
+def test_what_looks_like_a_placeholder_stays_and_redaction_repeated_changes_nothing(tmp_path: Path) -> None:
+    rows = [line(1, f"mail {EMAIL} or [EMAIL-k3v7q2xw5a]", "ok \u202e@" + "@" * 1000)]
+    key = tmp_path / "secret.key"
+    once = step(tmp_path / "one", rows, key)
+    again = step(tmp_path / "two", (tmp_path / "one/out/train.jsonl").read_text().splitlines(keepends=True), key)
+    assert [one["messages"] for one in once["train"]] == [one["messages"] for one in again["train"]]
+    assert "[EMAIL-k3v7q2xw5a]" in once["text"] and again["report"]["files"][0]["changed"] == 0
+
+
 def test_a_redaction_that_leaves_no_row_is_refused(tmp_path: Path) -> None:
     labels = tmp_path / "labels"
     labels.mkdir()

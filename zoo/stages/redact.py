@@ -32,6 +32,11 @@ def run(context: Context) -> Facts:
     of answers."""
     is_phone: IsPhone = extras.load("zoo.corpora.privacy.phones").is_valid
     kept = context.redaction_key
+    if kept and kept.resolve().is_relative_to(context.root.resolve()):
+        raise InputError(
+            "the secret key would be in the folder of the zoo, which is shared with others",
+            where="setting redaction_key", safe="No key was made.", remedy="Name a file outside of it",
+        )  # fmt: skip
     way = Way(Placeholders(keys.kept(kept) if kept else keys.fresh()), kept is not None, rows.KIND)
     labels, counts = context.inputs["labels"], []
     for part in ("train", "heldout"):
