@@ -60,7 +60,29 @@ def test_check_formats(zoo_folder: Path, capsys: Captured) -> None:
 
 @in_a_zoo
 def test_check_github_is_silent_when_all_is_well(capsys: Captured) -> None:
-    assert called(capsys, "check", "--format", "github") == (0, "", "")
+    code, out, err = called(capsys, "check", "--format", "github")
+    # A busy machine takes long enough for a line about the progress.
+    assert (code, out) == (0, "") and all(line.startswith("  checking: ") for line in err.splitlines())
+
+
+@pytest.mark.parametrize("count", [1, 10, 11, 60, 300])
+def test_check_github_says_everything_in_the_summary(
+    count: int, zoo_folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recipe with so many unknown keys; GitHub shows ten errors, and of one file sixty problems are listed."""
+    monkeypatch.chdir(zoo_folder)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(zoo_folder / "summary.md"))
+    text = (zoo_folder / "recipes/smollm2-135m-instruct.yaml").read_text(encoding="utf-8")
+    keys = "".join(f"unknown-{number}: 1\n" for number in range(count))
+    (zoo_folder / "recipes/smollm2-135m-instruct.yaml").write_text(text + keys, encoding="utf-8")
+    code, out, _ = called(capsys, "check", "--format", "github")
+    shown = [line for line in out.splitlines() if line.startswith("::error ")]
+    listed, more = min(count, 60), count > 60
+    summary = (zoo_folder / "summary.md").read_text(encoding="utf-8")
+    assert code == 2 and len(shown) == min(count, 10) and len(summary.encode()) < 1 << 20
+    assert all(f'unknown key "unknown-{number}"' in summary for number in range(listed))
+    assert "zoo check\n" in summary and ("only 60 problems of this file are listed" in summary) == more
+    assert count <= 10 or f"{listed + more - 10} more problem" in shown[9]
 
 
 @pytest.mark.usefixtures("in_time")

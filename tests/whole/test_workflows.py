@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -217,6 +218,22 @@ def test_a_pull_request_to_this_repository(offer: str, clone: Path, tmp_path: Pa
     report = (checkout / "report.md").read_text(encoding="utf-8")
     assert COMMENT["judged"](report) == report and "root:" not in report
     assert codes == ({"zoo check": 0, "zoo review": 0} if offer == GOOD else {"zoo check": 2, "zoo review": 3})
+
+
+@pytest.mark.long
+def test_the_packages_of_a_release_hold_the_same(clone: Path, tmp_path: Path) -> None:
+    """The sdist, from which some install, gives the files of the wheel."""
+    runner = Runner(tmp_path / "runner", Path(sys.executable).parent)
+    install, build = workflowfiles.runs(workflowfiles.jobs("program-release")["build"])
+    assert install.startswith("pip install ")
+    done = runner.run(build, clone)
+    assert done.returncode == 0, done.stderr
+    (wheel,), (sdist,) = (clone / "dist").glob("*.whl"), (clone / "dist").glob("*.tar.gz")
+    words = ["-m", "pip", "wheel", "-q", "--no-deps", "--no-index", "--no-build-isolation", "-w", tmp_path, sdist]
+    call([sys.executable, *words], tmp_path)
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(tmp_path / wheel.name) as other:
+        assert sorted(one.namelist()) == sorted(other.namelist())
+        assert all(one.read(name) == other.read(name) for name in one.namelist())
 
 
 def test_what_the_jobs_with_tests_run_is_there(clone: Path, tmp_path: Path) -> None:
