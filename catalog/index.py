@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from catalog import jsonplaces, jsontext, schema
@@ -23,6 +24,11 @@ class Catalog:
 
     models: tuple[Model, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all models."""
+        return tuple(model.name for model in self.models)
+
     def model(self, name: str) -> Model | None:
         return next((model for model in self.models if model.name == name), None)
 
@@ -36,11 +42,12 @@ LIST = "zoo catalog"
 """The command that lists every model of a catalog."""
 
 
-def absent(catalog: Catalog, name: str, command: str = LIST) -> tuple[str, str]:
-    """That a catalog has no model ``name``, and what to do. command: lists all of its models, "" for none."""
+def absent(names: Iterable[str], name: str, command: str = LIST) -> tuple[str, str]:
+    """That a catalog, which has ``names``, has no model ``name``, and what to do. command: lists all of its models, ""
+    for none."""
     more = f"All models: {command}" if command else ""
     nothing = "The catalog is empty. Make the first release with: zoo release NAME"
-    return f"the catalog has no model {name!r}", instead_of(name, (one.name for one in catalog.models), nothing, more)
+    return f"the catalog has no model {name!r}", instead_of(name, names, nothing, more)
 
 
 class CatalogConflict(ValueError):

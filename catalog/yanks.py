@@ -100,7 +100,7 @@ def find(catalog: Catalog, name: str, version: str) -> Model:
     """The model that has this version. Raises YankRefused with the nearest name, or the existing versions."""
     model = catalog.model(name)
     if model is None:
-        raise YankRefused(*absent(catalog, name))
+        raise YankRefused(*absent(catalog.names, name))
     if not any(release.version == version for release in model.releases):
         versions = ", ".join(release.version for release in model.releases)
         raise YankRefused(f"the catalog has no version {show(version)} of {name}", f"Available: {versions}")

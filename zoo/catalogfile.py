@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from catalog import conflicts, entries, index, jsontext, plainfiles, schema, shell, yanks
@@ -142,9 +142,21 @@ def is_sound(settings: Settings) -> bool:
         return False
 
 
-def unknown(catalog: index.Catalog, name: str, root: Path) -> InputError:
-    """That the catalog has no model ``name``. root: the zoo's folder, which may have a recipe of this name."""
-    what, remedy = index.absent(catalog, name)
+@contextlib.contextmanager
+def pieces(settings: Settings) -> Iterator[Iterator[bytes]]:
+    """The text of each model, as ``entries.model`` takes it. Raises InputError with every problem of a broken catalog.
+    """
+    with _checked(settings) as found:
+        if isinstance(found, index.Catalog):
+            yield (entries.piece_of(model).encode() for model in found.models)
+        else:
+            yield found.pieces()
+
+
+def unknown(names: Iterable[str], name: str, root: Path) -> InputError:
+    """That the catalog, which has ``names``, has no model ``name``. root: the zoo's folder, which may have a recipe of
+    this name."""
+    what, remedy = index.absent(names, name)
     if f"{name}.yaml" in {path.name for path in (root / "recipes").glob("*.yaml")}:
         remedy = f"It has a recipe, so release it first: zoo release {shell.argument(name)}"
     return InputError(what, remedy=remedy)
@@ -157,7 +169,7 @@ def find(catalog: index.Catalog, name: str, root: Path, version: str = "") -> tu
     """
     model = catalog.model(name)
     if model is None:
-        raise unknown(catalog, name, root)
+        raise unknown(catalog.names, name, root)
     release = catalog.release(name, version) if version else model.preferred()[0]
     if release is None:
         versions = ", ".join(one.version for one in model.releases)
@@ -326,14 +338,14 @@ class _Memory:
                 head = jsontext.parse(stream.readline(), bounded=False)
         except (OSError, jsontext.NotJson):
             return False
-        return bool(head == {"rules": _rules(), "stamp": list(stamp)})
+        return bool(head == {"rules": rules(), "stamp": list(stamp)})
 
     def pieces(self) -> Collection[str]:
         """Digests of the models that passed exactly these checks."""
         try:
             head, *digests = self._path.read_text(encoding="utf-8").split("\n")
             told = shaped(jsontext.parse(head, bounded=False), dict[str, object])
-            return digests if told.get("rules") == _rules() else ()
+            return digests if told.get("rules") == rules() else ()
         except (OSError, ValueError):
             return ()
 
@@ -341,14 +353,14 @@ class _Memory:
         """On a full disk the next command only has to check more."""
         if stamp is None:
             return
-        head = json.dumps({"rules": _rules(), "stamp": stamp})
+        head = json.dumps({"rules": rules(), "stamp": stamp})
         with contextlib.suppress(OSError):
             sweep(self._path.parent, self._path.name)
             write_atomic(self._path, "\n".join((head, *dict.fromkeys(pieces))))
 
 
 @functools.cache
-def _rules() -> str:
+def rules() -> str:
     """The digest of everything that affects whether a catalog is valid."""
     texts = [*sorted(schema.FOLDER.parent.glob("*.py")), schema.FOLDER / "catalog-v1.schema.json"]
     return _digest(b"\0".join(path.read_bytes() for path in texts))

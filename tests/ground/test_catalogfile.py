@@ -168,7 +168,7 @@ def test_other_rules_make_the_memory_void(
 ) -> None:
     write(settings, catalog_of("a"))
     assert catalogfile.is_sound(settings)
-    monkeypatch.setattr(catalogfile, "_rules", lambda: "another version of the checks")
+    monkeypatch.setattr(catalogfile, "rules", lambda: "another version of the checks")
     assert catalogfile.is_sound(settings)
     assert looked_at == ["a", "a"]
 

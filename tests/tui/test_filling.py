@@ -12,8 +12,8 @@ from textual.widgets import Input, OptionList
 
 from zoo.tui.app import ZooApp
 from zoo.tui.asking import Choice
-from zoo.tui.filling import Changing, Several, Writing
 from zoo.tui.viewer import Place
+from zoo.tui.windows import Changing, Several, Writing
 
 
 @pytest.fixture
@@ -163,3 +163,21 @@ def test_recipes_of_this_zoo_are_offered(zoo: Path) -> None:
         assert app.place.name == "plan tutored"
 
     driving.drive(zoo, act, Place("form", "plan"))
+
+
+def test_the_place_in_a_list_is_seen_without_colours(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        await on_field(app, pilot, "--verify")
+        await press(app, pilot, "enter", "down")
+        styles = {
+            part.text.strip(): part.style
+            for strip in app.screen._compositor.render_strips()
+            for part in strip
+            if part.text.strip() in ("tree", "full")
+        }  # fmt: skip
+        here, other = styles["full"], styles["tree"]
+        assert here and other and here.bgcolor == other.color and here.bgcolor != other.bgcolor
+
+    driving.drive(zoo, act, Place("form", "publish plain"))

@@ -15,7 +15,7 @@ from zoo.__main__ import main
 from zoo.runs.writer import Recorder
 from zoo.views.table import VIEWS
 
-MEMORIES = ("catalog-checked", "sources-read.json")
+MEMORIES = ("catalog-checked", "catalog-outline", "sources-read.json")
 """Of what was checked before."""
 Captured = pytest.CaptureFixture[str]
 NAME = "smollm2-135m-instruct"

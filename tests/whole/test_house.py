@@ -92,7 +92,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "markdown": "site.hooks",
     "playwright": "benchmarks",
     "rich": ("zoo.output", "zoo.views.screen", "zoo.tui"),
-    "textual": "zoo.tui",
+    "textual": ("zoo.tui", "benchmarks"),
     "click": ("zoo.cli", "zoo.__main__"),
     "cyclonedx": "zoo.release.provenance",
     "packageurl": "zoo.release.provenance",

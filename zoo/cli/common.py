@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from catalog import device as devices
-from catalog.device import Device
 from catalog.problems import instead_of
 from zoo import addresses, stopping
 from zoo import settings as settings_room
@@ -22,6 +20,9 @@ from zoo.output import Output
 from zoo.progress import heard_by
 from zoo.runs.writer import Recorder
 from zoo.settings import Settings
+
+if TYPE_CHECKING:
+    from catalog.device import Device
 
 Result = TypeVar("Result")
 
@@ -63,6 +64,9 @@ def name_and_version(text: str) -> tuple[str, str]:
 
 def device_named(device_id: str) -> Device:
     """The board with this profile. Raises InputError with the nearest id, or all of them."""
+    # It reads every profile, which most commands do not need.
+    from catalog import device as devices
+
     found = devices.find(device_id)
     if found is None:
         remedy = instead_of(device_id, (device.id for device in devices.DEVICES))

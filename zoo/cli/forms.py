@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import click
 
-from catalog import device as devices
 from catalog.unseen import visible
 from zoo import addresses, cli
 from zoo.cli import walk
 from zoo.errors import InputError
 from zoo.forms.commands import Field, Form
-
-_BOARDS = tuple(device.id for device in devices.DEVICES)
 
 
 class OfCommandLine:
@@ -68,7 +65,12 @@ def _words(param: click.Parameter) -> str:
 def _choices(param: click.Parameter) -> tuple[str, ...]:
     if isinstance(param.type, click.Choice):
         return tuple(map(str, param.type.choices))
-    return _BOARDS if param.name == "device_id" else ()
+    if param.name != "device_id":
+        return ()
+    # It reads every profile, which the program itself does not need.
+    from catalog import device as devices
+
+    return tuple(device.id for device in devices.DEVICES)
 
 
 def _default(param: click.Parameter, context: click.Context) -> str:

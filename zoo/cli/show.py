@@ -48,7 +48,7 @@ def _unknown(settings: Settings, name: str, version: str, versions: list[str]) -
     catalog = catalogfile.read(settings)
     built = [path.name for path in settings.releases.glob("[a-z0-9]*/") if built_versions(settings.releases, path.name)]
     if name in {path.stem for path in (settings.root / "recipes").glob("*.yaml")} or not built:
-        return catalogfile.unknown(catalog, name, settings.root)
+        return catalogfile.unknown(catalog.names, name, settings.root)
     known = sorted({*built, *(one.name for one in catalog.models)})
     remedy = instead_of(name, known, more=f"All models: {LIST}")
     return InputError(f"the catalog has no model {name!r}, and none is built", remedy=remedy)

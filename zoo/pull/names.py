@@ -108,5 +108,5 @@ def _model(catalog: Catalog, name: str) -> tuple[Model, list[str]]:
         if name in model.former_names and model.releases:
             return model, [f"{name} is now called {model.name}"]
     # It may be another zoo's catalog, which no command here lists.
-    what, remedy = absent(catalog, name, command="")
+    what, remedy = absent(catalog.names, name, command="")
     raise InputError(what, remedy=remedy)

@@ -6,24 +6,25 @@ import dataclasses
 import shlex
 from collections.abc import Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult, SystemCommand
 from textual.screen import Screen as Window
 from textual.widgets import Static
 
 from zoo.errors import ZooError
-from zoo.forms.recipes import Change
 from zoo.progress import heard_by
-from zoo.tui import filling
 from zoo.tui.asking import Choice, Help
 from zoo.tui.child import Child, startable
-from zoo.tui.filling import Changing
 from zoo.tui.silent import Silent
 from zoo.tui.viewer import Place, Viewer
-from zoo.views import fields
+from zoo.tui.windows import Changing
 from zoo.views.asked import Asked
-from zoo.views.screen import Screen, clean
+from zoo.views.screen import FIELD, Screen, clean
 from zoo.views.table import VIEWS
+
+if TYPE_CHECKING:
+    from zoo.forms.recipes import Change
 
 _CHILD = "started"
 """The view of the command that this program started."""
@@ -67,7 +68,7 @@ class ZooApp(Viewer):
     def action_open(self) -> None:
         """Show what the row with the cursor is about; of a form, its field."""
         link = self.lines_shown.link
-        if link and link[0] == fields.FIELD:
+        if link and link[0] == FIELD:
             self._attempt(partial(self._fill, link[1]))
         else:
             super().action_open()
@@ -85,6 +86,9 @@ class ZooApp(Viewer):
         if place.view == "recipe" and self.read_only:
             self.notify("This is read-only: no file is changed.", markup=False)
             return
+        # It imports what plans recipes, which takes longer than the first picture; below, too.
+        from zoo.tui import filling
+
         window = filling.window(self.asked_for(place), place.view, name)
         if window is None:
             self._written(place, name, None)
@@ -96,9 +100,13 @@ class ZooApp(Viewer):
         self._attempt(partial(act, place, name, text))
 
     def _lined(self, place: Place, name: str, text: str | None) -> None:
+        from zoo.tui import filling
+
         self.replace_place(Place("form", filling.line(self.asked_for(place), name, text)))
 
     def _changed(self, place: Place, name: str, text: str | None) -> None:
+        from zoo.tui import filling
+
         made = filling.change(self.asked_for(place), name, text or "")
         if made.text == made.before:
             self.notify("Nothing is different.", markup=False)
@@ -111,6 +119,8 @@ class ZooApp(Viewer):
         self.push_screen(Changing(place.name, made.difference), decide)
 
     def _write(self, place: Place, made: Change) -> None:
+        from zoo.tui import filling
+
         filling.write(self.asked_for(place), made)
         self.read()
 
@@ -137,8 +147,8 @@ class ZooApp(Viewer):
         if found:
             self.push_screen(Choice([clean(one) for one in found]), partial(self._start, exact=is_form))
         else:
-            why = "Fields are missing or wrong, or it is not started from here." if is_form else _NONE
-            self.notify(why, markup=False)
+            why = _FORM if is_form else _NONE
+            self.notify(why if self.found else "This screen is still being read.", markup=False)
 
     def _start(self, command: str | None, *, exact: bool) -> None:
         if words := startable(command or "", exact=exact):
@@ -159,6 +169,7 @@ class ZooApp(Viewer):
         yield SystemCommand("quit", "Close this program; no run ends because of that", self.exit)
 
 
+_FORM = "Fields are missing or wrong, or the command is not started from here."
 _NONE = "This screen has no command that can be started as it is."
 
 

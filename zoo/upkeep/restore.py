@@ -95,7 +95,7 @@ def model_of(name: str, settings: Settings) -> Model:
     model = catalogfile.read_model(settings, name)
     if model is None:
         catalog = catalogfile.read(settings)
-        raise catalogfile.unknown(catalog, name, settings.root)
+        raise catalogfile.unknown(catalog.names, name, settings.root)
     return model
 
 

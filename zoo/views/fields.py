@@ -11,7 +11,6 @@ from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import Problem, instead_of
 from catalog.unseen import visible
 from catalog.words import counted
-from zoo import catalogfile
 from zoo.errors import InputError, ZooError
 from zoo.forms import commands, recipes
 from zoo.forms.commands import Field, Form, Values
@@ -19,11 +18,10 @@ from zoo.forms.recipes import Entry
 from zoo.plan import prepare, problems
 from zoo.plan.known import Known
 from zoo.runs import reader
+from zoo.views import outline
 from zoo.views.asked import Asked
-from zoo.views.screen import Row, Screen, Table
+from zoo.views.screen import FIELD, Row, Screen, Table
 
-FIELD = "field"
-"""What a row of a form opens: not a view, but its field."""
 ELSEWHERE: Mapping[str, str] = {
     "ui": "it is this program",
     "hub serve": "it works until Ctrl-C, which needs a terminal of its own",
@@ -101,8 +99,7 @@ def _recipes(asked: Asked) -> Sequence[str]:
 
 
 def _models(asked: Asked) -> Sequence[str]:
-    catalog = catalogfile.read_catalog(asked.settings.catalog, asked.settings.shown(asked.settings.catalog))
-    return [model.name for model in catalog.models]
+    return [one.name for one in outline.read(asked.settings)]
 
 
 def _runs(asked: Asked) -> Sequence[str]:

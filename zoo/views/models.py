@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from catalog import device as devices
@@ -9,37 +11,30 @@ from catalog import yanks
 from catalog.device import Device
 from catalog.index import Catalog
 from catalog.problems import instead_of
-from catalog.release import Model, Release
+from catalog.release import Model
 from catalog.words import counted, data_size, nats, rate
-from zoo import catalogfile
 from zoo.choose import pick as picks
 from zoo.choose.pick import Pick
 from zoo.errors import InputError
+from zoo.views import outline
 from zoo.views.asked import Asked
+from zoo.views.outline import Entry
 from zoo.views.screen import Row, Screen, Table
 
 ANSWER_WIDTH = 120
 
 
-def listed(catalog: Catalog, device: Device) -> Screen:
-    """Every model with its newest version, its files, and the file that is recommended for a board."""
-    rows = [_row(model, device) for model in catalog.models]
+def listed(models: Sequence[Entry], device: Device, answer_of: Callable[[str], str]) -> Screen:
+    """Every model with its newest version, its files, and the file that is recommended for a board: answer_of a name.
+    """
+    rows = [
+        Row((one.name, one.version, one.state, one.languages), ("catalog", one.name), partial(answer_of, one.name))
+        for one in models
+    ]
     columns = ("model", "version", "state", "languages", f"for {device.id}")
     table = Table(columns, rows, flat=True, last=ANSWER_WIDTH, empty="Nothing is released yet.")
     words = f"{counted(len(rows), 'model')}. The last column is the answer of: zoo pick NAME --device {device.id}"
     return Screen("Catalog", (words, table), ("zoo show NAME", "zoo pick NAME --device ID"))
-
-
-def _row(model: Model, device: Device) -> Row:
-    release = model.preferred()[0]
-    cells = (model.name, release.version, _state(model, release), " ".join(model.languages))
-    return Row(cells, ("catalog", model.name), partial(answer, model, device))
-
-
-def _state(model: Model, release: Release) -> str:
-    if model.yank_of(release.version):
-        return "WITHDRAWN"
-    return "experimental" if model.experimental else ""
 
 
 def answer(model: Model, device: Device) -> str:
@@ -97,7 +92,12 @@ def look(asked: Asked) -> Screen:
         known = (one.id for one in devices.DEVICES)
         raise InputError(f"device {asked.device!r} was not found", remedy=instead_of(asked.device, known))
     settings = asked.settings
-    catalog = catalogfile.read(settings)
-    if not asked.name:
-        return listed(catalog, device)
-    return one(catalog, catalogfile.find(catalog, asked.name, settings.root)[0], device)
+    if asked.name:
+        model = outline.model(settings, asked.name)
+        return one(outline.models(settings, [model.name]), model, device)
+
+    @functools.cache
+    def answer_of(name: str) -> str:
+        return answer(outline.model(settings, name), device)
+
+    return listed(outline.read(settings), device, answer_of)

@@ -9,11 +9,11 @@ from typing import Literal
 
 from catalog import shell
 from catalog.words import counted
-from zoo import catalogfile
 from zoo.publish import journal
 from zoo.publish.journal import Entry
 from zoo.release.folder import built_versions
 from zoo.runs.places import is_locked
+from zoo.views import outline
 from zoo.views.asked import Asked
 from zoo.views.screen import Row, Screen, Table
 
@@ -116,7 +116,7 @@ def look(asked: Asked) -> Screen:
     settings = asked.settings
     name, _, version = asked.name.partition("@")
     names = [name] if name else sorted(path.name for path in settings.releases.glob("[a-z0-9]*/"))
-    catalog = catalogfile.read(settings)
+    catalog = outline.models(settings, names)
     found = []
     for one in names:
         for built in built_versions(settings.releases, one):

@@ -26,6 +26,8 @@ _MOST_IN_CELL = 12
 
 Link = tuple[str, str]
 """A view and the name that it is about, which a row opens."""
+FIELD = "field"
+"""What a row of a form opens: not a view, but its field."""
 
 
 @dataclass(frozen=True)

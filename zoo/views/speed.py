@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catalog.history import FIGURES, Figure, History
-from zoo import catalogfile
 from zoo.history import store, tracks, views
 from zoo.history.tracks import SHORT, Track
+from zoo.views import outline
 from zoo.views.asked import Asked
 from zoo.views.screen import Screen, spark
 
@@ -45,7 +45,6 @@ def _bars(track: Track, figure: Figure) -> str:
 def look(asked: Asked) -> Screen:
     """The history of a model. Raises InputError for an unknown one, ZooError for a history that is too large."""
     settings = asked.settings
-    catalog = catalogfile.read(settings)
-    model, _ = catalogfile.find(catalog, asked.name, asked.settings.root)
+    model = outline.model(settings, asked.name)
     found = store.read(settings.evidence, model)
     return screen(model.name, found, tracks.tracks(found))

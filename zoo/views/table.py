@@ -6,20 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from catalog.problems import instead_of
+from zoo import extras
 from zoo.errors import InputError
-from zoo.views import (
-    coverage,
-    drift,
-    fields,
-    gates,
-    machine,
-    models,
-    plans,
-    publication,
-    runs,
-    speed,
-    withdrawn,
-)
+from zoo.views import runs
 from zoo.views.asked import Asked
 from zoo.views.screen import Screen
 
@@ -36,24 +25,49 @@ class View:
     stamp: Callable[[Asked], object] | None = None
 
 
+def _later(module: str, name: str = "look") -> Callable[[Asked], Screen]:
+    """The function of a module of this room, which is imported when it is called: some read models, and the first
+    picture of the terminal program must not wait for them."""
+
+    def act(asked: Asked) -> Screen:
+        found: Callable[[Asked], Screen] = getattr(extras.load(f"{__package__}.{module}"), name)
+        return found(asked)
+
+    return act
+
+
+def _stamp_later(module: str, name: str = "stamp") -> Callable[[Asked], object]:
+    """The same for a stamp."""
+
+    def act(asked: Asked) -> object:
+        found: Callable[[Asked], object] = getattr(extras.load(f"{__package__}.{module}"), name)
+        return found(asked)
+
+    return act
+
+
 VIEWS: Mapping[str, View] = {
     "runs": View("what runs, what is over, and what died", runs.look, stamp=runs.stamp),
     "run": View("one run with its steps", runs.look_at_one, "[ID]", runs.stamp),
     "log": View("the newest lines of a run", runs.look_at_log, "[ID]", runs.stamp),
-    "plan": View("what a recipe would run, and what it costs", plans.look, "RECIPE"),
-    "gates": View("the gates of a built release, with their margins", gates.look, "NAME"),
+    "plan": View("what a recipe would run, and what it costs", _later("plans"), "RECIPE"),
+    "gates": View("the gates of a built release, with their margins", _later("gates"), "NAME"),
     "publication": View(
-        "what is visible of a release, and whether stopping is safe", publication.look, "[NAME]", publication.stamp
+        "what is visible of a release, and whether stopping is safe", _later("publication"), "[NAME]",
+        _stamp_later("publication"),
     ),
-    "coverage": View("shares of a recipe's prompts, and the shares that it asks for", coverage.look, "RECIPE"),
-    "history": View("how fast a model was over time", speed.look, "NAME"),
-    "catalog": View("models, and the file for a board", models.look, "[NAME]"),
-    "machine": View("disk and memory, and what can be deleted", machine.look),
-    "drift": View("files and published versions that differ from the record", drift.look),
-    "yanks": View("versions that are withdrawn", withdrawn.look),
-    "recipe": View("every field of a recipe, to change it", fields.look_at_recipe, "[RECIPE]", fields.recipe_stamp),
-    "form": View("every field of a command, to start or copy it", fields.look, "[COMMAND]"),
-}
+    "coverage": View("shares of a recipe's prompts, and the shares that it asks for", _later("coverage"), "RECIPE"),
+    "history": View("how fast a model was over time", _later("speed"), "NAME"),
+    "catalog": View("models, and the file for a board", _later("models"), "[NAME]"),
+    "machine": View("disk and memory, and what can be deleted", _later("machine")),
+    "drift": View("files and published versions that differ from the record", _later("drift")),
+    "yanks": View("versions that are withdrawn", _later("withdrawn")),
+    "recipe": View(
+        "every field of a recipe, to change it", _later("fields", "look_at_recipe"), "[RECIPE]",
+        _stamp_later("fields", "recipe_stamp"),
+    ),
+    "form": View("every field of a command, to start or copy it", _later("fields"), "[COMMAND]"),
+}  # fmt: skip
 
 
 def look(view: str, asked: Asked) -> Screen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from catalog import yanks
 from catalog.index import Catalog
 from catalog.words import counted
-from zoo import catalogfile
+from zoo.views import outline
 from zoo.views.asked import Asked
 from zoo.views.screen import Row, Screen, Table
 
@@ -27,4 +27,4 @@ def screen(catalog: Catalog) -> Screen:
 def look(asked: Asked) -> Screen:
     """The yanks of the catalog. Raises InputError for a broken one."""
     settings = asked.settings
-    return screen(catalogfile.read(settings))
+    return screen(outline.models(settings, [one.name for one in outline.read(settings) if one.withdrawn]))
