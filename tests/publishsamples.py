@@ -141,13 +141,14 @@ def publish(
 
 
 def through_flow(
-    release: ReleaseFolder, settings: Settings, way: Way = Way.PLACE, access: str | None = None
-) -> Published:
+    release: ReleaseFolder, settings: Settings, way: Way = Way.PLACE, access: str | None = None,
+    report: Reporter | None = None,
+) -> Published:  # fmt: skip
     """Publish as ``zoo publish`` does, with the checks before and the catalog after. Of the plan, only the names of
     the repositories are used."""
     names = SimpleNamespace(model=NAMES[0], dataset=NAMES[1], access=access)
     planned = cast("Planned", SimpleNamespace(recipe=SimpleNamespace(publish=names)))
-    return flow.publish(planned, release, settings, Silent(), Asked(way=way))
+    return flow.publish(planned, release, settings, report or Silent(), Asked(way=way))
 
 
 def refs(settings: Settings) -> dict[str, tuple[dict[str, str], dict[str, str]]]:

@@ -28,6 +28,7 @@ from zoo.publish.repair import Repaired
 from zoo.release import ReleaseFolder, as_built, assemble, early, find, news, otherbuild, reviewed
 from zoo.release.provenance import signing
 from zoo.release.sign import sign as sign_release
+from zoo.release.sign import warn_unsigned
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
 from zoo.upkeep import collection, foreign, restore, taken, yank
@@ -234,6 +235,7 @@ def publish(
 ) -> Published:
     """Publish and record."""
     refuse_failed_gates(release)
+    warn_unsigned(release, settings, report)
     publication, decided = _publication(planned, release, settings, asked)
     if decided.recorded and restore.is_lost(decided.recorded, publication.hub):
         restore.aloud(restore.Order(release.model.name, publication.hub), settings, report)

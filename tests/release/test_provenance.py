@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from packageurl import PackageURL
-from publishsamples import make_release, publish, settings, zoo
+from publishsamples import make_release, publish, settings, through_flow, zoo
 from signingkeys import keys
 from sitesamples import hostile, sample
 from tinyzoo import released_zoo, run, tree
@@ -358,6 +358,21 @@ def test_a_published_release_is_not_signed_afterwards(
     with pytest.raises(ZooError, match="published versions never change"):
         walk.sign(made_, settings, Silent(), key=keys["one"])
     assert not (made_.folder / "model" / SIGNATURE).exists()
+
+
+def test_a_version_without_the_signature_of_the_one_before_is_told(zoo: Path, settings: Settings) -> None:
+    told = list[str]()
+
+    class Hearing(Silent):
+        def warn(self, text: str) -> None:
+            told.append(text)
+
+    through_flow(make_release(zoo, **{SIGNATURE: "a signature"}), settings, report=Hearing())
+    assert not told
+    through_flow(make_release(zoo, "1.1.0"), settings, report=Hearing())
+    assert len(told) == 1 and "1.1.0 is not signed, but 1.0.0 is" in told[0] and "--key FILE" in told[0]
+    through_flow(make_release(zoo, "1.1.0"), settings, report=Hearing())
+    assert len(told) == 1, "it is out"
 
 
 def write_record(release: ReleaseFolder) -> None:

@@ -13,6 +13,21 @@ from zoo.release.provenance import SIGNATURE, signing
 from zoo.settings import Settings
 
 
+def warn_unsigned(release: ReleaseFolder, settings: Settings, report: Reporter) -> None:
+    """Warn of a new version that is not signed although one before it is: it cannot be signed once it is published."""
+    name, version = release.model.name, release.release.version
+    known = catalogfile.read_model(settings, name)
+    if known is None or known.release(version) or any(file.path == SIGNATURE for file in release.model_files):
+        return
+    signed = next((one.version for one in known.preferred() if one.location.model.signature_sha256), None)
+    if signed:
+        how = commandline.line(settings, "sign", name, "--key", "FILE")
+        report.warn(
+            f"{name} {version} is not signed, but {signed} is, and a published version cannot be signed later. "
+            f"To sign it first, stop now and run: {how}"
+        )
+
+
 def sign(
     release: ReleaseFolder, settings: Settings, report: Reporter, *, key: Path | None
 ) -> tuple[ReleaseFolder, bool]:

@@ -122,7 +122,8 @@ def verify(
         raise SignatureRefused(
             f"the release is not signed: there is no {SIGNATURE}",
             safe="Nothing was changed.",
-            remedy="Ask the publisher for a signed version, or leave out --require-signature",
+            remedy="Ask the publisher for a signed version. To take it as it is, name no signer and leave out "
+            "--require-signature",
         )
     signed = _signed(path, public_key, identity, issuer)
     there = _there(folder)
