@@ -36,6 +36,16 @@ def test_a_step_that_changes_text_is_named(normalizer: dict[str, Any], kinds: li
     assert list(changing({"normalizer": normalizer})) == kinds
 
 
+def test_hostile_steps_take_no_time_and_no_memory() -> None:
+    slow = replace("(a+)+$", "b", "Regex")
+    larger = replace("a", "a" * 10_000)
+    many = [replace("a", "aa") for _ in range(100)]
+    large = [replace("a{1,99999999999}", "b", "Regex"), replace("a{999,999}{999}", "b", "Regex")]
+    kinds = list(changing({"normalizer": sequence(slow, larger, *large, *many)}))
+    assert kinds and set(kinds) == {"Replace of 'a'"}
+    assert len(next(changing({"normalizer": {"type": "Prepend", "prepend": "x" * 10_000}}))) < 100
+
+
 @pytest.mark.parametrize(
     "normalizer",
     [

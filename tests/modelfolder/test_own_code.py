@@ -33,6 +33,12 @@ def test_each_file_that_names_code_is_one_sentence(tmp_path: Path) -> None:
     assert "tokenizer_config.json names code of the model's own (auto_map: tok.py)" in facts.read(folder).remarks[1]
 
 
+def test_names_of_others_cannot_change_a_terminal() -> None:
+    own = {f"Auto{number}": f"odd\x1b[31m\n{number}.Own" for number in range(9)}
+    (said,) = owncode.remarks({"config.json": {"model_type": "x\x1b]0;y\x07", "auto_map": own}})
+    assert said.isprintable() and "and 3 more" in said
+
+
 @pytest.mark.parametrize(
     ("config", "own"),
     [

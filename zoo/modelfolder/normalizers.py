@@ -6,6 +6,7 @@ NFC is left out: it changes no text that keyboards write, so the parity check re
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,6 +15,10 @@ from zoo.judge.parity.material import STRINGS
 SPACE = "\u2581"
 CHANGING = frozenset(("Lowercase", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled", "StripAccents"))
 """Types that always change some of the texts that the parity check compares."""
+SIMPLE = re.compile(r"[^()|*+?{}\\]{1,64}(?:[*+?]|\{\d{0,3},?\d{0,3}\})?")
+"""Patterns that are tried here: others could take forever on the texts. They are left to the parity check."""
+MOST_STEPS, MOST_CHARACTERS = 64, 1_000
+"""Steps that are looked at, and the longest replacement that is tried: each step may make a text as much longer."""
 FLAGS: Mapping[str, tuple[str, ...]] = {
     "BertNormalizer": ("clean_text", "handle_chinese_chars", "lowercase", "strip_accents"),
     "Strip": ("strip_left", "strip_right"),
@@ -24,17 +29,21 @@ FLAGS: Mapping[str, tuple[str, ...]] = {
 def changing(tokenizer: Mapping[str, object] | None) -> Iterator[str]:
     """The types of these steps, as people should see them. tokenizer: content of tokenizer.json."""
     texts = list(STRINGS)
-    for step in _steps((tokenizer or {}).get("normalizer")):
+    for step in itertools.islice(_steps((tokenizer or {}).get("normalizer")), MOST_STEPS):
         kind = str(step.get("type"))
         if kind in CHANGING or any(step.get(flag) for flag in FLAGS.get(kind, ())):
             yield kind
         elif kind == "Prepend" and step.get("prepend") != SPACE:
-            yield f"Prepend of {str(step.get('prepend'))!a}"
+            yield f"Prepend of {_shown(step.get('prepend'))}"
         elif kind == "Replace":
             # An earlier step may have replaced what this one looks for.
-            before, texts = texts, _replaced(step, texts)
+            before, texts = texts, [text[:MOST_CHARACTERS] for text in _replaced(step, texts)]
             if texts != before and (_pattern(step)[1], step.get("content")) != (" ", SPACE):
-                yield f"Replace of {_pattern(step)[1]!a}"
+                yield f"Replace of {_shown(_pattern(step)[1])}"
+
+
+def _shown(text: object) -> str:
+    return f"{str(text)[:40]!a}"
 
 
 def _steps(normalizer: object) -> Iterator[Mapping[str, object]]:
@@ -56,10 +65,12 @@ def _pattern(step: Mapping[str, object]) -> tuple[str, str]:
 
 
 def _replaced(step: Mapping[str, object], texts: Sequence[str]) -> list[str]:
-    """The texts after a replacement; unchanged if Python cannot read its pattern, which is left to the parity check."""
-    (kind, pattern), content = _pattern(step), str(step.get("content"))
-    if not pattern or kind == "String":
-        return [text.replace(pattern, content) if pattern else text for text in texts]
+    """The texts after a replacement; unchanged for a pattern that is left to the parity check."""
+    (kind, pattern), content = _pattern(step), str(step.get("content"))[:MOST_CHARACTERS]
+    if kind == "String" and pattern:
+        return [text.replace(pattern, content) for text in texts]
+    if kind != "Regex" or not SIMPLE.fullmatch(pattern):
+        return list(texts)
     try:
         found = re.compile(pattern)
     except re.error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from zoo.modelfolder.files import CONFIG, TOKENIZER_CONFIG
+from zoo.modelfolder.weights import named
 
 KEY = "auto_map"
 MODEL, TOKENIZER_CLASS = "AutoModelForCausalLM", "AutoTokenizer"
@@ -28,7 +29,7 @@ def has_own_tokenizer(tokenizer_config: Mapping[str, object]) -> bool:
 
 def remarks(small: Small) -> Iterator[str]:
     """One sentence for each file that names code."""
-    kind = small.get(CONFIG, {}).get("model_type")
+    kind = named([str(small.get(CONFIG, {}).get("model_type"))])
     instead = {
         CONFIG: f"transformers' own code for the architecture {kind} is used instead",
         TOKENIZER_CONFIG: "transformers' own tokenizer reads its files instead",
@@ -37,7 +38,7 @@ def remarks(small: Small) -> Iterator[str]:
         own = small.get(name, {}).get(KEY)
         files = dict.fromkeys(f"{place.rpartition('.')[0]}.py" for place in _places(own) if "." in place)
         if files:
-            yield f"{name} names code of the model's own ({KEY}: {', '.join(files)}), which zoo never runs; {what}"
+            yield f"{name} names code of the model's own ({KEY}: {named(files)}), which zoo never runs; {what}"
 
 
 def _places(own: object, key: str = "") -> Iterator[str]:

@@ -19,6 +19,7 @@ LOST: Mapping[str, frozenset[str]] = {
     "gemma2": SCALED,
     "gemma3_text": NEWER,
     "granite": NEWER,
+    "lfm2": frozenset(("llama3",)),
     "llama": frozenset(("longrope",)),
     "mistral": frozenset(("longrope",)),
     "olmo2": NEWER,
