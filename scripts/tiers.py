@@ -60,7 +60,7 @@ LONG = (
     "tests/whole/builtwheel.py", "tests/whole/test_crash.py", "tests/whole/test_crash_search.py",
     "tests/whole/test_demo.py", "tests/whole/test_families.py", "tests/whole/test_little_memory.py",
     "tests/whole/test_odd_folders.py", "tests/whole/test_pipeline.py", "tests/whole/test_real_recipe.py",
-    "tests/whole/test_two_processes.py", "tests/whole/test_wheel.py",
+    "tests/whole/test_two_processes.py", "tests/whole/test_vocabularies.py", "tests/whole/test_wheel.py",
     "tests/whole/test_workflows.py", "tests/families", "tests/faultserver.py",
     "tests/hubserving.py", "tests/llamaquant.py", "tests/llamasource.py", "tests/publishsamples.py",
     "tests/tinygguf.py", "tests/tinyarch.py", "tests/tinymodel.py", "tests/tinyzoo.py", "tests/viewsamples.py",

@@ -15,8 +15,8 @@ from zoo.llama.quantize.quantize import Wanted, quantize
 
 pytest.importorskip("llama_cpp")
 
-SLOWEST = ("IQ1_M", "IQ2_M", "IQ2_S", "IQ2_XS")
-"""llama.cpp's search for each block takes seconds: make long compares them."""
+SLOWEST = ("IQ1_M", "IQ1_S", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ3_XXS")
+"""llama.cpp's tables for them take seconds to make: make long compares them."""
 NARROW = ("Q4_K_M", "Q5_K_M", "Q6_K", "Q2_K", "IQ4_XS", "IQ3_M", "Q4_0")
 
 

@@ -124,6 +124,7 @@ def test_an_environment_that_cannot_be_written_to_tries_again(odd: Path, tmp_pat
     assert NO_RULE in tried(odd) and NO_RULE in tried(odd)
 
 
+@pytest.mark.long
 def test_a_converter_that_fails_for_another_reason_says_nothing(
     odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +146,10 @@ def test_an_architecture_that_the_converter_lacks(odd: Path, tmp_path: Path) -> 
     [
         ({"model_type": "internlm2", "auto_map": {"AutoConfig": "c.C"}}, "does not support the architecture internlm2"),
         ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "t5 does not write text"),
-        ({"model_type": "codegen", "resid_pdrop": "much"}, "does not accept this configuration"),
+        pytest.param(
+            {"model_type": "codegen", "resid_pdrop": "much"}, "does not accept this configuration",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_an_architecture_that_the_import_would_refuse(
@@ -209,7 +213,7 @@ def test_the_usual_tiny_models_need_none_either(tmp_path: Path) -> None:
     ("own", "kind", "refused"),
     [
         ({"AutoTokenizer": ["tok.Own", None]}, "OwnTokenizer", True),
-        ({"AutoTokenizer": ["tok.Own", None]}, "LlamaTokenizer", False),
+        pytest.param({"AutoTokenizer": ["tok.Own", None]}, "LlamaTokenizer", False, marks=pytest.mark.long),
         (None, "OwnTokenizer", False),
     ],
     ids=["own", "known", "without auto_map"],

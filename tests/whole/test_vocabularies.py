@@ -53,7 +53,7 @@ def test_the_tokenizer_of_the_tests_own_models_gives_the_stated_ids(name: str, t
         assert tokenizer.encode(text, add_special_tokens=False).ids == ids, text
 
 
-@pytest.mark.parametrize("name", ["Llama 2", "Phi-3", "Gemma 3"])
+@pytest.mark.parametrize("name", ["Llama 2", pytest.param("Phi-3", marks=pytest.mark.long), "Gemma 3"])
 def test_a_sentencepiece_vocabulary_survives_without_its_model_file(name: str, tmp_path: Path) -> None:
     """Folders that transformers 5 saved have tokenizer.json alone: bytes stay bytes, and merges keep their order."""
     row = families.family(name)
