@@ -228,7 +228,8 @@ def released_zoo(base: Path) -> Path:
         with (session / "whole-zoo.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (session / "said").exists():
-                done = run(make_tiny_zoo(zoo), "release", "plain", "tutored", **STRANGER)
+                # Half a minute, but many tests need it: a machine that is busy gets more time.
+                done = run(make_tiny_zoo(zoo), "release", "plain", "tutored", timeout_seconds=3600, **STRANGER)
                 assert done.returncode == 0, done.stderr
                 (session / "said").write_text(done.stdout + done.stderr, encoding="utf-8")
         _released.append(zoo)

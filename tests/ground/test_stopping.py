@@ -86,7 +86,7 @@ def nobody_is_left(folder: Path) -> None:
 def test_a_release_that_is_asked_to_end(tmp_path: Path) -> None:
     tinyzoo = pytest.importorskip("tinyzoo")
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
-    tinyzoo.write_recipe(zoo, tinyzoo.plain_recipe(zoo, probes=[], gates=[]))
+    tinyzoo.write_recipe(zoo, tinyzoo.smallest_recipe(zoo))
     for number, step in ((signal.SIGTERM, "export"), (signal.SIGHUP, "benchmark/Q8_0")):
         there = Terminal(zoo, "release", "plain")
         there.until(f"] {step}\r\n".encode())

@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,21 @@ class Killer(Silent):
         def advance(amount):
             nonlocal done
             done += 1
-            if what == sys.argv[2] and done == int(sys.argv[3]):
+            if what == asked["task"] and done == asked["count"]:
                 os.kill(os.getpid(), signal.SIGKILL)
         yield advance
 
-here.run(Path(sys.argv[4]), "killed", dataclasses.replace(here.SPEC, **json.loads(sys.argv[5])), Killer())
+for line in sys.stdin:
+    asked = json.loads(line)
+    if not (pid := os.fork()):
+        try:
+            spec = dataclasses.replace(here.SPEC, **asked["changes"])
+            here.run(Path(asked["home"]), "killed", spec, Killer())
+        finally:
+            os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
+"""Each line of stdin is a training in a child of its own, which costs a fork and not the imports."""
 
 
 def run(home: Path, name: str, spec: Distill, reporter: Any, student: str = "student") -> DistillReport:
@@ -129,12 +138,24 @@ def whole(home: Path) -> DistillReport:
     return run(home, "whole", SPEC, Silent())
 
 
-def _kill(home: Path, task: str, count: int, **changes: Any) -> None:
-    """Run the training in a process that gets SIGKILL at the ``count``-th advance of ``task``."""
+Kill = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def kill() -> Iterator[Kill]:
+    """``kill(home, task, count)`` trains in a process that gets SIGKILL at the ``count``-th advance of ``task``."""
     paths = json.dumps([str(folder) for folder in Path(__file__).parents[:3]])
-    command = [sys.executable, "-c", KILLED, paths, task, str(count), str(home), json.dumps(changes)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    command = [sys.executable, "-c", KILLED, paths]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def ask(home: Path, task: str, count: int, **changes: Any) -> None:
+            assert process.stdin and process.stdout
+            asked = {"home": str(home), "task": task, "count": count, "changes": changes}
+            process.stdin.write(json.dumps(asked) + "\n")
+            process.stdin.flush()
+            assert process.stdout.readline().strip() == str(-signal.SIGKILL)
+
+        yield ask
 
 
 def test_the_student_comes_nearer_to_its_teacher(home: Path, whole: DistillReport) -> None:
@@ -151,10 +172,9 @@ def test_the_student_comes_nearer_to_its_teacher(home: Path, whole: DistillRepor
     assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
 
 
-def test_a_killed_training_ends_with_the_same_bytes(home: Path, whole: DistillReport) -> None:
-    _kill(
-        home, "distil", 6
-    )  # the first advance tells where it starts: this is after step 5, two past a checkpoint
+def test_a_killed_training_ends_with_the_same_bytes(home: Path, whole: DistillReport, kill: Kill) -> None:
+    # The first advance tells where it starts: this is after step 5, two past a checkpoint.
+    kill(home, "distil", 6)
     half_written = home / "killed-scratch" / "checkpoint-00000006.part"
     half_written.mkdir()
     resumed = run(home, "killed", SPEC, Silent())
@@ -198,12 +218,12 @@ def test_the_global_random_state_and_threads_are_given_back(home: Path) -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_a_teacher_cache_is_completed_after_a_kill_and_repaired(home: Path) -> None:
+def test_a_teacher_cache_is_completed_after_a_kill_and_repaired(home: Path, kill: Kill) -> None:
     folder = home / "killed-cache"
     rows = encode(load_tokenizer(home / "student"), TRAIN, SPEC.row_tokens).rows
     whole_cache = cache_teacher(Question(home / "teacher", rows, 16, 1.0), home / "whole-cache", Silent())
     scratch = home / "early-scratch"
-    _kill_early(home)
+    _kill_early(home, kill)
     index = json.loads((scratch / "teacher" / INDEX).read_text())
     assert [shard["file"] for shard in index["shards"]] == ["shard-00000.safetensors"]
     (scratch / "teacher").rename(folder)
@@ -224,11 +244,11 @@ def test_a_teacher_cache_is_completed_after_a_kill_and_repaired(home: Path) -> N
     )
 
 
-def _kill_early(home: Path) -> None:
+def _kill_early(home: Path, kill: Kill) -> None:
     """Kill a training after the first shard of its teacher cache, in ``early-scratch``."""
     make_tiny_llama(home / "early" / "student", layers=1)
     make_tiny_llama(home / "early" / "teacher", layers=2)
-    _kill(home / "early", "read the teacher", 1)
+    kill(home / "early", "read the teacher", 1)
     (home / "early" / "killed-scratch").rename(home / "early-scratch")
 
 
@@ -253,12 +273,12 @@ def test_adapters_are_merged_into_plain_weights(home: Path, adapter: str, preset
     assert done.heldout_after.kld_mean_nats < 0.9 * done.heldout_before.kld_mean_nats
 
 
-def test_a_killed_training_with_dropout_ends_with_the_same_bytes(home: Path) -> None:
+def test_a_killed_training_with_dropout_ends_with_the_same_bytes(home: Path, kill: Kill) -> None:
     changes: dict[str, Any] = {"adapter": "lora", "preset": "ampere-balanced"}
     spec = dataclasses.replace(SPEC, **changes)
     make_tiny_llama(home / "dropout" / "student", layers=1)
     make_tiny_llama(home / "dropout" / "teacher", layers=2)
-    _kill(home / "dropout", "distil", 5, **changes)
+    kill(home / "dropout", "distil", 5, **changes)
     assert run(home / "dropout", "killed", spec, Silent()).timing["resumed_from_step"] == 3
     run(home / "dropout", "whole", spec, Silent())
     assert sha256_file(home / "dropout/killed-out/model.safetensors") == sha256_file(

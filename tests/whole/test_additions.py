@@ -156,7 +156,10 @@ def test_a_file_type_is_one_row(copy: Copy, zoo: Path) -> None:
     assert after.returncode == 0, after.stderr
 
 
-def test_a_stage_is_a_file_and_a_row(copy: Copy, zoo: Path) -> None:
+def test_a_stage_is_a_file_and_a_row(copy: Copy, zoo: Path, released: Path) -> None:
+    """All other steps are those of a release that is there, so only the new one runs."""
+    (zoo / "build").mkdir()
+    (released / "build/work").rename(zoo / "build/work")
     copy.apply("A stage that measures every file")
     plan = copy.zoo(zoo, "plan", "plain")
     assert plan.returncode == 0 and "outline/Q8_0" in plan.stdout, plan.stdout + plan.stderr
