@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from dataclasses import dataclass
@@ -94,13 +95,13 @@ def as_built(name: str, version: str, recipe_sha256: str, settings: Settings) ->
 
 
 def _names(release: ReleaseFolder, namespace: str) -> bool:
-    """Whether a release is for a namespace: the card of a model without a dataset does not say it, its provenance
-    does."""
-    path = release.folder / "model" / provenance.STATEMENT
-    try:
-        return f'"{namespace}/' in plainfiles.read_text(path)
-    except (OSError, ValueError):
-        return False
+    """Whether a release is for a namespace: its provenance or its card names it. The card of a model without a dataset
+    does not."""
+    for path, name in ((provenance.STATEMENT, f'"{namespace}/'), ("README.md", f"{namespace}/")):
+        with contextlib.suppress(OSError, ValueError):
+            if name in plainfiles.read_text(release.folder / "model" / path):
+                return True
+    return False
 
 
 def folders(releases: Path, name: str, version: str) -> list[Path]:
