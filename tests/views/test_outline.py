@@ -57,3 +57,13 @@ def test_an_unknown_model_names_the_nearest(large: Settings) -> None:
     with pytest.raises(Exception, match="no model") as raised:
         outline.model(large, "smollm2-135m-instruc")
     assert "smollm2-135m-instruct" in str(raised.value)
+
+
+def test_the_kept_measurement_is_of_this_benchmark() -> None:
+    terminal = pytest.importorskip("benchmarks.terminal")
+    path = Path(__file__).parents[2] / "benchmarks/results/terminal.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    assert kept["schema"] == terminal.SCHEMA and kept["targets"] == terminal.TARGETS
+    assert kept["models"] == terminal.MODELS
+    # Of the first picture, 1.3 times an empty program is aimed at.
+    assert set(kept["missed"]) <= {"first_picture_ratio"}

@@ -6,6 +6,7 @@ has a control character, whatever the facts are: a name may be that of a strange
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,11 @@ class Row:
     cells: tuple[str, ...]
     opens: Link | None = None
     later: Callable[[], str] | None = None
+
+    @functools.cached_property
+    def words(self) -> str:
+        """What a filter looks for, made once: every key asks every row."""
+        return " ".join(self.cells).lower()
 
 
 @dataclass(frozen=True)
@@ -107,8 +113,7 @@ def _with(table: Table, wanted: Sequence[str]) -> Table:
 
 
 def _has(row: Row, wanted: Sequence[str]) -> bool:
-    text = " ".join(row.cells).lower()
-    return all(word in text for word in wanted)
+    return all(word in row.words for word in wanted)
 
 
 def cell_len(words: str) -> int:
