@@ -42,7 +42,7 @@ def _without_models() -> None:
     sys.modules["torch"] = None  # type: ignore[assignment]  # cannot be imported, as Python documents
     os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # it would advise to install torch
     try:
-        importlib.import_module("transformers.utils").is_torch_available()
+        importlib.import_module("transformers").is_torch_available()
     finally:
         del sys.modules["torch"]
 
