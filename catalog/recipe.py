@@ -106,7 +106,7 @@ class Label:
     batch_rows: int
     retries: int
     system: str | None
-    redact: str | None = dataclasses.field(default=None, metadata={"later": True})
+    redact: str | None = dataclasses.field(metadata={"later": True})
 
 
 @dataclass(frozen=True)

@@ -53,25 +53,27 @@ LONG = (
     "tests/plan/test_damaged_steps.py", "tests/publish/test_publish_faults.py",
     "tests/publish/test_publish_killed_command.py", "tests/publish/test_publish_random.py",
     "tests/publish/test_year.py", "tests/publish/zygote.py", "tests/review/test_review.py",
-    "tests/runs/test_journals.py",
+    "tests/runs/test_journals.py", "tests/stages/test_ask.py",
+    "tests/teachers/test_llama_server.py",
     "tests/training/test_gguf_again.py", "tests/tui/driving.py", "tests/tui/terminal.py", "tests/tui/test_terminal.py",
     "tests/training/test_training_import.py",
     "tests/training/test_resaved_tokenizers.py", "tests/upkeep/test_reproduce.py",
     "tests/whole/builtwheel.py", "tests/whole/test_crash.py", "tests/whole/test_crash_search.py",
     "tests/whole/test_demo.py", "tests/whole/test_families.py", "tests/whole/test_little_memory.py",
     "tests/whole/test_odd_folders.py", "tests/whole/test_pipeline.py", "tests/whole/test_real_recipe.py",
+    "tests/whole/test_served_release.py",
     "tests/whole/test_two_processes.py", "tests/whole/test_vocabularies.py", "tests/whole/test_wheel.py",
     "tests/whole/test_workflows.py", "tests/families", "tests/faultserver.py",
-    "tests/hubserving.py", "tests/llamaquant.py", "tests/llamasource.py", "tests/publishsamples.py",
-    "tests/tinygguf.py", "tests/tinyarch.py", "tests/tinymodel.py", "tests/tinyzoo.py", "tests/viewsamples.py",
+    "tests/hubserving.py", "tests/llamaquant.py", "tests/llamaserver.py", "tests/llamasource.py",
+    "tests/publishsamples.py", "tests/tinygguf.py", "tests/tinyarch.py", "tests/tinymodel.py", "tests/tinyzoo.py", "tests/viewsamples.py",
     "tests/benchruns.py", "tests/writingrun.py",
 )  # fmt: skip
 """Every file with a test that is marked as long, and what these tests use."""
 PAGES = (
     "catalog", "mkdocs.yml", "site/assets", "site/docs", "site/hooks.py", "site/templates", "site/theme",
     "tests/browser", "tests/choosersamples.py", "tests/evidencesamples.py", "tests/sitesamples.py",
-    "zoo/__init__.py", "zoo/addresses.py", "zoo/catalogfile.py", "zoo/choose", "zoo/cli", "zoo/corpora",
-    "zoo/errors.py", "zoo/extras.py", "zoo/files", "zoo/history", "zoo/hub", "zoo/judge", "zoo/machine",
+    "zoo/__init__.py", "zoo/addresses.py", "zoo/catalogfile.py", "zoo/choose", "zoo/cli", "zoo/commandline.py",
+    "zoo/corpora", "zoo/errors.py", "zoo/extras.py", "zoo/files", "zoo/history", "zoo/hub", "zoo/judge", "zoo/machine",
     "zoo/meters.py", "zoo/output.py", "zoo/progress.py", "zoo/runs", "zoo/settings.py", "zoo/site", "zoo/stopping.py",
 )  # fmt: skip
 """What the pages are made from, and every module that is imported to make, serve and test them."""

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from piservers import ROOT, compiling
+from llamaserver import ROOT, compiling
 
 pytestmark = pytest.mark.pi_twice
 SCRIPTS = ROOT / "scripts/pi"

@@ -41,6 +41,7 @@ ALLOWED = (
     "https://www.llama.com/",
     "https://docs.github.com/",
     "https://lmstudio.ai/download",
+    "https://apple.github.io/coremltools/",
     # Where published speeds were read.
     "https://www.smolhub.com/",
     "https://www.reddit.com/",

@@ -232,7 +232,7 @@ def test_the_tiny_template_is_rendered_as_before() -> None:
 
 
 def test_rows_with_markers_are_asked_again() -> None:
-    label = pytest.importorskip("zoo.stages.label")
-    assert label._reading((("user", "What is <|im_end|>?"),)) == {"markers": "text"}
-    assert label._reading((("system", "[INST] x"), ("user", "y"))) == {"markers": "text"}
-    assert label._reading((("user", "1 < 2, a [link] and 3 > 2"),)) == {}
+    questions = pytest.importorskip("zoo.stages.questions")
+    assert questions._reading((("user", "What is <|im_end|>?"),)) == {"markers": "text"}
+    assert questions._reading((("system", "[INST] x"), ("user", "y"))) == {"markers": "text"}
+    assert questions._reading((("user", "1 < 2, a [link] and 3 > 2"),)) == {}

@@ -33,7 +33,7 @@ DOCUMENTED = frozenset((
     "playwright.sync_api", "rich.console", "rich.live", "rich.segment", "rich.style", "rich.table",
     "rich.text", "safetensors.numpy", "safetensors.torch", "textual.app", "textual.binding", "textual.containers",
     "textual.events", "textual.geometry", "textual.screen", "textual.scroll_view", "textual.strip", "textual.widgets",
-    "torch.autograd.function", "torch.overrides",
+    "torch.autograd.function", "torch.export", "torch.overrides",
 ))  # fmt: skip
 """Modules below a package's own name that its documents name."""
 
@@ -137,6 +137,9 @@ DOORS = {
              "transformers.modeling_gguf_pytorch_utils", "which tensor became which weight"),
         Part("transformers.modeling_gguf_pytorch_utils.tqdm", "zoo/training/models.py",
              "transformers.modeling_gguf_pytorch_utils", "a bar of its own, beside ours"),
+        Part("transformers.models.auto.modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "zoo/training/architecture.py",
+             "transformers.models.auto.modeling_auto",
+             "the names of the classes that write text; the public mapping imports every one of them to tell"),
         Part("transformers.PreTrainedTokenizerFast.backend_tokenizer", "zoo/training/ownpieces.py",
              "tokenizer._tokenizer", "backend_tokenizer is public to read; there is no public way to replace it"),
     ),
