@@ -27,6 +27,8 @@ KEPT = frozenset(("ZOO_CONVERTER", "ZOO_UPDATE_GOLDEN"))
 for variable in [name for name in os.environ if name.startswith("ZOO_") and name not in KEPT]:
     del os.environ[variable]
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Every core has a process of the tests already. Threads of torch spin while they wait for one that has no core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Some containers set it. Then each of a thousand processes compiles the program again, a third of its start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -50,16 +52,21 @@ runpy.run_path(str(SHUT / "sitecustomize.py"))
 
 
 LONGEST = (
-    "test_crash_search", "test_crash", "test_publish_random", "test_browser_standards", "test_browser_tryit",
-    "test_two_processes", "test_gguf_again", "test_parity_refusals", "test_training_loop", "test_llama_parity",
-    "test_watch", "test_tokenizer_trial", "test_tokens", "test_vocabularies", "test_several", "test_bare_imports",
-    "test_pi_package", "test_precision", "test_site", "test_publish_faults", "test_pipeline", "test_additions",
-    "test_fuzz", "test_llama_caches", "test_workflows", "test_families", "test_pull_http", "test_hub_readers",
-    "test_stopping", "test_pi_programs", "test_llama_oldkeys", "test_llama_layerkinds", "test_surroundings",
-    "test_pi_runtime_run", "test_reproduce", "test_markers_both", "test_calibrate", "test_installs",
-    "test_pi_launch", "test_contradictions",
+    "test_two_processes", "test_parity_refusals", "test_site", "test_several", "test_distill_losses", "test_pipeline",
+    "test_llama_parity", "test_vocabularies", "test_copied_lines", "test_tokenizer_trial", "test_bare_imports",
+    "test_llama_caches", "test_llama_oldkeys", "test_precision", "test_surroundings", "test_stopping",
+    "test_little_memory", "test_llama_layerkinds", "test_stranger", "test_fused", "test_gguf_again", "test_reproduce",
+    "test_watch",
+    "test_hub_readers", "test_pull_http", "test_contradictions", "test_client_calls", "test_training_loop",
+    "test_tokens", "test_fuzz", "test_site_growth", "test_same_cuts", "test_budget_search", "test_installs",
+    "test_boards", "test_markers_both", "test_cutting", "test_import_exact", "test_calibrate",
+    "test_resaved_tokenizers", "test_access", "test_repair", "test_browser_standards", "test_template_oracles",
+    "test_unwritable_folders", "test_layer_shapes", "test_publish_faults", "test_pi_zoo_models",
+    "test_publish_random", "test_terminal", "test_workflow_rules", "test_tryout", "test_pi_runtime_run",
+    "test_source_folder", "test_lines",
 )  # fmt: skip
-"""Files that take longest, the longest first: started last, one process would work alone at the end."""
+"""Files that take 8 s or longer of the processor, the longest first: started last, one process would work alone at the
+end. The first one makes the release that many tests share."""
 
 
 SLOW = ("coreml", "families", "installs", "long", "pages", "pi", "pi-boot", "pi-twice")
