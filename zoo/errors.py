@@ -197,6 +197,8 @@ _NO_MEMORY = (
     r"|can't start new thread"
 )
 """How Python, numpy, torch, llama.cpp, Rust and the kernel report that memory ran out."""
+_NOT_MAPPED = re.compile(r"failed to map segment from shared object(?!: (Operation not permitted|Permission denied))")
+"""How the loader of glibc reports it during an import. What may follow is about a folder without the right to run."""
 
 
 def says_no_memory(text: str) -> bool:
@@ -210,6 +212,8 @@ def is_no_memory(error: BaseException) -> bool:
         return False  # it is reported already
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
+    if isinstance(error, ImportError):
+        return bool(_NOT_MAPPED.search(str(error)))
     # Of ours, only a model file's error quotes a library.
     said = error.what if isinstance(error, ModelFileError) else str(error) if isinstance(error, RuntimeError) else ""
     return says_no_memory(said)
