@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Patterns are compiled when they are first needed: every start of the program would pay for them.
 # Up to the last @ before the path, as programs read it: a password may contain an @.
-_SECRET = r"(?<=://)[^\s/?#\"'<>\\]*@"
+_SECRET = r"(?<=://)[^\s/?#\"'<>]*@"
 
 
 _TOKEN = r"\b(hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[A-Z0-9]{16})\b"

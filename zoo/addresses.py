@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,13 +20,18 @@ def shown(address: str) -> str:
 
 def refuse_secret(text: str, where: str) -> None:
     """Raises InputError, which does not repeat it, for an address with a name or password."""
-    if has_secret(text):
+    if has_secret(text) or "@" in _authority(text):
         raise InputError(
             "an address must not contain a name or a password",
             where=where,
             safe="The address was not used.",
             remedy="Write it without them. Put the token of a hub into HF_TOKEN",
         )
+
+
+def _authority(address: str) -> str:
+    """What stands between the slashes, as programs read it: quotation marks, brackets and backslashes included."""
+    return re.split(r"[/?#]", address.partition("://")[2], maxsplit=1)[0]
 
 
 def is_http(text: str) -> bool:
@@ -48,7 +54,7 @@ def parse(address: str, where: str, *, query: bool = False) -> str:
     if (
         not valid
         or not address.isprintable()
-        or " " in address
+        or re.search(r"[ \\\"'<>]", address)
         or (not query and (parts.query or parts.fragment))
     ):
         raise InputError(
