@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -22,21 +21,15 @@ pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
 from catalog import index, schema, terms
-from catalog.metrics import METRICS
-from catalog.recipe import Gate
 from zoo import __main__
 from zoo.corpora import datafiles
-from zoo.errors import GateRefused
 from zoo.files.listing import records
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import read_imatrix
 from zoo.plan import prepare, world
-from zoo.plan.store import Workspace
-from zoo.release import early
 from zoo.settings import load
 from zoo.site.pages import evidence
 from zoo.site.pages.kinds import Site
-from zoo.stages.artifact import Artifact
 from zoo.stages.table import STAGES
 
 LADDERS = {"plain": ("F16", "Q8_0", "Q4_0"), "tutored": ("F16", "Q8_0")}
@@ -310,45 +303,6 @@ def test_a_broken_gate_stops_the_release(zoo: Path, capsys: pytest.CaptureFixtur
     code, _, err = call(capsys, "publish", "plain")
     assert code == 3
     assert tinyzoo.tree(zoo / "build/hub") == before
-
-
-def first_refusal(zoo: Path, gate: Gate) -> tuple[str, str]:
-    """The step after which a release of ``tutored`` with only this gate stops, and why; empty if none does."""
-    settings = load(zoo, {}, {"ZOO_THREADS": "1"})
-    planned = prepare.make_plan("tutored", settings)
-    recipe = dataclasses.replace(planned.recipe, gates=(gate,))
-    made: dict[str, Artifact] = {}
-    for step in planned.plan.steps:
-        finished = Workspace(settings.work).finished(step.key)
-        assert finished, step.id
-        made[step.id] = finished
-        try:
-            early.refuse(recipe, planned.plan, made, [one.id for one in planned.plan.steps])
-        except GateRefused as refused:
-            return step.id, refused.what.splitlines()[-1]
-    return "", ""
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_a_missed_gate_stops_the_release_once_its_figure_is_known(name: str, whole: Path) -> None:
-    metric = METRICS[name]
-    # Of the last file nothing would be saved.
-    file = "F16" if metric.of_file and not metric.against_export else None
-    is_low = metric.better == "lower"
-    step, why = first_refusal(whole, Gate(name, file, -1.0 if is_low else None, None if is_low else 1e9))
-    known = {"file": "export", "probe": "probe/F16", "benchmark": "benchmark/F16"}
-    assert step == known.get(metric.stage, metric.stage) != ""
-    measured = "has no valid measurement" not in why
-    if metric.stage != "benchmark":  # on a busy machine a speed is not valid
-        unused = metric.needs.startswith("probes.") and metric.needs not in ("probes.arithmetic", "probes.pairs_fr")
-        assert measured is not unused
-    if name == "size_bytes":
-        size = (release_folder(whole, "tutored") / "model/tutored-F16.gguf").stat().st_size
-        assert f"size_bytes of F16 is {size:.6g};" in why
-    if name == "smoke_passed":
-        assert why.startswith("  smoke_passed of F16 is 1;")
-    if measured:
-        assert first_refusal(whole, Gate(name, file, 1e12 if is_low else None, None if is_low else -1.0)) == ("", "")
 
 
 def test_a_promise_that_the_source_does_not_keep_is_reported_before_the_first_step(

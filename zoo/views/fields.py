@@ -188,7 +188,7 @@ def every_recipe(found: Sequence[CheckedRecipe]) -> Screen:
             ("recipe", Path(one.file).stem))
         for one in found
     ]  # fmt: skip
-    table = Table(("recipe", "state", "what the model is"), rows, empty="There is no recipe yet.")
+    table = Table(("recipe", "state", "what the model is"), rows, empty="No recipes yet.")
     return Screen("Recipes", (table,), ("zoo ui form new", "zoo check"))
 
 
