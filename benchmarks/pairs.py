@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import json
 import platform
 import resource
 import sys
@@ -300,6 +301,14 @@ def conclusion(document: Mapping[str, Any]) -> str:
     target = "reached" if document["target"]["reached"] else "missed"
     median = document["ratio"]["median"]
     return f"valid: {document['figure']} of {a} / {b} is {median:.3f}; the target is {target}"
+
+
+def kept(result: Mapping[str, Any], out: Path | None) -> int:
+    """Write the document and tell all of it but the samples; the exit code, 1 if a bound was not kept."""
+    if out:
+        write_atomic(out, pretty_json(result))
+    tell(json.dumps({key: value for key, value in result.items() if key != "samples"}, indent=2))
+    return 0 if result["kept"] else 1
 
 
 def tell(line: str) -> None:

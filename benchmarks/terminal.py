@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import pty
 import select
@@ -28,11 +27,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import catalog_size
-from benchmarks.pairs import tell
+from benchmarks import catalog_size, pairs
 from zoo import settings
-from zoo.files.digests import pretty_json
-from zoo.files.whole import write_atomic
 
 SCHEMA = "terminal/1"
 TARGETS = {
@@ -212,11 +208,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", type=int, default=MODELS, metavar="N", help="of the catalog, %(default)s")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the result there")
     arguments = parser.parse_args(argv)
-    result = document(arguments.rounds, arguments.models)
-    if arguments.out:
-        write_atomic(arguments.out, pretty_json(result))
-    tell(json.dumps({key: value for key, value in result.items() if key != "samples"}, indent=2))
-    return 0 if result["kept"] else 1
+    return pairs.kept(document(arguments.rounds, arguments.models), arguments.out)
 
 
 if __name__ == "__main__":

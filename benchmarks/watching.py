@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import statistics
 import subprocess
 import sys
@@ -19,9 +18,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.pairs import tell
-from zoo.files.digests import pretty_json
-from zoo.files.whole import write_atomic
+from benchmarks import pairs
 from zoo.runs import reader, writer
 from zoo.runs.writer import Recorder
 
@@ -120,11 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.write:
         write(arguments.write)
         return 0
-    result = document(arguments.rounds)
-    if arguments.out:
-        write_atomic(arguments.out, pretty_json(result))
-    tell(json.dumps({key: value for key, value in result.items() if key != "samples"}, indent=2))
-    return 0 if result["kept"] else 1
+    return pairs.kept(document(arguments.rounds), arguments.out)
 
 
 if __name__ == "__main__":

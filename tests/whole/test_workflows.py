@@ -137,18 +137,23 @@ OFFERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a repository of another recipe": (_twin, "recipes/twin.yaml"),
 }
 """Pull requests: what each changes, and the file that the check must name."""
+def offered(offer: str, repository: Path, checkout: Path) -> tuple[Path, str]:
+    """A checkout of a pull request to a repository, and what its check names."""
+    change, named = OFFERS[offer]
+    subprocess.run(["git", "clone", "-q", str(repository), str(checkout)], check=True)
+    change(checkout)
+    for words in (["switch", "-q", "-c", "offer"], ["add", "-A"], [*AUTHOR, "commit", "-q", "-m", offer]):
+        subprocess.run(["git", *words], cwd=checkout, check=True)
+    return checkout, named
+
+
 QUICK = (GOOD, "a link out of the zoo")
 """Those that make test tries on this repository, too; the others by make long."""
 
 
 @pytest.mark.parametrize("offer", OFFERS)
 def test_the_check_of_a_pull_request(offer: str, zoo: Path, runner: Runner, tmp_path: Path) -> None:
-    change, named = OFFERS[offer]
-    checkout = tmp_path / "checkout"
-    subprocess.run(["git", "clone", "-q", str(zoo), str(checkout)], check=True)
-    change(checkout)
-    for words in (["switch", "-q", "-c", "offer"], ["add", "-A"], [*AUTHOR, "commit", "-q", "-m", offer]):
-        subprocess.run(["git", *words], cwd=checkout, check=True)
+    checkout, named = offered(offer, zoo, tmp_path / "checkout")
     runner.summary.unlink(missing_ok=True)
     job = workflowfiles.jobs("zoo-check")["recipes"]
     done = runner.job(job, checkout)
@@ -201,12 +206,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_pull_request_to_this_repository(offer: str, clone: Path, tmp_path: Path) -> None:
     """The jobs that judge recipes, all but their installation: the environment of the tests has the program."""
-    change, named = OFFERS[offer]
-    checkout = tmp_path / "checkout"
-    subprocess.run(["git", "clone", "-q", str(clone), str(checkout)], check=True)
-    change(checkout)
-    for words in (["switch", "-q", "-c", "offer"], ["add", "-A"], [*AUTHOR, "commit", "-q", "-m", offer]):
-        subprocess.run(["git", *words], cwd=checkout, check=True)
+    checkout, named = offered(offer, clone, tmp_path / "checkout")
     runner = Runner(tmp_path / "runner", Path(sys.executable).parent)
     codes = {}
     for job in (workflowfiles.jobs("program-check")["recipes"], workflowfiles.jobs("program-report")["report"]):
