@@ -7,6 +7,7 @@ from pathlib import Path
 
 from catalog import jsontext
 from catalog.jsonvalues import texts
+from catalog.quants import QUANTS
 from catalog.shapes import WrongShape, shaped
 from zoo.errors import ModelFileError
 from zoo.files.digests import pretty_json, sha256_file
@@ -61,7 +62,7 @@ def of_gguf(header: Header, facts: VocabularyFacts) -> SourceRecord:
         "format": FORMAT,
         "kind": "gguf",
         "files": {},
-        "quantized": _most_used_small_type(header),
+        "quantized": _quantized(header),
         "end_tokens": [
             {"id": number, "file": key} for key, number in ends.items() if isinstance(number, int)
         ],
@@ -74,10 +75,17 @@ def of_gguf(header: Header, facts: VocabularyFacts) -> SourceRecord:
     }
 
 
-def _most_used_small_type(header: Header) -> str | None:
-    """The type of most of its quantized matrices; None where no matrix is quantized."""
+def _quantized(header: Header) -> str | None:
+    """The file's own word for its type (``general.file_type``), as its name and its readers use it: most matrices of a
+    Q4_K_M whose rows are 640 wide are Q5_0. Without a known one, the type of most of its quantized matrices. None where
+    no matrix is quantized.
+    """
     types = Counter(tensor.type_name for tensor in header.tensors if len(tensor.shape) > 1)
-    return next((name for name, _ in types.most_common() if name not in PLAIN_TYPES), None)
+    small = next((name for name, _ in types.most_common() if name not in PLAIN_TYPES), None)
+    if small is None:
+        return None
+    declared = (name for name, quant in QUANTS.items() if quant.number == header.file_type and name not in PLAIN_TYPES)
+    return next(declared, small)
 
 
 def _text(value: Scalar | None) -> str | None:
