@@ -79,8 +79,9 @@ class Lesson:
         import torch
 
         from zoo.training.checkpoints import Progress
+        from zoo.training.objective import Job, Objective
         from zoo.training.schedule import Batches
-        from zoo.training.step import Job, one_step
+        from zoo.training.step import one_step
         from zoo.training.teacher import Question, cache_teacher
 
         spec, started = self.spec, time.perf_counter()
@@ -89,10 +90,10 @@ class Lesson:
         model, optimizer, moving = self.trainee()
         batches = Batches([len(row.input_ids) for row in self.rows], spec.batch_rows, spec.seed)
         job = Job(spec, self.rows, batches, cache, torch.float32, "cpu", self.pad, Silent())
-        progress = Progress(0, [], 0, 0, 0.0, torch.get_num_threads())
+        objective, progress = Objective(model, job), Progress(0, [], 0, 0, 0.0, torch.get_num_threads())
 
         def run() -> dict[str, Any]:
-            one_step(model, optimizer, moving, job, progress)
+            one_step(objective, optimizer, moving, job, progress)
             return {"loss_nats_per_token": progress.losses[-1]["loss"]}
 
         return run, seconds

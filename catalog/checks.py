@@ -16,6 +16,7 @@ from catalog import (
     licencefiles,
     losses,
     maturity,
+    microbatches,
     placeholders,
     plainfiles,
     schema,
@@ -106,7 +107,8 @@ def recorded_recipe(text: str, shown_as: str) -> Recipe | None:
 def _recipe(document: Document) -> Recipe:
     """The recipe of data without problems."""
     assert isinstance(document.data, dict)
-    recipe = losses.settled(recipe_from_mapping(schema.fill_defaults(document.data, schema.load("recipe-v1"))))
+    filled = schema.fill_defaults(document.data, schema.load("recipe-v1"))
+    recipe = microbatches.settled(losses.settled(recipe_from_mapping(filled)))
     texts = tuple(licencefiles.path_in_zoo(entry, recipe.name) for entry in recipe.licence_files)
     return dataclasses.replace(recipe, licence_files=texts)
 

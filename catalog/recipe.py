@@ -129,7 +129,9 @@ class Distill:
     method: ``logits`` (teacher's top-k log-probabilities) or ``labels`` (the teacher's text only).
     batch_rows conversations of at most row_tokens tokens make one optimizer step.
     temperature divides both models' logits; learning_rate is the peak after warmup_steps, then a cosine to zero.
-    loss: None for the forward KL divergence of all positions together.
+    loss: None for the forward KL divergence of all positions together. micro_tokens: the step's conversations are taken
+    in parts of at most so many tokens, padding included; None for all together. gradient_checkpointing: a layer's
+    intermediate results are computed again for its gradient instead of being kept; None or True.
     """
 
     method: str
@@ -145,6 +147,8 @@ class Distill:
     seed: int
     checkpoint_every_steps: int
     loss: DistillLoss | None = dataclasses.field(metadata={"later": True})
+    micro_tokens: int | None = dataclasses.field(default=None, metadata={"later": True})
+    gradient_checkpointing: bool | None = dataclasses.field(default=None, metadata={"later": True})
 
 
 @dataclass(frozen=True)

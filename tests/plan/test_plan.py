@@ -188,6 +188,8 @@ def test_keys_are_digests_and_differ(tutored: Recipe) -> None:
         ({"distill": {"checkpoint_every_steps": 11}}, ["distill"]),
         ({"distill": {"loss": DistillLoss("jsd", 0.5, None)}}, ["distill"]),
         ({"distill": {"loss": DistillLoss("forward_kl", None, 64)}}, ["distill"]),
+        ({"distill": {"micro_tokens": 64}}, ["distill"]),
+        ({"distill": {"gradient_checkpointing": True}}, ["distill"]),
         ({"export": {"type": "bf16"}}, ["export"]),
         ({"quantize": {"allow_fallback": True}}, ["quantize/Q8_0", "quantize/Q4_0"]),
         ({"quantize": {"imatrix_window_tokens": 256}}, ["imatrix"]),
@@ -222,7 +224,7 @@ def test_every_field_of_a_step_is_in_the_list_above(tutored: Recipe) -> None:
         name: len(dataclasses.fields(getattr(tutored, name)))
         for name in ("label", "distill", "export", "quantize", "evaluate", "benchmark")
     }
-    assert counts == {"label": 8, "distill": 13, "export": 1, "quantize": 6, "evaluate": 3, "benchmark": 3}
+    assert counts == {"label": 8, "distill": 15, "export": 1, "quantize": 6, "evaluate": 3, "benchmark": 3}
 
 
 def test_calibration_text_brings_an_importance_matrix(plain: Recipe, tutored: Recipe) -> None:
@@ -433,6 +435,9 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
     assert estimated(50_000, 1000, **{**base, "method": "labels"}).disk_bytes == disk[0], "no logits are kept"
     unknown = costs.estimate(tutored, plan_, ["distill"], 0, weights).memory_bytes
     assert unknown == estimated(costs.WIDEST).memory_bytes, "as many as a large vocabulary has"
+    for micro, most in ((1000, 1000), (100, 500), (10_000, 4000)):
+        parts = estimated(50_000, **base, micro_tokens=micro).memory_bytes
+        assert parts and one - parts == (4000 - most) * 50_000 * 4 * 5, "one conversation is never divided"
     narrow = estimated(150_000, **base, loss=DistillLoss("forward_kl", None, 4000)).memory_bytes
     assert narrow and wide - narrow == 4000 * (5 - 4) * 150_000 * 4, "logits of one chunk only"
 

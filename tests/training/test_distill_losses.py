@@ -24,9 +24,10 @@ from zoo.training.conversations import Conversation, EncodedRow, encode  # noqa:
 from zoo.training.fused import Goal, Loss  # noqa: E402 - after the skip
 from zoo.training.loop import Run, distill  # noqa: E402 - after the skip
 from zoo.training.models import load_model, load_tokenizer  # noqa: E402 - after the skip
+from zoo.training.objective import Job, Objective, chosen_loss  # noqa: E402 - after the skip
 from zoo.training.report import DistillReport  # noqa: E402 - after the skip
 from zoo.training.schedule import Batches  # noqa: E402 - after the skip
-from zoo.training.step import Job, chosen_loss, one_step  # noqa: E402 - after the skip
+from zoo.training.step import one_step  # noqa: E402 - after the skip
 from zoo.training.teacher import Question, cache_teacher  # noqa: E402 - after the skip
 
 SPEC = Distill(
@@ -133,7 +134,7 @@ def step_of(model: Any, loss: Loss | None, width: int | None = None) -> tuple[fl
             kept.extend(one.grad.clone() for one in model.get_output_embeddings().parameters())
 
     progress = Progress(0, [], 0, 0, 0.0, 1)
-    one_step(model, Kept(model.parameters()), list(model.parameters()), job, progress)
+    one_step(Objective(model, job), Kept(model.parameters()), list(model.parameters()), job, progress)
     return progress.losses[0]["loss"], kept
 
 

@@ -23,10 +23,11 @@ from zoo.training.adapters import load_trainable, preset_named  # noqa: E402 - a
 from zoo.training.checkpoints import Progress  # noqa: E402 - after the skip
 from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
 from zoo.training.loop import Run, distill  # noqa: E402 - after the skip
+from zoo.training.objective import Job, Objective  # noqa: E402 - after the skip
 from zoo.training.report import DistillReport  # noqa: E402 - after the skip
 from zoo.training.scaling import LossScale  # noqa: E402 - after the skip
 from zoo.training.schedule import Batches  # noqa: E402 - after the skip
-from zoo.training.step import Job, one_step  # noqa: E402 - after the skip
+from zoo.training.step import one_step  # noqa: E402 - after the skip
 
 SPEC = Distill(
     method="labels", adapter="lora", preset="turing-safe", steps=4, batch_rows=2, row_tokens=64, learning_rate=1e-3,
@@ -49,7 +50,7 @@ def test_an_adapter_computes_in_the_format_of_its_preset(student: Path, preset: 
         if name.endswith("lora_A.default"):
             module.register_forward_hook(lambda _module, _given, made: seen.add(made.dtype))
     job, optimizer, parameters = _job(model, dtype)
-    one_step(model, optimizer, parameters, job, Progress(0, [], 0, 0, 0.0, 1))
+    one_step(Objective(model, job), optimizer, parameters, job, Progress(0, [], 0, 0, 0.0, 1))
     assert seen == {dtype}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from catalog.microbatches import most_tokens
 from catalog.quants import QUANTS
 from catalog.recipe import Recipe, plain
 from catalog.words import counted
@@ -148,7 +149,7 @@ def _distill_memory(need: Need) -> int:
     d = need.recipe.distill
     assert d
     row = 4 * d.row_tokens * need.vocabulary * LOGITS_COPIES
-    logits = d.batch_rows * row
+    logits = 4 * most_tokens(d) * need.vocabulary * LOGITS_COPIES
     if d.loss:
         logits = min(logits, 4 * (d.loss.chunk_positions or CHUNK_POSITIONS) * need.vocabulary * CHUNK_COPIES)
     trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights + logits
@@ -179,7 +180,8 @@ def _ask_work(load: Load) -> str:
 def _distill_work(load: Load) -> str:
     d = load.recipe.distill
     assert d
-    return f"train {d.steps} steps of {d.batch_rows} conversations of at most {d.row_tokens} tokens"
+    together = f", at most {most_tokens(d):,} tokens at a time" if d.micro_tokens else ""
+    return f"train {d.steps} steps of {d.batch_rows} conversations of at most {d.row_tokens} tokens{together}"
 
 
 def _imatrix_work(load: Load) -> str:

@@ -12,7 +12,8 @@ The mechanism, in the order in which a release uses it:
 4. ``head`` multiplies the last product in float32; ``losses`` compares the student with the teacher (or with the text
    itself), and ``fused`` does both chunk by chunk, for any loss; ``adapters`` decides which weights move; ``schedule``
    says which rows and which learning rate a step has, as a pure function of the step.
-5. ``step`` is one step, with the loss scale of float16 from ``scaling``; ``loop`` runs the steps with atomic
+5. ``step`` is one step, in ``parts`` that fit the memory, each through the ``objective`` (student, head and loss as one
+   module), with the loss scale of float16 from ``scaling``; ``loop`` runs the steps with atomic
    ``checkpoints``; the same call after a SIGKILL ends with the same bytes.
 6. ``heldout`` measures the student before and after on conversations that were not trained on.
 

@@ -30,11 +30,12 @@ from zoo.training.conversations import Conversation, Encoding, encode
 from zoo.training.files import read_json, weights_digest, write_json
 from zoo.training.heldout import Heldout, measure
 from zoo.training.models import check_head, inference_dtype, load_model, load_tokenizer, save_model
+from zoo.training.objective import Job, Objective, chosen_loss, recompute
 from zoo.training.pairing import common_width, compare_templates, usable_teacher
 from zoo.training.repeatable import repeatable, seed_for
 from zoo.training.report import DistillReport
 from zoo.training.schedule import Batches
-from zoo.training.step import Job, chosen_loss, one_step
+from zoo.training.step import one_step
 from zoo.training.teacher import Question, TeacherCache, cache_digest, cache_teacher
 
 if TYPE_CHECKING:
@@ -111,7 +112,10 @@ def _train(run: Run, job: Job) -> tuple[Progress, int | None]:
         # repacked product has no gradient: a 4-bit model must not be run before it is trained.
         check_head(model.eval(), job.rows[0].input_ids)
         model.train()
+    if spec.gradient_checkpointing:
+        recompute(model)
     job = replace(job, loss=chosen_loss(model, spec, job.dtype, job.device))
+    objective = Objective(model, job)
     parameters = list(checkpoints.trainable(model).values())
     optimizer = torch.optim.AdamW(
         parameters, lr=spec.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True
@@ -129,7 +133,7 @@ def _train(run: Run, job: Job) -> tuple[Progress, int | None]:
     with run.report.task("distil", spec.steps, "steps") as advance:
         advance(progress.step)
         while progress.step < spec.steps:
-            one_step(model, optimizer, parameters, job, progress)
+            one_step(objective, optimizer, parameters, job, progress)
             if progress.step % spec.checkpoint_every_steps == 0 or progress.step == spec.steps:
                 checkpoints.save(run.scratch, model, optimizer, progress)
             advance(1)

@@ -30,14 +30,14 @@ class Batches:
     """
 
     def __init__(self, lengths: Sequence[int], batch_rows: int, seed: int) -> None:
-        self._lengths, self._batch_rows, self._seed = lengths, batch_rows, seed
+        self.lengths, self._batch_rows, self._seed = lengths, batch_rows, seed
         self._epoch, self._kept = -1, list[list[int]]()
 
     def rows(self, step: int) -> list[int]:
         """Row numbers of one step, counted from 0."""
-        epoch, number = divmod(step, math.ceil(len(self._lengths) / self._batch_rows))
+        epoch, number = divmod(step, math.ceil(len(self.lengths) / self._batch_rows))
         if epoch != self._epoch:
-            self._kept = epoch_batches(epoch, self._lengths, self._batch_rows, self._seed)
+            self._kept = epoch_batches(epoch, self.lengths, self._batch_rows, self._seed)
             self._epoch = epoch
         return self._kept[number]
 
