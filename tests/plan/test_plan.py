@@ -431,7 +431,7 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
     assert one and wide and wide - one == 8 * 500 * 100_000 * 4 * 5
     assert estimated(50_000, **{**base, "batch_rows": 16}).memory_bytes == one + 8 * 500 * 50_000 * 4 * 5
     disk = [estimated(50_000, prompts, **base).disk_bytes for prompts in (0, 1000)]
-    assert disk[0] and disk[1] == disk[0] + 1000 * 500 * (8 * 64 + 4)
+    assert disk[0] and disk[1] == disk[0] + 1000 * 500 * 3 * 65
     assert estimated(50_000, 1000, **{**base, "method": "labels"}).disk_bytes == disk[0], "no logits are kept"
     unknown = costs.estimate(tutored, plan_, ["distill"], 0, weights).memory_bytes
     assert unknown == estimated(costs.WIDEST).memory_bytes, "as many as a large vocabulary has"

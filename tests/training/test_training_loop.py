@@ -29,7 +29,8 @@ from zoo.training.conversations import Conversation, encode  # noqa: E402 - afte
 from zoo.training.loop import Run, distill  # noqa: E402 - after the skip
 from zoo.training.models import load_tokenizer  # noqa: E402 - after the skip
 from zoo.training.report import DistillReport  # noqa: E402 - after the skip
-from zoo.training.teacher import INDEX, Question, cache_teacher  # noqa: E402 - after the skip
+from zoo.training.teacher import Question, cache_teacher  # noqa: E402 - after the skip
+from zoo.training.teacher.arranging import Width  # noqa: E402 - after the skip
 
 SPEC = Distill(
     method="logits",
@@ -53,6 +54,7 @@ CHATS = [
     for number in range(40)
 ]
 TRAIN, HELDOUT = CHATS[:34], CHATS[34:]
+SHARDED = Width(batch_tokens=256, head_positions=32, shard_positions=120)
 
 KILLED = """
 import dataclasses, json, os, signal, sys
@@ -61,6 +63,7 @@ from pathlib import Path
 sys.path[:0] = json.loads(sys.argv[1])
 import test_training_loop as here
 from zoo.progress import Silent
+from zoo.training.teacher.arranging import WIDTHS
 
 class Killer(Silent):
     @contextmanager
@@ -78,6 +81,8 @@ for line in sys.stdin:
     if not (pid := os.fork()):
         try:
             spec = dataclasses.replace(here.SPEC, **asked["changes"])
+            if asked["task"] == "read the teacher":
+                WIDTHS["cpu"] = here.SHARDED
             here.run(Path(asked["home"]), "killed", spec, Killer())
         finally:
             os._exit(1)
@@ -218,38 +223,33 @@ def test_the_global_random_state_and_threads_are_given_back(home: Path) -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_a_teacher_cache_is_completed_after_a_kill_and_repaired(home: Path, kill: Kill) -> None:
-    folder = home / "killed-cache"
+@pytest.fixture(scope="module")
+def kept(home: Path) -> Path:
+    """A finished cache of the teacher's answers, in several shards."""
+    cache_teacher(_question(home), home / "whole-cache", Silent())
+    return home / "whole-cache"
+
+
+def _question(home: Path) -> Question:
     rows = encode(load_tokenizer(home / "student"), TRAIN, SPEC.row_tokens).rows
-    whole_cache = cache_teacher(Question(home / "teacher", rows, 16, 1.0), home / "whole-cache", Silent())
-    scratch = home / "early-scratch"
-    _kill_early(home, kill)
-    index = json.loads((scratch / "teacher" / INDEX).read_text())
-    assert [shard["file"] for shard in index["shards"]] == ["shard-00000.safetensors"]
-    (scratch / "teacher").rename(folder)
-    first = (folder / "shard-00000.safetensors").stat().st_mtime_ns
-    cache = cache_teacher(Question(home / "teacher", rows, 16, 1.0), folder, Silent())
-    assert (folder / "shard-00000.safetensors").stat().st_mtime_ns == first
-    _assert_same(folder, home / "whole-cache")
-    damaged = bytearray((folder / "shard-00001.safetensors").read_bytes())
-    damaged[-1] ^= 1
-    (folder / "shard-00001.safetensors").write_bytes(damaged)
-    cache_teacher(Question(home / "teacher", rows, 16, 1.0), folder, Silent())
-    _assert_same(folder, home / "whole-cache")
-    mine, theirs = cache.targets([20, 3]), whole_cache.targets([20, 3])
-    assert mine.ids.shape == (len(rows[20].positions) + len(rows[3].positions), 16)
-    assert torch.equal(mine.logp, theirs.logp)
-    assert (
-        cache_teacher(Question(home / "teacher", rows[:16], 16, 1.0), folder, Silent()).digest != cache.digest
-    )
+    return Question(home / "teacher", rows, 16, 1.0, together=SHARDED)
 
 
-def _kill_early(home: Path, kill: Kill) -> None:
-    """Kill a training after the first shard of its teacher cache, in ``early-scratch``."""
-    make_tiny_llama(home / "early" / "student", layers=1)
-    make_tiny_llama(home / "early" / "teacher", layers=2)
-    kill(home / "early", "read the teacher", 1)
-    (home / "early" / "killed-scratch").rename(home / "early-scratch")
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_a_teacher_cache_is_completed_after_a_kill_in_any_shard(
+    count: int, home: Path, kept: Path, kill: Kill
+) -> None:
+    start = home / f"early-{count}"
+    make_tiny_llama(start / "student", layers=1)
+    make_tiny_llama(start / "teacher", layers=2)
+    kill(start, "read the teacher", count)
+    folder = start / "killed-scratch" / "teacher"
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("shard-*")}
+    assert len(before) < len(list(kept.glob("shard-*")))
+    (folder / ".shard-00009.answers.x.tmp").write_bytes(b"half")
+    cache_teacher(_question(home), folder, Silent())
+    _assert_same(folder, kept)
+    assert all((folder / name).stat().st_mtime_ns == time for name, time in before.items()), "finished shards stay"
 
 
 def _assert_same(left: Path, right: Path) -> None:

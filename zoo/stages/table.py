@@ -34,6 +34,9 @@ positions of 49,152."""
 CHUNK_POSITIONS, CHUNK_COPIES = 128, 4
 """The same for a loss that is computed chunk by chunk: positions if the recipe has none, and copies."""
 
+ANSWER_BYTES = 3
+"""On disk per token of a teacher's answer: two of its id and one of its probability, which compress a little."""
+
 SEARCH_COPIES = 2
 """Copies of the model that a search works on: one per thread; this is what estimates assume."""
 SEARCH_TRIALS = 80
@@ -140,7 +143,7 @@ def _distilled(need: Need) -> int:
     """The student in 16 bits and the teacher's answers, in which every token of a row counts as the assistant's."""
     d = need.recipe.distill
     assert d
-    position = 8 * d.top_k + 4 if d.method == "logits" else 0
+    position = ANSWER_BYTES * (d.top_k + 1) if d.method == "logits" else 0
     return _half_precision(need) + need.prompts * d.row_tokens * position
 
 
@@ -228,7 +231,7 @@ STAGES: Mapping[str, Row] = {
         evidence=("label-report.json", "redaction-report.json"),
     ),
     "distill": Row(
-        2, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distilled, _distill_memory, _distill_work,
+        3, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distilled, _distill_memory, _distill_work,
         evidence=("distill-report.json", "distill-timing.json"), sums="the training", scratch=_checkpoints,
     ),
     "export": Row(8, (CONVERTER, "torch", "transformers"), _half_precision, _in_use, scratch=_half_precision),

@@ -91,7 +91,7 @@ def distill(run: Run) -> DistillReport:
         checkpoints.open_run(run.scratch, _identity(run, judge, rows, dtype, width), run.report)
         cache = None
         if spec.method == "logits" and judge is not None:
-            cache = _cache(run, Question(judge, rows.train.rows, spec.top_k, spec.temperature, width))
+            cache = _cache(run, Question(judge, rows.train.rows, spec.top_k, spec.temperature, width, device))
         before = _before(run, judge, rows.heldout)
         batches = Batches([len(row.input_ids) for row in rows.train.rows], spec.batch_rows, spec.seed)
         pad = tokenizer.pad_token_id or 0
@@ -99,7 +99,8 @@ def distill(run: Run) -> DistillReport:
         progress, resumed = _train(run, job)
         after = _measure(run, run.out, judge, rows.heldout, "held-out after")
     made = _report(run, rows.train, progress, resumed, dtype)
-    return replace(made, heldout_before=before, heldout_after=after)
+    older = cache is not None and cache.has_older
+    return replace(made, heldout_before=before, heldout_after=after, older_answers=older)
 
 
 def _train(run: Run, job: Job) -> tuple[Progress, int | None]:
@@ -154,14 +155,18 @@ def _finish(model: PreTrainedModel, student: Path, out: Path, job: Job) -> None:
 
 def _cache(run: Run, question: Question) -> TeacherCache:
     """The teacher over the rows, made by one process at a time if several share the folder."""
-    if run.shared is None:
-        return cache_teacher(question, run.scratch / "teacher", run.report, device=run.device)
-    # Another processor's answers are not the same to the last bit.
-    folder = run.shared / digest([cache_digest(question), asdict(here())])[:32]
+    if (shared := run.shared) is None:
+        return cache_teacher(question, run.scratch / "teacher", run.report)
+
+    def place(name: str) -> Path:
+        # Another processor's answers are not the same to the last bit.
+        return shared / digest([name, asdict(here())])[:32]
+
+    folder = place(cache_digest(question))
     with locked(
         folder.with_suffix(".lock"), lambda: run.report.say("another zoo is reading this teacher; waiting")
     ):
-        return cache_teacher(question, folder, run.report, device=run.device)
+        return cache_teacher(question, folder, run.report, earlier=place)
 
 
 def _before(run: Run, teacher: Path | None, rows: Encoding) -> Heldout | None:

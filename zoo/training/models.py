@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 LOCAL = {"trust_remote_code": False, "local_files_only": True}
+NAN_REMEDY = (
+    "Compare the sha256 of the model's file with the publisher's. If it is right, its values are beyond float16: use a "
+    "device that computes in bfloat16 or float32"
+)
 HEAD_ROUNDINGS = 8
 """How many roundings the logits of ``logits_at`` and of the model may be apart, see ``check_head``."""
 
@@ -172,7 +176,11 @@ def logits_at(
     The head of a small model costs as much as its layers, so it only processes the positions that count. Rows are
     padded on the right; causal attention never looks to the right, so no attention mask is needed.
     """
-    hidden = hidden_at(model, input_ids, rows, positions)
+    return logits_of(model, hidden_at(model, input_ids, rows, positions))
+
+
+def logits_of(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
+    """float32 logits [n, vocabulary] of what the output head reads [n, width]."""
     logits = head.logits(causal(model).get_output_embeddings(), hidden)
     scale, cap = logit_scale(model), softcap(model)
     logits = logits if scale == 1.0 else logits * scale
@@ -200,7 +208,8 @@ def softcap(model: PreTrainedModel) -> float | None:
 
 
 def check_head(model: PreTrainedModel, input_ids: Sequence[int]) -> None:
-    """Raise ZooError unless ``logits_at`` gives what the model's own forward pass gives for a few tokens.
+    """Raise ZooError unless ``logits_at`` gives what the model's own forward pass gives for a few tokens, and
+    ModelFileError if that is NaN.
 
     Some architectures do more with their logits after the head; this detects it before any training. Both ways differ
     in the width of one product only. The model rounds its result to its number format; its sum, in float32, is off by
@@ -212,6 +221,11 @@ def check_head(model: PreTrainedModel, input_ids: Sequence[int]) -> None:
     with torch.no_grad():
         ours = logits_at(model, tokens, torch.tensor([0]), torch.tensor([last]))[0]
         theirs = causal(model)(input_ids=tokens, use_cache=False).logits[0, last].float()
+    if theirs.isnan().any():
+        raise ModelFileError(
+            f"The model {Path(model.name_or_path).name} computes NaN from its first tokens",
+            remedy=NAN_REMEDY,
+        )
     width = causal(model).get_output_embeddings().weight.shape[-1]
     summing = torch.finfo(torch.float32).eps * width**0.5
     allowed = HEAD_ROUNDINGS * (torch.finfo(model.dtype).eps + summing)

@@ -18,7 +18,8 @@ class DistillReport:
 
     dropped_rows: conversations that were not trained on; refused_rows: {key, reason} of those among them that the chat
     template refuses. overflowed_steps: left out because their gradient is beyond float16. loss: as the recipe has it.
-    The last three are only written if there is something in them.
+    older_answers: the teacher's were taken over from the cache of an earlier version. The last four are only written if
+    there is something in them.
     """
 
     method: str
@@ -38,8 +39,9 @@ class DistillReport:
     refused_rows: list[dict[str, str]] = field(default_factory=list)
     overflowed_steps: list[int] = field(default_factory=list)
     loss: dict[str, object] = field(default_factory=dict)
+    older_answers: bool = False
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready data, keys in field order."""
-        rare = ("refused_rows", "overflowed_steps", "loss")
+        rare = ("refused_rows", "overflowed_steps", "loss", "older_answers")
         return {name: value for name, value in asdict(self).items() if value or name not in rare}

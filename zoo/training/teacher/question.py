@@ -1,0 +1,95 @@
+"""What a teacher is asked, and the digest under which its answers are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from catalog import jsontext
+from zoo.files.digests import digest, sha256_file
+from zoo.llama import library
+from zoo.modelfolder.files import CONFIG
+from zoo.training import versions
+from zoo.training.conversations import EncodedRow
+from zoo.training.files import weights_digest
+from zoo.training.models import inference_dtype
+from zoo.training.teacher.arranging import Width, width_of
+
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Question:
+    """The request to a teacher: its top_k most probable tokens at the rows' positions, softened by a temperature.
+
+    teacher: a model folder, which torch reads, or a GGUF file, which llama.cpp reads. width: logits that are looked at,
+    from the first one on; None for all. device: where the teacher computes. together: how much it reads together, by
+    device unless given.
+    """
+
+    teacher: Path
+    rows: Sequence[EncodedRow]
+    top_k: int
+    temperature: float
+    width: int | None = None
+    device: str = "cpu"
+    together: Width | None = None
+
+    @cached_property
+    def reading(self) -> Width:
+        """How much is read together."""
+        if self.together:
+            return self.together
+        config = None if self.is_gguf else jsontext.read(self.teacher / CONFIG, bounded=False)
+        return width_of(self.device, config)
+
+    @property
+    def is_gguf(self) -> bool:
+        """Whether llama.cpp reads the teacher."""
+        return not self.teacher.is_dir()
+
+    @cached_property
+    def weights(self) -> str:
+        """Digest of the teacher's bytes."""
+        return sha256_file(self.teacher) if self.is_gguf else weights_digest(self.teacher)
+
+    def head(self) -> dict[str, object]:
+        """Everything that affects the answers' bytes, by name."""
+        return {
+            "format": FORMAT,
+            "teacher": self.weights,
+            "rows": _rows_digest(self.rows),
+            "top_k": self.top_k,
+            "temperature": self.temperature,
+            "width": self.width,
+            "engine": _engine(self),
+            "together": asdict(self.reading),
+        }
+
+
+def cache_digest(question: Question) -> str:
+    """Everything that affects the cache's content: the teacher's bytes, the rows' tokens and positions, k, T, the width
+    where it cuts something off, and who computes in which way.
+    """
+    return digest(question.head())
+
+
+def _engine(question: Question) -> dict[str, str]:
+    if question.is_gguf:
+        return {"name": "llama.cpp", "version": str(library.versions()["llama-cpp-python"])}
+    known = versions()
+    dtype = str(inference_dtype(question.device)).removeprefix("torch.")
+    return {"name": "torch", "version": known["torch"], "transformers": known["transformers"], "dtype": dtype}
+
+
+def _rows_digest(rows: Sequence[EncodedRow]) -> str:
+    """Of the tokens and positions of all rows, without a copy of them in memory."""
+    sha = hashlib.sha256()
+    for row in rows:
+        positions = row.positions
+        sha.update(array("q", (len(row.input_ids), len(positions), *row.input_ids, *positions)).tobytes())
+    return sha.hexdigest()

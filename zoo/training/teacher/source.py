@@ -1,0 +1,136 @@
+"""Who answers: torch with a model folder, or llama.cpp with a GGUF file. One contract for all (``Source``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from zoo.errors import ModelFileError
+from zoo.llama.measure.logits import logits_in_batches
+from zoo.llama.model import Model
+from zoo.training.conversations import EncodedRow
+from zoo.training.models import NAN_REMEDY, check_head, hidden_at, inference_dtype, load_model, logits_of
+from zoo.training.teacher.arranging import Batch, padded, tokens_read
+from zoo.training.teacher.question import Question
+from zoo.training.teacher.targets import Targets, joined, top_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+READ_TOKENS = 128
+"""Tokens that llama.cpp reads at a time: it keeps the logits of so many."""
+
+
+class Source(Protocol):
+    """A teacher that answers a ``Question``.
+
+    A row's answers do not depend on the other rows of its batch: the same row in another batch of the same length and
+    capacity has the same bytes. The answer of position i predicts token i + 1. The k tokens of a position are in
+    descending order of probability, at the question's temperature; top and tail add up to 1.
+    """
+
+    def answers(self, batch: Batch) -> list[Targets]:
+        """Of every row of the batch, in its order, at all its positions."""
+
+
+@contextmanager
+def opened(question: Question) -> Iterator[Source]:
+    """The source for a question, with the teacher loaded. Raises ModelFileError for one that cannot be read."""
+    if question.is_gguf:
+        with _model(question) as model:
+            yield LlamaTeacher(model, question)
+    else:
+        yield TorchTeacher(question)
+
+
+class TorchTeacher:
+    """A model folder, in transformers. A batch is read in one pass, and the head in passes of the same size."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._model: PreTrainedModel = load_model(
+            question.teacher, inference_dtype(question.device), question.device
+        )
+        check_head(self._model, question.rows[0].input_ids)
+
+    def answers(self, batch: Batch) -> list[Targets]:
+        """See ``Source``."""
+        rows = [self._question.rows[number] for number in batch.rows]
+        # Filled with tokens that are there anyway: one that is not could have values that are not numbers.
+        read = [row.input_ids[: tokens_read(row)] for row in rows]
+        read += [read[0]] * (batch.capacity - len(rows))
+        ids = torch.tensor([[*tokens, *tokens[-1:] * (batch.length - len(tokens))] for tokens in read])
+        where = [(place, position) for place, row in enumerate(rows) for position in row.positions]
+        device = self._model.device
+        at_rows, positions = torch.tensor(where, device=device).T
+        with torch.no_grad():
+            hidden = hidden_at(self._model, ids.to(device), at_rows, positions)
+            found = joined([self._top(part) for part in torch.split(hidden, self._question.reading.head_positions)])
+        return _cut(found, rows)
+
+    def _top(self, hidden: torch.Tensor) -> Targets:
+        question, count = self._question, len(hidden)
+        missing = question.reading.head_positions - count
+        full = torch.cat([hidden, hidden.new_zeros(missing, hidden.shape[1])]) if missing else hidden
+        logits = logits_of(self._model, full)[:count, : question.width]
+        return Targets(*(part.cpu() for part in top_of(logits, question.top_k, question.temperature).values()))
+
+
+class LlamaTeacher:
+    """A GGUF file, in llama.cpp. Rows are read one by one, in parts of ``READ_TOKENS``."""
+
+    def __init__(self, model: Model, question: Question) -> None:
+        self._model, self._question = model, question
+
+    def answers(self, batch: Batch) -> list[Targets]:
+        """See ``Source``."""
+        return [self._row(self._question.rows[number]) for number in batch.rows]
+
+    def _row(self, row: EncodedRow) -> Targets:
+        question, first, parts = self._question, row.positions[0], list[Targets]()
+        for start, rows in logits_in_batches(self._model, row.input_ids[: tokens_read(row)], first=first):
+            wanted = [position - first - start for position in row.positions]
+            places = [place for place in wanted if 0 <= place < len(rows)]
+            # llama.cpp overwrites its logits in the next step; taking the rows that count is a copy.
+            logits = torch.from_numpy(rows[places])[:, : question.width]
+            parts.append(Targets(*top_of(logits, question.top_k, question.temperature).values()))
+        return joined(parts)
+
+
+@contextmanager
+def _model(question: Question) -> Iterator[Model]:
+    longest = max(padded(tokens_read(row)) for row in question.rows)
+    with Model.open(
+        question.teacher,
+        threads=torch.get_num_threads(),
+        context_tokens=longest,
+        batch_tokens=READ_TOKENS,
+        device=question.device,
+    ) as model:
+        yield model
+
+
+def _cut(found: Targets, rows: Sequence[EncodedRow]) -> list[Targets]:
+    parts, start = [], 0
+    for row in rows:
+        end = start + len(row.positions)
+        parts.append(found.part(start, end))
+        start = end
+    return parts
+
+
+def refuse_nan(answers: Sequence[Targets], rows: Sequence[EncodedRow]) -> None:
+    """Raise ModelFileError for answers that are not numbers, with the conversation.
+
+    Not with the token: attention multiplies later tokens by 0, so NaN also spreads to the tokens before it.
+    """
+    for found, row in zip(answers, rows, strict=True):
+        if torch.isnan(found.logp).any() or torch.isnan(found.tail_logp).any():
+            raise ModelFileError(
+                f"The teacher's logits are NaN or infinite in conversation {row.key}",
+                safe="Answers before this shard are kept; nothing was trained on it.",
+                remedy=NAN_REMEDY,
+            )
