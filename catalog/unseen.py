@@ -88,3 +88,7 @@ def same_text(text: str) -> str:
 
 
 _FOLDED = "\u200b\u2060\ufeff\u00ad"
+_PLAIN = "[!-~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e\u20a0-\u20c0\U0001f300-\U0001f64f]"
+PLAIN_TEXT = f"^{_PLAIN}+(?: {_PLAIN}+)*$"
+"""A regular expression for texts that can be seen, and that ``same_text`` leaves as they are: visible characters of
+which none combines with another, and single spaces between them. Most texts in European languages are such."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from corpussamples import DIALECT, LABELLED, conversation, write
 
-from zoo.corpora import check, records, stream
+from zoo.corpora import check, quickjson, records, stream
 from zoo.corpora.kinds import KINDS
 from zoo.corpora.prompts import KIND as PROMPT
 from zoo.corpora.repeats import Repeats
@@ -121,7 +121,7 @@ def test_the_quick_reader_accepts_nothing_that_the_strict_one_refuses(
 ) -> None:
     quick = records.sound(line, PROMPT)
     assert quick is None and records.read(line, PROMPT).faults
-    monkeypatch.setattr(records, "_quick_decoder", lambda: None)
+    monkeypatch.setattr(quickjson, "decoder", lambda: None)
     assert records.sound(line, PROMPT) is None
 
 
@@ -134,7 +134,7 @@ def test_the_quick_reader_accepts_nothing_that_the_strict_one_refuses(
 )  # fmt: skip
 def test_both_readers_read_the_same(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = records.read(line, PROMPT)
-    monkeypatch.setattr(records, "_quick_decoder", lambda: None)
+    monkeypatch.setattr(quickjson, "decoder", lambda: None)
     assert quick == records.read(line, PROMPT) and quick.record
 
 
@@ -151,10 +151,10 @@ def test_repeated_records_are_found_across_files(tmp_path: Path) -> None:
 
 
 def test_digests_on_the_disk_give_the_same_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.corpora.repeats._FULL", 100)
+    monkeypatch.setattr("zoo.corpora.repeats.FULL", 100)
     repeats = Repeats(tmp_path)
     for number in range(3000):
-        repeats.add(f"record {number % 2900}", 0, number)
+        repeats.add("prompt", [f"record {number % 2900}"], 0, number)
     assert list(tmp_path.iterdir())
     assert sorted(repeats.found()) == [((0, 2900 + n), (0, n)) for n in range(100)]
 

@@ -81,7 +81,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
         "catalog.yamltext", "catalog.yamledit", "catalog.lock", "catalog.cardrules", "zoo.release.cards", "benchmarks",
     ),
     "jsonschema_rs": ("catalog.quick", "catalog.toolschemas", "benchmarks.corpus_check"),
-    "msgspec": ("zoo.corpora.records", "benchmarks.corpus_check"),
+    "msgspec": ("zoo.corpora.quickjson", "benchmarks.corpus_check"),
     "phonenumbers": "zoo.corpora.privacy.phones",
     "jinja2": ("zoo.templates", "zoo.release.cards", "zoo.site.pages", "zoo.hub.server.pages", "site.hooks"),
     "markupsafe": ("zoo.site.pages", "zoo.hub.server.pages"),

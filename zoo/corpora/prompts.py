@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
-from catalog import corpora, plainfiles, toolschemas
+from catalog import corpora, jsontext, plainfiles, quick, toolschemas, unseen
 from catalog.jsontext import JsonObject
 from catalog.problems import LIMIT, Problem
 from catalog.shapes import shaped
 from zoo.corpora import records, stream
+from zoo.corpora.quickjson import Encode
 from zoo.corpora.records import Fault, Kind
 from zoo.errors import InputError
 
@@ -93,7 +95,10 @@ def _rules(record: JsonObject) -> Iterator[Fault]:
     """What the schema of a prompt cannot say."""
     if isinstance(tool := record.get("tool_schema"), dict) and (fault := toolschemas.fault(tool)):
         yield Fault("tool_schema", *fault)
-    user, system = texts(record)
+    yield from _text_faults(*texts(record))
+
+
+def _text_faults(user: str, system: str | None) -> Iterator[Fault]:
     yield from records.text_fault(user, "user", "prompt")
     yield from records.text_fault(system, "system_hint", "system prompt")
 
@@ -110,9 +115,36 @@ def identity(record: JsonObject) -> str:
     return corpora.prompt_key(*texts(record))
 
 
+def _bulk(found: list[JsonObject], encode: Encode) -> list[str] | None:
+    """The identities of records that follow the schema, if no rule and no number has a fault. Only tools have
+    numbers."""
+    if not all(_is_usable(encode(record["tool_schema"])) for record in found if "tool_schema" in record):
+        return None
+    # By the schema both are texts.
+    users = cast("list[str]", [record["user"] for record in found])
+    systems = cast("list[str]", [record.get("system_hint", "") for record in found])
+    if quick.every_matches(users, unseen.PLAIN_TEXT) and quick.every_matches(
+        [system for system in systems if system], unseen.PLAIN_TEXT
+    ):
+        return corpora.keys_of_same(users, systems)
+    for user, system in zip(users, systems, strict=True):
+        if next(_text_faults(user, system or None), None) is not None:
+            return None
+    return list(map(corpora.prompt_key, users, systems))
+
+
+@functools.lru_cache(toolschemas.KEPT)
+def _is_usable(written: bytes) -> bool:
+    try:
+        tool = jsontext.parse(written)
+    except jsontext.NotJson:
+        return False
+    return isinstance(tool, dict) and toolschemas.fault(tool) is None
+
+
 KIND = Kind(
     "prompt", "corpus-record-v1", frozenset(("user",)), MAX_LINE_BYTES, _rules, identity, "the same prompt as",
-    lambda record: texts(record)[0],
+    lambda record: texts(record)[0], _bulk,
 )  # fmt: skip
 
 

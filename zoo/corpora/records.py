@@ -6,15 +6,16 @@ accept is read again by the strict reader, which explains.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from catalog import jsontext, quick, schema, unseen
 from catalog.jsontext import Json, JsonObject
 from catalog.problems import Problem, show
+from zoo.corpora import quickjson
+from zoo.corpora.quickjson import Encode
 
 
 class Fault(NamedTuple):
@@ -29,7 +30,9 @@ class Fault(NamedTuple):
 class Kind:
     """A kind of record. marks: keys that only records of this kind have. rules: what the schema cannot say, of a record
     that follows it. identity: equal for two records of which one is too many; same: words for the earlier one,
-    shown: what a person wrote, by which people recognise the record.
+    shown: what a person wrote, by which people recognise the record. bulk: the identities of records that follow the
+    schema, if none has a fault or a whole number beyond jsontext.LARGEST; else None; for a kind that can find that out
+    faster than record by record.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Kind:
     identity: Callable[[JsonObject], str]
     same: str
     shown: Callable[[JsonObject], str]
+    bulk: Callable[[list[JsonObject], Encode], list[str] | None] | None = None
 
 
 class Read(NamedTuple):
@@ -122,17 +126,13 @@ def text_fault(text: str | None, path: str, noun: str) -> Iterator[Fault]:
         yield Fault(path, "U+0000 (NUL) is in the text", "Write the text, or delete the line")
 
 
-class _Decode(Protocol):
-    def __call__(self, line: bytes, /) -> Json: ...
-
-
 _SPACED_COLON = re.compile(rb'"[ \t\r]+:').search
 _DEEP = 200
 
 
 def decoded(line: bytes) -> Json:
     """The data of a line, every key once. Raises jsontext.NotJson."""
-    decode = _quick_decoder()
+    decode = quickjson.decoder()
     if decode is not None:
         try:
             data = decode(line)
@@ -182,14 +182,3 @@ def _keys(data: Json) -> int:
 
 
 _NEVER = 1 << 40
-
-
-@functools.cache
-def _quick_decoder() -> _Decode | None:
-    try:
-        # Only here: an optional package.
-        import msgspec
-    except ImportError:
-        return None
-    made: _Decode = msgspec.json.Decoder().decode
-    return made

@@ -19,7 +19,7 @@ from zoo.progress import Advance, unheard
 MOST_LINE_BYTES = 1 << 20
 """A longer line is named and skipped without being kept; no conversation that a small model can read is as long."""
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 16
 _FEED = b"\n"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _BOMB_RATIO, _BOMB_BYTES = 300, 1 << 28
