@@ -37,6 +37,7 @@ KEPT = "published"
 WEIGHTS = ".gguf"
 EVIDENCE = "evidence/"
 MEGA = 1_000_000
+OTHER_BYTES = "built here they have other bytes than the recorded ones, as trained weights have on another processor"
 
 
 class _Commit(TypedDict):
@@ -143,7 +144,10 @@ def restore(settings: Settings, folder: Path, make: bool) -> int:
     missing = _missing(wanted, folder)
     if missing and make:
         _take(settings, wanted, folder)
-        for name in sorted(set(_missing(wanted, folder).values())):
+        names = sorted(set(_missing(wanted, folder).values()))
+        if names:
+            print(f"Made by their recipes now, once: {', '.join(names)}. Each says what it costs.", file=sys.stderr)
+        for name in names:
             zoo = [sys.executable, "-m", "zoo", "build", name]
             subprocess.run(zoo, cwd=settings.root, check=True)
         _take(settings, wanted, folder)
@@ -152,9 +156,16 @@ def restore(settings: Settings, folder: Path, make: bool) -> int:
         _fill(place, folder)
     for name in sorted(set(missing.values())):
         count = sum(one == name for one in missing.values())
-        print(f"::warning::{count} files of {name} are missing; the site does not offer them", file=sys.stderr)
+        why = OTHER_BYTES if make else "this machine does not have them"
+        _warn(f"files of {name} are missing: {count} ({why}), so the site does not offer them")
     print(f"restored: {len(wanted) - len(missing)} of {len(wanted)} weights, {len(every)} commits")
     return 1 if missing and not make else 0
+
+
+def _warn(sentence: str) -> None:
+    """On the page of a workflow's run, or for a person."""
+    mark = "::warning::" if os.environ.get("GITHUB_ACTIONS") == "true" else "warning: "
+    print(f"{mark}{sentence}", file=sys.stderr)
 
 
 def _missing(wanted: dict[str, str], folder: Path) -> dict[str, str]:

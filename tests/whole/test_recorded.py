@@ -80,13 +80,17 @@ def test_the_hub_is_the_same_again(zoo: Zoo) -> None:
     assert zoo.repo.refs().branches["main"] == zoo.repo.refs().tags["v1.0.0"] == zoo.commit
 
 
-def test_other_bytes_and_files_that_nobody_wants_are_removed(zoo: Zoo, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("ci", "mark"), [("true", "::warning::"), ("", "warning: ")])
+def test_other_bytes_and_files_that_nobody_wants_are_removed(
+    ci: str, mark: str, zoo: Zoo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", ci)
     folder = weights(zoo, zoo.folder / "weights")
     large = next(file for file in zoo.release.files if file.size_bytes == LARGE)
     (folder / large.sha256).write_bytes(b"x" * LARGE)
     (folder / "other").write_bytes(b"x")
     assert RECORDED.main(["restore", str(folder)]) == 1
-    assert f"1 files of {NAME} are missing" in capsys.readouterr().err
+    assert f"{mark}files of {NAME} are missing: 1 (this machine does not have them)" in capsys.readouterr().err
     assert {path.name for path in folder.iterdir()} == {f.sha256 for f in zoo.release.files if f != large}
     assert [file.path for file in zoo.repo.lost(zoo.repo.tree(zoo.commit).values())] == [large.path]
 
