@@ -7,6 +7,9 @@ import socket
 import time
 from dataclasses import dataclass
 
+PATIENCE_SECONDS = 5.0
+"""systemd reads nothing while it reloads itself; whoever stops the service does not wait for it longer."""
+
 
 @dataclass
 class Notifier:
@@ -30,6 +33,8 @@ class Notifier:
             return
         name = "\0" + self.address[1:] if self.address.startswith("@") else self.address
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+            # Linux keeps ten for a reader (net.unix.max_dgram_qlen); the next sender waits for it without an end.
+            link.settimeout(PATIENCE_SECONDS)
             try:
                 link.sendto("\n".join(line.replace("\n", " ") for line in lines).encode(), name)
             except OSError:

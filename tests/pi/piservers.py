@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from pi_runtime.launch import STOP_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/pi"))
@@ -139,14 +143,16 @@ def launched(
     line = [sys.executable, "-m", "pi_runtime.launch", "demo", "--config", str(config), "--server", str(server)]
     # A pipe that nobody empties would stop a server with much to say.
     ends: dict[str, Any] = {"stderr": said or subprocess.PIPE, "stdout": said}
-    with subprocess.Popen(line, cwd=ROOT, env=world, text=True, **ends) as child:
+    with subprocess.Popen(line, cwd=ROOT, env=world, text=True, start_new_session=True, **ends) as child:
         try:
             yield child, systemd
         finally:
             child.terminate()
             try:
-                child.wait(30)
-            except subprocess.TimeoutExpired:
-                child.kill()
+                child.wait(STOP_SECONDS + 30)
+            finally:
+                # As systemd does it: nothing that the service started is left.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
             systemd.link.close()
             (folder / "notify").unlink()
