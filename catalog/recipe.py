@@ -213,11 +213,17 @@ class Quantize:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """KLD and perplexity over ``windows`` windows of ``window_tokens``; the second half of each window is scored."""
+    """KLD and perplexity over ``windows`` windows of ``window_tokens``; the second half of each window is scored.
+
+    until: ``decided`` to stop as soon as gates, comparisons and recommendations are settled. relative_error: to stop as
+    soon as the mean KLD of every file is known to within this share of itself. None for all windows.
+    """
 
     window_tokens: int
     windows: int
     smoke_max_tokens: int
+    until: str | None = dataclasses.field(metadata={"later": True})
+    relative_error: float | None = dataclasses.field(metadata={"later": True})
 
 
 @dataclass(frozen=True)

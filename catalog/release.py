@@ -281,7 +281,9 @@ class Release:
     quantized_source: the type of the student's weights as their source had them (``Q4_K``), None for plain ones.
     differences: known ones between the files and the original, those that the recipe allows among them, in plain
     sentences; None if there are none. mirrors: other places with the same files, in the order in which they are tried;
-    None if there are none. news: None in older records, and for a first version without notes.
+    None if there are none. news: None in older records, and for a first version without notes. loss_stop: why the
+    losses were measured on as many tokens as they were, in a plain sentence; None unless the recipe lets an evaluation
+    end early.
     """
 
     version: str
@@ -301,6 +303,7 @@ class Release:
     differences: tuple[str, ...] | None = field(default=None, metadata=LATER)
     mirrors: tuple[Location, ...] | None = field(default=None, metadata=LATER)
     news: News | None = field(default=None, metadata=LATER)
+    loss_stop: str | None = field(default=None, metadata=LATER)
 
     def places(self) -> tuple[Location, ...]:
         """Where the release is: its own place, then its mirrors."""

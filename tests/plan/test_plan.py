@@ -18,7 +18,7 @@ from zoo import settings as settings_room
 from zoo.plan import costs, plan, prepare, world
 from zoo.plan.plan import Plan, World
 from zoo.settings import Settings
-from zoo.stages.table import STAGES
+from zoo.stages.table import STAGES, Load, Need
 
 Check = Callable[..., CheckedRecipe]
 TOOLS = {tool: "1" for row in STAGES.values() for tool in row.tools}
@@ -203,6 +203,8 @@ def test_keys_are_digests_and_differ(tutored: Recipe) -> None:
         ({"parity": {"allow": ("logits",)}}, ["parity"]),
         ({"evaluate": {"windows": 9}}, ["evaluate"]),
         ({"evaluate": {"smoke_max_tokens": 65}}, ["evaluate"]),
+        ({"evaluate": {"until": "decided"}}, ["evaluate"]),
+        ({"evaluate": {"relative_error": 0.05}}, ["evaluate"]),
         ({"benchmark": {"prompt_tokens": 129}}, ["benchmark/F16", "benchmark/Q8_0", "benchmark/Q4_0"]),
         ({"benchmark": {"decode_tokens": 33}}, ["benchmark/F16", "benchmark/Q8_0", "benchmark/Q4_0"]),
         ({"benchmark": {"samples": 6}}, ["benchmark/F16", "benchmark/Q8_0", "benchmark/Q4_0"]),
@@ -224,7 +226,41 @@ def test_every_field_of_a_step_is_in_the_list_above(tutored: Recipe) -> None:
         name: len(dataclasses.fields(getattr(tutored, name)))
         for name in ("label", "distill", "export", "quantize", "evaluate", "benchmark")
     }
-    assert counts == {"label": 8, "distill": 15, "export": 1, "quantize": 6, "evaluate": 3, "benchmark": 3}
+    assert counts == {"label": 8, "distill": 15, "export": 1, "quantize": 6, "evaluate": 5, "benchmark": 3}
+
+
+def test_gates_are_part_of_an_evaluation_that_may_stop_early_and_of_no_other(plain: Recipe) -> None:
+    stricter = tuple(dataclasses.replace(gate, at_most=0.01) if gate.at_most else gate for gate in plain.gates)
+    assert not changed(made(plain), made(dataclasses.replace(plain, gates=stricter)))
+    early = put(plain, evaluate={"until": "decided"})
+    before, found = made(early), made(dataclasses.replace(early, gates=stricter))
+    assert changed(before, found) == {"evaluate"}
+    questions = before.step("evaluate").spec["questions"]
+    assert isinstance(questions, list)
+    assert [one["words"] for one in questions[:5]] == [
+        "kld_mean_nats of Q8_0 keeps its gate of 0.02", "kld_mean_nats of Q8_0 keeps its gate of 0.8",
+        "kld_mean_nats of Q5_K_M keeps its gate of 0.8", "kld_mean_nats of Q4_0 keeps its gate of 0.8",
+        "same_top_share of Q8_0 keeps its gate of 0.85",
+    ]  # fmt: skip
+    assert [one["bounds"][0]["sigmas"] for one in questions[3:5]] == [2.0, 2.0]
+    assert {bound["file"] for one in questions for bound in one["bounds"]} == {"Q8_0", "Q5_K_M", "Q4_0"}
+    # Three questions about every file alone: the tolerance of a recommendation has two parts.
+    assert len(questions) == 5 + 3 * 3
+
+
+def test_the_cost_of_an_evaluation_that_may_stop_early_is_the_most_that_it_can_be(plain: Recipe) -> None:
+    def row(**evaluate: Any) -> tuple[str, int]:
+        recipe = put(plain, evaluate={"window_tokens": 256, "windows": 10, **evaluate})
+        work, scratch = STAGES["evaluate"].work, STAGES["evaluate"].scratch
+        assert work
+        return work(Load(recipe, 1, 4, 0)), scratch(Need(recipe, {}, 1000, 0, 100, 0))
+
+    assert row() == ("evaluate 4 files over 2560 tokens each", 0)
+    words, scratch = row(until="decided")
+    assert words == "evaluate 4 files over at most 2560 tokens each, until gates and choices are decided"
+    assert scratch == 6 * 8 * 4 * 1280
+    words, _ = row(until="decided", relative_error=0.05)
+    assert words.endswith("until the loss of each is known to within 5 % or gates and choices are decided")
 
 
 def test_calibration_text_brings_an_importance_matrix(plain: Recipe, tutored: Recipe) -> None:

@@ -242,6 +242,14 @@ def test_the_card_runs_no_file_that_failed_its_smoke_test(plain: Recipe) -> None
     assert "No file of this version passed the smoke test, so none is recommended.\n\n`sha256sum" in none
 
 
+def test_the_card_says_why_the_loss_was_measured_on_so_few_tokens(plain: Recipe) -> None:
+    release, words = release_of(0), "Measured on 1,016 of 15,240 tokens, because everything was settled."
+    assert f"over windows of text. {words} Memory is predicted" in body(
+        model_card(plain, dataclasses.replace(release, loss_stop=words), 0)
+    ).replace("\n", " ")
+    assert "Measured on" not in model_card(plain, release, 0)
+
+
 def test_what_works_otherwise_in_llama_cpp_is_on_the_card(plain: Recipe) -> None:
     release = release_of(0)
     assert "## Known differences" not in model_card(plain, release, 0)

@@ -13,6 +13,9 @@ from sitesamples import HOSTILE, sample
 
 from catalog import schema
 from catalog.release import EvidenceFile, Model
+from zoo.judge import deciding
+from zoo.judge.deciding import Look
+from zoo.judge.questions import Rule
 from zoo.site.pages import evidence
 from zoo.site.pages.kinds import Site
 
@@ -75,6 +78,17 @@ def test_the_loss_of_every_file_is_drawn_and_its_text_is_named() -> None:
     page = pages(CONTENTS)["loss"]
     assert page.count("<circle") == 8 and "0.0056 ± 0.0003" in page and "0.340 ± 0.017" in page
     assert "1,270 tokens" in page and "evaluation.en.txt" in page and "llama-cpp-python 0.3.36" in page
+
+
+def test_an_evaluation_that_stopped_early_says_why_and_what_was_open() -> None:
+    last = Look(("Q8_0 and Q4_0 differ in their loss",), {"Q8_0": 0.04, "Q4_0": None}, "relative_error")
+    stopped = {**evidencesamples.evaluation(), "stop": deciding.stop(Rule((), 0.05), last, 10, 120, 127)}
+    assert [error.message for error in schema.validator("evaluation-v1").iter_errors(stopped)] == []
+    page = pages({**CONTENTS, "evaluation.json": stopped})["loss"]
+    for words in ("Why it stopped", "Measured on 1,270 of 15,240 tokens, because", "an anytime-valid t-test"):
+        assert words in page, words
+    assert "Not settled when it stopped: whether Q8_0 and Q4_0 differ in their loss." in page
+    assert "Why it stopped" not in pages(CONTENTS)["loss"]
 
 
 def test_questions_on_which_files_differ_come_first() -> None:

@@ -73,8 +73,8 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "gguf": ("zoo.training", "benchmarks"),
     "llama_cpp": "zoo.llama",
     "numpy": (
-        "zoo.gguf.imatrix", "zoo.gguf.overflow", "zoo.judge.divergence", "zoo.judge.parity", "zoo.llama",
-        "zoo.training", "zoo.coreml", "benchmarks",
+        "zoo.gguf.imatrix", "zoo.gguf.overflow", "zoo.judge.divergence", "zoo.judge.parity",
+        "zoo.judge.sequence", "zoo.llama", "zoo.training", "zoo.coreml", "benchmarks",
     ),
     "huggingface_hub": ("zoo.hub.huggingface", "benchmarks"),
     "yaml": (

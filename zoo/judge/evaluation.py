@@ -80,8 +80,24 @@ class Candidate(Summary):
     curve: list[CurvePoint]
 
 
+class Stop(TypedDict):
+    """Why an evaluation that may stop early ended; see ``zoo.judge.deciding``. why: ``decided``, ``relative_error`` or
+    ``end``. relative_errors: half the interval of every file's mean KLD over that mean, None while unbounded."""
+
+    until: str | None
+    relative_error: float | None
+    why: str
+    words: str
+    windows_at_most: int
+    confidence: float
+    open: list[str]
+    relative_errors: dict[str, float | None]
+    method: str
+
+
 class Evaluation(TypedDict):
-    """reference_type: the type of the file that the others were compared with. tokens_sha256: of all windows' ids."""
+    """reference_type: the type of the file that the others were compared with. tokens_sha256: of all windows' ids.
+    stop: only where the recipe lets the evaluation end before its texts do."""
 
     rule: Rule
     texts: list[TextTaken]
@@ -89,3 +105,4 @@ class Evaluation(TypedDict):
     reference: Reference
     candidates: dict[str, Candidate]
     reference_type: NotRequired[str]
+    stop: NotRequired[Stop]

@@ -15,6 +15,7 @@ from catalog.lock import Lock
 from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
 from zoo.files.digests import digest
 from zoo.machine.processor import Processor
+from zoo.plan.evaluation import evaluation
 from zoo.stages.table import STAGES, capability, tools_of
 
 SEARCH_WINDOW_TOKENS = 256
@@ -137,7 +138,7 @@ class _Maker:
             self._budgets()
         files = file_makers(recipe)
         self._add("corpus/texts", "corpus", self._files("evaluation"), {})
-        self._add("evaluate", "evaluate", plain(recipe.evaluate), {**files, "texts": "corpus/texts"})
+        self._add("evaluate", "evaluate", evaluation(recipe, tuple(files)), {**files, "texts": "corpus/texts"})
         self._measure_every(files)
         steps = tuple(self.steps.values())
         parts = {"recipe": recipe_sha256, "steps": {step.id: step.key for step in steps}}

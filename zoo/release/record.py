@@ -107,7 +107,14 @@ def release(material: Material, folder: Path) -> Release:
         terms=_terms(recipe),
         quantized_source=_quantized(material),
         differences=known_differences(compared.checks) or None,
+        loss_stop=_loss_stop(material.artifacts),
     )
+
+
+def _loss_stop(made: Made) -> str | None:
+    measured: Measured = build(Measured, made["evaluate"].facts)
+    stop = measured.evaluation.get("stop")
+    return stop["words"] if stop else None
 
 
 def _terms(recipe: Recipe) -> Terms | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from catalog.recipe import Evaluate, build
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.judge import curve
 from zoo.judge.evaluation import Evaluation
+from zoo.judge.questions import Question, Rule
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.measure.smoke import smoke
-from zoo.llama.measure.windows import Windows
+from zoo.llama.measure.windows import Early, Windows
 from zoo.machine.resources import free_cores
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
@@ -33,7 +36,7 @@ def run(context: Context) -> Facts:
         files[reference],
         {name: path for name, path in files.items() if name != reference},
         texts(corpus, "evaluation"),
-        Windows(window_tokens=spec.window_tokens, windows=spec.windows),
+        Windows(spec.window_tokens, spec.windows, _early(spec, context)),
         threads=context.threads,
         report=context.report,
     )
@@ -43,6 +46,8 @@ def run(context: Context) -> Facts:
             "tokens; a standard error requires two",
             remedy="Add text under corpus.evaluation, or make window_tokens smaller",
         )
+    if "stop" in report:
+        context.report.say(report["stop"]["words"])
     evaluation: Evaluation = {**report, "reference_type": reference}
     smokes = {}
     with context.report.task("smoke test", len(files), "files") as advance:
@@ -58,3 +63,18 @@ def run(context: Context) -> Facts:
     write_atomic(context.out / "smoke.json", pretty_json(smokes))
     write_atomic(context.out / "kld-curve.svg", curve.svg(evaluation))
     return {"evaluation": evaluation, "smoke": smokes}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the plan adds to the spec of a recipe with ``until``: the questions that end an evaluation."""
+
+    questions: tuple[Question, ...] | None
+
+
+def _early(spec: Evaluate, context: Context) -> Early | None:
+    """What may end the evaluation early; None for a recipe that wants all windows."""
+    questions = build(Asked, context.spec).questions
+    if questions is None and spec.relative_error is None:
+        return None
+    return Early(Rule(questions, spec.relative_error), context.scratch / "blocks")

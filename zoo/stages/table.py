@@ -197,9 +197,22 @@ def _budget_work(load: Load) -> str:
     return f"search {budgets}: about {SEARCH_TRIALS} trials of complete mixes each"
 
 
+def _evaluate_scratch(need: Need) -> int:
+    """Six float64 figures per scored token and file, where blocks are kept until the evaluation is decided."""
+    asked, files = need.recipe.evaluate, 1 + len(need.recipe.quantize.ladder) + len(need.recipe.quantize.budgets)
+    if asked.until is None and asked.relative_error is None:
+        return 0
+    return 6 * 8 * files * asked.windows * asked.window_tokens // 2
+
+
 def _evaluate_work(load: Load) -> str:
-    tokens = load.recipe.evaluate.windows * load.recipe.evaluate.window_tokens
-    return f"evaluate {counted(load.files, 'file')} over {tokens} tokens each"
+    asked = load.recipe.evaluate
+    tokens = f"{asked.windows * asked.window_tokens} tokens each"
+    if asked.until is None and asked.relative_error is None:
+        return f"evaluate {counted(load.files, 'file')} over {tokens}"
+    ends = [f"the loss of each is known to within {100 * (asked.relative_error or 0):g} %"] * bool(asked.relative_error)
+    ends += ["gates and choices are decided"] * bool(asked.until)
+    return f"evaluate {counted(load.files, 'file')} over at most {tokens}, until {' or '.join(ends)}"
 
 
 def _probe_work(load: Load) -> str:
@@ -257,7 +270,7 @@ STAGES: Mapping[str, Row] = {
     ),
     "evaluate": Row(
         7, ("llama-cpp-python", "jinja2"), _little, _evaluate_memory, _evaluate_work,
-        evidence=("evaluation.json", "kld-curve.svg", "smoke.json"), sums="the evaluation",
+        evidence=("evaluation.json", "kld-curve.svg", "smoke.json"), sums="the evaluation", scratch=_evaluate_scratch,
     ),
     "probe": Row(
         2, ("llama-cpp-python", "jinja2"), _little, _in_use, _probe_work,

@@ -14,16 +14,21 @@ from zoo.errors import InputError, ModelFileError
 from zoo.judge.divergence import Divergence, Floats, perplexity
 from zoo.judge.evaluation import Candidate, Evaluation, Perplexity, Reference, Summary
 from zoo.llama.measure import lockstep
+from zoo.llama.measure.early import Block, Read, read_early
 from zoo.llama.measure.windows import (
     RULE,
+    Early,
     Text,
+    Window,
     Windows,
     check_vocabularies,
     cut,
     describe,
     take,
     tokens_sha256,
+    used_of,
 )
+from zoo.llama.model import Model
 from zoo.progress import Reporter, Silent
 
 
@@ -40,7 +45,8 @@ def evaluate(
 
     The windows are distributed evenly among the texts, and evenly over each text's length. If the texts hold fewer, all
     are taken, a warning is given and ``windows`` of the result says how many.
-    ``threads`` models work at the same time; the figures do not depend on it.
+    ``threads`` models work at the same time; the figures do not depend on it. ``wanted.early`` may end it before that:
+    the result then has ``stop``, and its windows are those that were read.
     Keys of a candidate: those of ``Divergence.summary``, and again per language; ``curve`` holds its
     ``Divergence.curve``.
     Raises InputError for a text shorter than one window or invalid numbers, ModelFileError for an invalid file, a
@@ -57,32 +63,54 @@ def evaluate(
         if len(taken) < windows:
             report.warn(
                 f"the evaluation texts fill only {len(taken)} of the {windows} windows of {window_tokens} tokens under "
-                f"`evaluate:`, so the loss is measured on {len(taken)}"
+                f"`evaluate:`, so the loss is measured on {'at most ' if wanted.early else ''}{len(taken)}"
             )
-        own, compared = lockstep.compare_models(judge, models, taken, threads, report)
-    languages = [window.language for window in taken]
+        read = _measured(judge, models, (wanted.early, taken), threads, report)
+    kept = [taken[place] for place in read.places]
+    languages = [window.language for window in kept]
     found = {
-        name: Divergence(list(zip(languages, windows_, strict=True))) for name, windows_ in compared.items()
+        name: Divergence(list(zip(languages, windows_, strict=True))) for name, windows_ in read.block.found.items()
     }
-    whole = _reference(own, languages)
+    whole = _reference(read.block.own, languages)
     measured = {name: _candidate(divergence) for name, divergence in found.items()}
     _refuse_infinite(reference, [whole, *whole["languages"].values()])
     for name, path in candidates.items():
         _refuse_infinite(path, [measured[name], *measured[name]["languages"].values()])
-    return {
+    evaluation: Evaluation = {
         "rule": {
             "words": RULE,
             "window_tokens": window_tokens,
             "scored_tokens_per_window": window_tokens - 1 - window_tokens // 2,
-            "windows": len(taken),
+            "windows": len(kept),
             "windows_asked": windows,
             "begin_of_text": judge.adds_bos,
         },
-        "texts": [describe(own_cut) for own_cut in cuts],
-        "tokens_sha256": tokens_sha256(taken),
+        "texts": [describe(own_cut, used) for own_cut, used in zip(cuts, used_of(cuts, read.places), strict=True)],
+        "tokens_sha256": tokens_sha256(kept),
         "reference": whole,
         "candidates": measured,
     }
+    return evaluation if read.stop is None else {**evaluation, "stop": read.stop}
+
+
+def _measured(
+    judge: Model,
+    models: Mapping[str, Model],
+    asked: tuple[Early | None, Sequence[Window]],
+    threads: int,
+    report: Reporter,
+) -> Read:
+    """The figures of all windows of ``asked``, or of as many as it takes."""
+    early, taken = asked
+    total = lockstep.tokens_of(taken, len(models))
+    with report.task("Evaluating", total, "tokens") as advance:
+
+        def measure(windows: Sequence[Window]) -> Block:
+            return Block(*lockstep.compare_models(judge, models, windows, threads, advance))
+
+        if early is None:
+            return Read(list(range(len(taken))), measure(taken))
+        return read_early(early, taken, list(models), measure)
 
 
 def _refuse_infinite(path: Path, parts: Sequence[Perplexity | Summary]) -> None:

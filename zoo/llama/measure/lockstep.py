@@ -26,7 +26,7 @@ from zoo.judge.divergence import Floats, compare, nll_nats
 from zoo.llama.measure.logits import logits_in_batches, window_logits
 from zoo.llama.measure.windows import Window
 from zoo.llama.model import Model
-from zoo.progress import Reporter
+from zoo.progress import Advance
 
 BATCH_TOKENS = 64
 """Read at a time: llama.cpp keeps two batches' logits per open model; larger batches are no faster on a core."""
@@ -46,16 +46,20 @@ def opened(paths: Mapping[str, Path], window_tokens: int) -> Iterator[dict[str, 
         }
 
 
+def tokens_of(taken: Sequence[Window], models: int) -> float:
+    """How many tokens the reference and so many other models read, in the unit of ``compare_models``."""
+    return float(sum(len(window.tokens) for window in taken) * (1 + models))
+
+
 def compare_models(
-    judge: Model, models: Mapping[str, Model], taken: Sequence[Window], workers: int, report: Reporter
+    judge: Model, models: Mapping[str, Model], taken: Sequence[Window], workers: int, advance: Advance
 ) -> tuple[list[Floats], dict[str, Compared]]:
     """The reference's negative log-likelihoods (nats) per window, and per model its comparison of every window.
 
     Raises ModelFileError naming the model whose logits are not finite.
     """
     run = _Run(judge, models, taken)
-    total = float(sum(len(window.tokens) for window in taken) * (1 + len(models)))
-    with report.task("Evaluating", total, "tokens") as advance, ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         try:
             for done in as_completed(run.submit(pool)):
                 advance(done.result())

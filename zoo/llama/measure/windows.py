@@ -7,7 +7,10 @@ window_tokens // 2 on are scored, so that each has a context of at least half a 
 
 from __future__ import annotations
 
+import bisect
 import hashlib
+import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import Header, read_header
 from zoo.judge.evaluation import TextTaken
+from zoo.judge.questions import Rule
 from zoo.llama.model import Model
 
 RULE = (
@@ -60,11 +64,20 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Early:
+    """What ends an evaluation early, and the folder for finished blocks, which outlives a kill."""
+
+    rule: Rule
+    folder: Path
+
+
+@dataclass(frozen=True)
 class Windows:
-    """How many windows are wanted, and how many tokens each has."""
+    """How many windows are wanted, and how many tokens each has; with ``early``, at most so many."""
 
     window_tokens: int
     windows: int
+    early: Early | None = None
 
 
 def check_vocabularies(reference: Path, candidates: Mapping[str, Path]) -> None:
@@ -131,14 +144,21 @@ def take(judge: Model, cuts: Sequence[Cut], window_tokens: int, first: int | Non
     return taken
 
 
-def describe(own: Cut) -> TextTaken:
-    """A text in a report: its name, language, digest, and how much of it was used."""
+def used_of(cuts: Sequence[Cut], places: Sequence[int]) -> list[int]:
+    """How many windows of each text are among ``places``, which number the windows of ``take``."""
+    ends = list(itertools.accumulate(len(own.starts) for own in cuts))
+    found = Counter(bisect.bisect_right(ends, place) for place in places)
+    return [found[number] for number in range(len(cuts))]
+
+
+def describe(own: Cut, used: int) -> TextTaken:
+    """A text in a report: its name, language, digest, and how many of its windows were used."""
     return {
         "name": own.text.name,
         "language": own.text.language,
         "sha256": hashlib.sha256(own.text.content.encode("utf-8")).hexdigest(),
         "tokens": len(own.tokens),
-        "windows": len(own.starts),
+        "windows": used,
     }
 
 

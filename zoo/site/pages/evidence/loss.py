@@ -53,6 +53,12 @@ class _Reference(TypedDict):
     tokens: int
 
 
+class _Stop(TypedDict):
+    words: str
+    method: str
+    open: list[str]
+
+
 class Evaluation(TypedDict):
     """What a page shows of evaluation.json."""
 
@@ -61,6 +67,7 @@ class Evaluation(TypedDict):
     reference: _Reference
     candidates: dict[str, _Figures]
     reference_type: NotRequired[str]
+    stop: NotRequired[_Stop]
 
 
 class Shown(NamedTuple):

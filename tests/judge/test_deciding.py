@@ -1,0 +1,104 @@
+"""When an evaluation may stop: every kind of question, decided and open."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zoo.judge import deciding
+from zoo.judge.deciding import answer, look, stop
+from zoo.judge.questions import KLD, Bound, Question, Rule
+
+ALPHA = 0.001
+
+
+def spread(mean: float, deviation: float, count: int, seed: int = 0) -> list[float]:
+    """Figures with exactly this mean and deviation."""
+    values = np.random.default_rng(seed).normal(size=count)
+    return [float(one) for one in mean + deviation * (values - values.mean()) / values.std(ddof=1)]
+
+
+@pytest.mark.parametrize(
+    ("mean", "at_most", "sigmas", "found"),
+    [
+        (0.10, True, 2.0, True),
+        (0.90, True, 2.0, False),
+        (0.50, True, 2.0, None),
+        (0.90, False, 2.0, True),
+        (0.10, False, 2.0, False),
+        (0.50, False, 2.0, None),
+    ],
+)
+def test_a_bound_is_decided_on_either_side_or_open(
+    mean: float, at_most: bool, sigmas: float, found: bool | None
+) -> None:
+    question = Question("it holds", (Bound("a", KLD, 0.5, at_most, sigmas),))
+    assert answer(question, {("a", KLD): spread(mean, 0.05, 12)}, 100, ALPHA) is found
+
+
+@pytest.mark.parametrize("at_most", [True, False])
+def test_the_worse_end_of_the_interval_of_all_windows_is_what_counts(at_most: bool) -> None:
+    """The mean keeps the bound, with half of two standard errors to spare: a gate judges that as missed."""
+    figures = {("a", KLD): spread(0.5 - 0.01 if at_most else 0.5 + 0.01, 0.1, 100)}
+    gate = Question("a gate", (Bound("a", KLD, 0.5, at_most, 2.0),))
+    mean = Question("the mean", (Bound("a", KLD, 0.5, at_most, 0.0),))
+    assert answer(gate, figures, 100, ALPHA) is False
+    assert answer(mean, figures, 100, ALPHA) is True
+
+
+def test_one_bound_that_fails_answers_a_question_whose_others_are_open() -> None:
+    figures = {("a", KLD): spread(0.9, 0.05, 12), ("a", "same_top_share"): spread(0.9, 0.2, 12)}
+    both = Question("both", (Bound("a", KLD, 0.02, True, 0.0), Bound("a", "same_top_share", 0.9, False, 0.0)))
+    assert answer(both, figures, 100, ALPHA) is False
+
+
+def test_a_pair_is_open_until_one_is_worse_or_both_are_alike() -> None:
+    rule = Rule((), None)
+    noise = spread(0, 0.05, 12)
+    apart = {("a", KLD): spread(0.1, 0.05, 12), ("b", KLD): spread(0.9, 0.05, 12, seed=1)}
+    assert look(rule, apart, ["a", "b"], 100).why == "decided"
+    alike = {("a", KLD): noise, ("b", KLD): [one + 0.0001 * (-1) ** n for n, one in enumerate(noise)]}
+    assert look(rule, alike, ["a", "b"], 100).why == "decided"
+    close = {("a", KLD): noise, ("b", KLD): [one + 0.012 for one in spread(0, 0.05, 12, seed=1)]}
+    last = look(rule, close, ["a", "b"], 100)
+    assert (last.open, last.why) == (("a and b differ in their loss",), None)
+
+
+def test_all_windows_decide_everything() -> None:
+    figures = {("a", KLD): spread(0.5, 0.2, 16), ("b", KLD): spread(0.5, 0.2, 16, seed=1)}
+    rule = Rule((Question("it holds", (Bound("a", KLD, 0.5, True, 2.0),)),), None)
+    assert look(rule, figures, ["a", "b"], 60).why is None
+    last = look(rule, figures, ["a", "b"], 16)
+    assert last.why == "decided"
+    report = stop(rule, last, 16, 16, 100)
+    assert (report["why"], report["open"]) == ("end", [])
+    assert report["words"] == "Measured on all 1,600 tokens: fewer did not settle what the recipe asks."
+
+
+def test_an_asked_error_counts_every_file_and_leaves_questions_open() -> None:
+    figures = {("a", KLD): spread(0.5, 0.02, 40), ("b", KLD): spread(0.5, 0.02, 40, seed=1)}
+    rule = Rule((Question("it holds", (Bound("a", KLD, 0.5, True, 0.0),)),), 0.05)
+    last = look(rule, figures, ["a", "b"], 100)
+    assert last.why == "relative_error"
+    assert all(error and error < 0.05 for error in last.errors.values())
+    report = stop(rule, last, 40, 100, 127)
+    assert report["open"] == ["it holds", "a and b differ in their loss"]
+    assert report["words"].startswith("Measured on 5,080 of 12,700 tokens, because by then the mean KLD of every file")
+    assert look(Rule(None, 0.05), {**figures, ("b", KLD): spread(0.5, 0.4, 40)}, ["a", "b"], 100).why is None
+    assert look(Rule(None, 0.05), {("a", KLD): [0.0] * 4}, ["a"], 100).why == "relative_error"
+
+
+def test_alpha_is_shared_by_all_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[float] = []
+    real = deciding.interval
+
+    def heard(values: object, alpha: float, population: int | None = None) -> object:
+        if population is not None:
+            used.append(alpha)
+        return real(values, alpha, population)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(deciding, "interval", heard)
+    figures = {(file, KLD): spread(0.5, 0.1, 8) for file in "abc"}
+    look(Rule((Question("it holds", (Bound("a", KLD, 0.9, True, 0.0),)),), None), figures, ["a", "b", "c"], 100)
+    assert set(used) == {deciding.ALPHA / 4}
+    assert len(used) == 4

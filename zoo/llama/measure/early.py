@@ -1,0 +1,130 @@
+"""Measuring block by block, until what is asked is decided: which windows are read, and where finished blocks are kept.
+
+The order of the windows depends on their tokens alone, and a block's figures on nothing but its windows. So an
+evaluation that was killed and resumed reads the same blocks and stops at the same one, with any number of threads.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from zoo.files.whole import write_atomic
+from zoo.judge import deciding, divergence
+from zoo.judge.divergence import Floats
+from zoo.judge.evaluation import Stop
+from zoo.llama.measure.windows import Early, Window, tokens_sha256
+
+BLOCK_WINDOWS = 4
+"""Windows between two looks: enough to keep all workers busy, few enough to stop soon."""
+
+LEAST_WINDOWS = 2
+"""Windows of each language that are read in any case, for its standard error."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """The figures of some windows: the reference's NLL in nats and every file's comparison, by window."""
+
+    own: list[Floats]
+    found: Mapping[str, list[divergence.Window]]
+
+
+@dataclass(frozen=True)
+class Read:
+    """The figures of the windows that were read, in the order of the texts. places: which of all windows they are.
+    stop: why no more were read, None if nothing could stop it."""
+
+    places: list[int]
+    block: Block
+    stop: Stop | None = None
+
+
+Measure = Callable[[Sequence[Window]], Block]
+
+
+def read_early(early: Early, taken: Sequence[Window], files: Sequence[str], measure: Measure) -> Read:
+    """Measure blocks of ``taken`` until the rule is met or no window is left."""
+    order = order_of(taken)
+    done: list[int] = []
+    own: list[Floats] = []
+    found: dict[str, list[divergence.Window]] = {name: [] for name in files}
+    last = None
+    for number, places in enumerate(_blocks(order)):
+        block = _kept(early.folder / f"{number:05}.npz", [taken[i] for i in places], files, measure)
+        done += places
+        own += block.own
+        for name in files:
+            found[name] += block.found[name]
+        last = deciding.look(early.rule, deciding.figures_of(found), files, len(taken))
+        if last.why and _every_language(taken, done):
+            break
+    assert last
+    stop = deciding.stop(early.rule, last, len(done), len(taken), len(taken[0].targets))
+    sort = sorted(range(len(done)), key=done.__getitem__)
+    block = Block([own[i] for i in sort], {name: [its[i] for i in sort] for name, its in found.items()})
+    return Read([done[i] for i in sort], block, stop)
+
+
+def order_of(taken: Sequence[Window]) -> list[int]:
+    """A random order of all windows, by a seed that is the digest of their tokens."""
+    order = list(range(len(taken)))
+    random.Random(tokens_sha256(taken)).shuffle(order)
+    return order
+
+
+def _blocks(order: Sequence[int]) -> Iterator[list[int]]:
+    for start in range(0, len(order), BLOCK_WINDOWS):
+        yield list(order[start : start + BLOCK_WINDOWS])
+
+
+def _every_language(taken: Sequence[Window], done: Sequence[int]) -> bool:
+    room, seen = Counter(window.language for window in taken), Counter(taken[i].language for i in done)
+    return all(seen[language] >= min(LEAST_WINDOWS, room[language]) for language in room)
+
+
+def _kept(path: Path, windows: Sequence[Window], files: Sequence[str], measure: Measure) -> Block:
+    """The block of ``path``; without a usable one it is measured, and is on the disk when this returns."""
+    found = _load(path, windows, files)
+    if found is None:
+        found = measure(windows)
+        write_atomic(path, _packed(found, windows))
+    return found
+
+
+_FIELDS = tuple(field.name for field in fields(divergence.Window))
+
+
+def _packed(block: Block, windows: Sequence[Window]) -> bytes:
+    arrays: dict[str, np.ndarray] = {"tokens": np.frombuffer(tokens_sha256(windows).encode(), dtype=np.uint8)}
+    arrays["own"] = np.stack(block.own)
+    for place, its in enumerate(block.found.values()):
+        for name in _FIELDS:
+            arrays[f"{place} {name}"] = np.stack([getattr(one, name) for one in its])
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
+
+
+def _load(path: Path, windows: Sequence[Window], files: Sequence[str]) -> Block | None:
+    """None for a file that is missing, damaged, or of other windows: the block is then measured again."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            if kept["tokens"].tobytes().decode("ascii") != tokens_sha256(windows):
+                return None
+            found = {
+                file: [
+                    divergence.Window(*(kept[f"{place} {name}"][i] for name in _FIELDS)) for i in range(len(windows))
+                ]
+                for place, file in enumerate(files)
+            }
+            return Block(list(kept["own"]), found)
+    except (OSError, ValueError, KeyError, EOFError, IndexError, BadZipFile):
+        return None
