@@ -28,7 +28,7 @@ from zoo.files.digests import sha256_file  # noqa: E402 - after the skip
 from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
 from zoo.training.models import load_model, logits_at  # noqa: E402 - after the skip
 from zoo.training.teacher import Question, Share, Targets, TeacherCache, cache_teacher, codec, old, top_of  # noqa: E402 - after the skip  # noqa: E402 - after the skip
-from zoo.training.teacher.arranging import Width, arranged, padded, width_of  # noqa: E402 - after the skip
+from zoo.training.teacher.arranging import Width, arranged, padded, shape_of, width_of  # noqa: E402 - after the skip
 from zoo.training.teacher.index import NAME  # noqa: E402 - after the skip
 
 SMALL = Width(batch_tokens=96, head_positions=8, shard_positions=40)
@@ -158,7 +158,7 @@ def test_every_row_is_in_one_batch_and_shards_are_closed_in_time() -> None:
         positions = sum(len(ROWS[number].positions) for batch in shard for number in batch.rows)
         assert positions < SMALL.shard_positions + most
         for batch in shard:
-            assert len(batch.rows) <= batch.capacity == max(1, 96 // batch.length)
+            assert len(batch.rows) <= batch.capacity == 96 // batch.length
             assert all(ROWS[number].positions[-1] < batch.length for number in batch.rows)
     lengths = [batch.length for shard in shards for batch in shard]
     assert lengths == sorted(lengths, reverse=True), "what does not fit into memory fails early"
@@ -168,6 +168,11 @@ def test_lengths_are_few_and_waste_at_most_half() -> None:
     lengths = {tokens: padded(tokens) for tokens in range(1, 3_000)}
     assert all(tokens <= length <= max(16, 1.5 * tokens) for tokens, length in lengths.items())
     assert len(set(lengths.values())) == 16
+
+
+def test_a_row_that_fills_a_batch_is_not_padded() -> None:
+    assert shape_of(48, SMALL) == (48, 2) and shape_of(33, SMALL) == (48, 2)
+    assert shape_of(49, SMALL) == (49, 1) and shape_of(500, SMALL) == (500, 1)
 
 
 def test_what_depends_on_other_rows_is_read_alone_or_without_padding() -> None:
@@ -221,12 +226,29 @@ def test_a_damaged_shard_is_named_and_made_again(
     assert not cache_teacher(question, folder, heard).targets([0]).logp.isnan().any() and len(heard.tasks) == 1
 
 
+@pytest.mark.parametrize("harm", ["flipped", "deleted"])
+def test_what_happens_to_a_shard_while_it_is_read_is_noticed(
+    harm: str, whole: tuple[Path, TeacherCache], question: Question, tmp_path: Path
+) -> None:
+    """``zoo clean teachers`` in another terminal, for one."""
+    folder, heard = copied(whole, tmp_path / "copy"), Listening()
+    cache = cache_teacher(question, folder, heard)
+    cache.targets(range(len(ROWS)))
+    if harm == "flipped":
+        flip(folder / "shard-00002.answers")
+    else:
+        shutil.rmtree(folder)
+    assert equal(cache.targets(range(len(ROWS))), whole[1].targets(range(len(ROWS))))
+    assert heard.tasks == ["read the teacher"] and len(heard.warnings) == 1
+    assert sums(folder) == sums(whole[0])
+
+
 def test_a_disk_that_loses_what_is_written_is_reported(
     whole: tuple[Path, TeacherCache], question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = cache_teacher(question, copied(whole, tmp_path / "copy"), Heard())
     flip(tmp_path / "copy" / "shard-00000.answers")
-    number = next(number for number, place in cache.places.items() if place[0] == 0)
+    number = list(cache.shards).index(0)
     # Every reading finds other bytes.
     readings = itertools.count()
     monkeypatch.setattr("zoo.training.teacher.cache.sha256_file", lambda _: str(next(readings)))
@@ -261,7 +283,9 @@ def test_the_cache_of_another_question_is_made_again_and_said(
     changes: dict[str, Any], words: str, whole: tuple[Path, TeacherCache], question: Question, tmp_path: Path
 ) -> None:
     folder, heard = copied(whole, tmp_path / "copy"), Listening()
+    (folder / "shard-00077.answers").touch()
     other = cache_teacher(dataclasses.replace(question, **changes), folder, heard)
+    assert not (folder / "shard-00077.answers").exists()
     assert other.digest != whole[1].digest
     assert len(heard.warnings) == 1 and words in heard.warnings[0]
     assert other.targets([2]).ids.shape[1] == changes.get("top_k", TOP_K)

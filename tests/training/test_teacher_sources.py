@@ -20,10 +20,11 @@ from shortchats import Heard  # noqa: E402 - after the skip
 from tinygguf import make_tiny_gguf  # noqa: E402 - after the skip
 
 from zoo.errors import ModelFileError  # noqa: E402 - after the skip
+from zoo.training import models  # noqa: E402 - after the skip
 from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
 from zoo.training.models import load_model, logits_at  # noqa: E402 - after the skip
-from zoo.training.teacher import Question, Targets, cache_teacher, codec  # noqa: E402 - after the skip
-from zoo.training.teacher.arranging import Width, arranged  # noqa: E402 - after the skip
+from zoo.training.teacher import Question, Targets, cache_teacher, codec, source  # noqa: E402 - after the skip
+from zoo.training.teacher.arranging import Width, arranged, shape_of  # noqa: E402 - after the skip
 from zoo.training.teacher.source import opened  # noqa: E402 - after the skip
 
 WIDTH, HEADS, KV_HEADS, TOKENS = 64, 4, 2, 400
@@ -136,6 +137,28 @@ def test_a_row_has_the_same_bytes_alone_and_in_company(kind: str, home: Path) ->
         one, (other,) = together[number], answered(question(home, kind, rows=[ROWS[number]]))
         assert torch.equal(one.ids, other.ids)
         assert torch.equal(one.logp, other.logp) and torch.equal(one.tail_logp, other.tail_logp)
+
+
+def test_a_row_is_read_in_the_same_shapes_alone_and_in_company(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels of other sizes than these may add in another order when a shape is another one."""
+    read, multiplied = [], []
+
+    def hidden_at(model: Any, ids: Any, *where: Any) -> Any:
+        read.append(tuple(ids.shape))
+        return models.hidden_at(model, ids, *where)
+
+    def logits_of(model: Any, hidden: Any) -> Any:
+        multiplied.append(tuple(hidden.shape))
+        return models.logits_of(model, hidden)
+
+    monkeypatch.setattr(source, "hidden_at", hidden_at)
+    monkeypatch.setattr(source, "logits_of", logits_of)
+    expected = {shape_of(row.positions[-1] + 1, TOGETHER)[::-1] for row in ROWS}
+    answered(question(home, "torch"))
+    assert set(read) == expected and len(expected) > 3
+    answered(question(home, "torch", rows=[ROWS[3]]))
+    assert read[-1] == shape_of(ROWS[3].positions[-1] + 1, TOGETHER)[::-1]
+    assert set(multiplied) == {(16, WIDTH)}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -244,7 +244,7 @@ STAGES: Mapping[str, Row] = {
         evidence=("label-report.json", "redaction-report.json"),
     ),
     "distill": Row(
-        3, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distilled, _distill_memory, _distill_work,
+        4, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distilled, _distill_memory, _distill_work,
         evidence=("distill-report.json", "distill-timing.json"), sums="the training", scratch=_checkpoints,
     ),
     "export": Row(8, (CONVERTER, "torch", "transformers"), _half_precision, _in_use, scratch=_half_precision),

@@ -11,7 +11,8 @@ Several processes may fill a cache together: each makes the shards whose number 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,6 +95,10 @@ class _Filler:
     def _tokens(self, batch: Batch) -> int:
         return sum(len(self.question.rows[row].input_ids) for row in batch.rows)
 
+    def faulty(self) -> list[int]:
+        """The shards with a fault that shows without reading them."""
+        return [number for number in range(len(self.shards)) if self.fault(number)]
+
     def fault(self, number: int) -> str:
         """What is wrong with a shard, without reading it; "" if nothing is."""
         entry, path = self.index.entries.get(number), self.index.folder / name_of(number)
@@ -108,10 +113,11 @@ class _Filler:
 
 @dataclass(frozen=True)
 class TeacherCache:
-    """The answers to a question. places: per row, the number of its shard and its place in it."""
+    """The answers to a question. shards and places: per row, the number of its shard and its place in it."""
 
     digest: str
-    places: Mapping[int, tuple[int, int]]
+    shards: Sequence[int]
+    places: Sequence[int]
     _filler: _Filler
     _open: dict[int, Shard] = field(default_factory=dict)
 
@@ -125,31 +131,41 @@ class TeacherCache:
 
         A damaged shard is made again, for which the teacher is loaded. Raises Damaged if that does not help.
         """
-        found = []
-        for row in rows:
-            number, place = self.places[row]
-            found.append(self._shard(number).row(place))
-        return joined(found)
+        return joined([self._row(row) for row in rows])
+
+    def _row(self, row: int) -> Targets:
+        number, place = self.shards[row], self.places[row]
+        shard = self._shard(number)
+        try:
+            return shard.row(place)
+        except (OSError, ValueError):
+            # It was verified, so it has changed since, or it is gone.
+            del self._open[number]
+            return self._shard(number).row(place)
 
     def _shard(self, number: int) -> Shard:
         if number not in self._open:
-            filler, name = self._filler, name_of(number)
-            if fault := self._fault(number):
+            if self._fault(number):
                 # Another process may have made it again, or for the first time.
-                filler.index.read(filler.report)
-                fault = self._fault(number)
-            if fault:
-                filler.report.warn(f"{name} of the teacher's answers {fault}: it is made again")
-                filler.make([number])
-                if fault := self._fault(number):
-                    raise Damaged(
-                        f"{name} of the teacher's answers {fault}, right after it was made again",
-                        where=str(filler.index.folder),
-                        safe="Nothing was trained on it; checkpoints are kept.",
-                        remedy="Check the disk and the memory of this machine",
-                    )
-            self._open[number] = Shard(filler.index.folder / name)
+                self._filler.index.read(self._filler.report)
+            if fault := self._fault(number):
+                self._repair(number, fault)
+            self._open[number] = Shard(self._filler.index.folder / name_of(number))
         return self._open[number]
+
+    def _repair(self, number: int, fault: str) -> None:
+        filler, name = self._filler, name_of(number)
+        others = [other for other in filler.faulty() if other != number]
+        more = f", and so are {len(others)} more" if others else ""
+        filler.report.warn(f"{name} of the teacher's answers {fault}: it is made again{more}")
+        filler.make([number, *others])
+        if fault := self._fault(number):
+            raise Damaged(
+                f"{name} of the teacher's answers {fault}, right after it was made again",
+                where=str(filler.index.folder),
+                safe="Nothing was trained on it; checkpoints are kept.",
+                remedy="Check the disk and the memory of this machine",
+            )
 
     def _fault(self, number: int) -> str:
         if fault := self._filler.fault(number):
@@ -181,18 +197,19 @@ def cache_teacher(
     filler = _Filler(question, shards, index, report)
     if share.world == 1:
         sweep(folder, "shard-*")
-    missing = [number for number in range(len(shards)) if share.has(number) and filler.fault(number)]
+    missing = [number for number in filler.faulty() if share.has(number)]
     if missing:
         found = old.OldCache.at(question, earlier) if earlier else None
         if found:
             report.say("Taking over the teacher's answers from a cache of an earlier version")
         _Filler(question, shards, index, report, found).make(missing)
-    return TeacherCache(name, _places_of(shards), filler)
+    return TeacherCache(name, *_places(shards, len(question.rows)), filler)
 
 
-def _places_of(shards: Sequence[Sequence[Batch]]) -> dict[int, tuple[int, int]]:
-    places = {}
+def _places(shards: Sequence[Sequence[Batch]], rows: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Per row, the number of its shard and its place in it."""
+    numbers, places = array("q", bytes(8 * rows)), array("q", bytes(8 * rows))
     for number, batches in enumerate(shards):
-        rows = [row for batch in batches for row in batch.rows]
-        places.update({row: (number, place) for place, row in enumerate(rows)})
-    return places
+        for place, row in enumerate(row for batch in batches for row in batch.rows):
+            numbers[row], places[row] = number, place
+    return numbers, places

@@ -12,7 +12,7 @@ from catalog.jsonvalues import table
 from catalog.shapes import shaped
 from zoo.files import journal
 from zoo.files.digests import canonical_json
-from zoo.files.locks import locked
+from zoo.files.locks import locked_folder
 from zoo.progress import Reporter
 
 NAME = "index.jsonl"
@@ -52,15 +52,16 @@ class Index:
     entries: dict[int, Entry] = field(default_factory=dict)
 
     def read(self, report: Reporter) -> None:
-        """Read the lines. Those about another question are left out, after a warning; the caller overwrites them."""
-        lines = journal.read(self.folder / NAME, table, MOST_BYTES)
+        """Read the lines. What answers another question is deleted, after a warning."""
         self.entries = {}
-        head = lines[0] if lines else None
-        if head is not None and canonical_json(head) != canonical_json(self.head):
-            of = _difference(head, self.head)
-            report.warn(f"The teacher's answers in {self.folder.name} are of {of}: all are made again")
-            (self.folder / NAME).unlink()
-            return
+        with locked_folder(self.folder):
+            lines = journal.read(self.folder / NAME, table, MOST_BYTES)
+            if lines and canonical_json(lines[0]) != canonical_json(self.head):
+                of = _difference(lines[0], self.head)
+                report.warn(f"The teacher's answers in {self.folder.name} are of {of}: all are made again")
+                for path in (self.folder / NAME, *self.folder.glob("shard-*")):
+                    path.unlink()
+                return
         for line in lines[1:]:
             self._take(line)
 
@@ -73,7 +74,7 @@ class Index:
 
     def add(self, entry: Entry) -> None:
         """Add a line; the last one about a shard counts. Processes may do so at the same time. Raises ZooError."""
-        with locked(self.folder), journal.open_to_append(self.folder / NAME, WHAT) as stream:
+        with locked_folder(self.folder), journal.open_to_append(self.folder / NAME, WHAT) as stream:
             if not os.fstat(stream.fileno()).st_size:
                 journal.append(stream, self.head, WHAT, MOST_BYTES)
             journal.append(stream, entry, WHAT, MOST_BYTES)
