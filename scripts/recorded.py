@@ -36,6 +36,7 @@ from zoo.settings import Settings
 KEPT = "published"
 WEIGHTS = ".gguf"
 EVIDENCE = "evidence/"
+DEMO = "build/demo/build/releases"
 MEGA = 1_000_000
 OTHER_BYTES = "built here they have other bytes than the recorded ones, as trained weights have on another processor"
 
@@ -173,11 +174,12 @@ def _missing(wanted: dict[str, str], folder: Path) -> dict[str, str]:
 
 
 def _take(settings: Settings, wanted: dict[str, str], folder: Path) -> None:
-    """Weights that were built here and have the recorded bytes."""
-    for path in sorted(settings.releases.rglob(f"*{WEIGHTS}")):
-        sha256 = sha256_file(path)
-        if sha256 in wanted and not (folder / sha256).is_file():
-            place_file(path, folder / sha256)
+    """Weights that were built here, also by ``make demo``, and have the recorded bytes."""
+    for built in (settings.releases, settings.root / DEMO):
+        for path in sorted(built.rglob(f"*{WEIGHTS}")):
+            sha256 = sha256_file(path)
+            if sha256 in wanted and not (folder / sha256).is_file():
+                place_file(path, folder / sha256)
 
 
 def _fill(place: Place, folder: Path) -> None:

@@ -102,8 +102,9 @@ def test_files_above_the_size_that_the_site_carries_are_not_wanted(zoo: Zoo) -> 
     assert len(list(folder.iterdir())) == len(zoo.release.files) - 1
 
 
-def test_what_was_built_here_is_taken_if_it_is_the_same(zoo: Zoo) -> None:
-    built = zoo.folder / "build" / "releases" / NAME / "1.0.0" / "model"
+@pytest.mark.parametrize("releases", ["build/releases", "build/demo/build/releases"])
+def test_what_was_built_here_is_taken_if_it_is_the_same(releases: str, zoo: Zoo) -> None:
+    built = zoo.folder / releases / NAME / "1.0.0" / "model"
     built.mkdir(parents=True)
     for file in zoo.release.files:
         (built / file.path).write_bytes(zoo.contents[file.path])
