@@ -75,7 +75,12 @@ class Batch:
 
 def tokens_read(row: EncodedRow) -> int:
     """How many tokens of a row the teacher reads: none after the last one whose successor counts."""
-    return row.positions[-1] + 1
+    return bytes(row.mask).rfind(1)
+
+
+def answers_of(row: EncodedRow) -> int:
+    """The number of a row's positions, without a list of them: a corpus may have a hundred million."""
+    return bytes(row.mask).count(1, 1)
 
 
 def padded(tokens: int) -> int:
@@ -94,7 +99,7 @@ def shape_of(tokens: int, width: Width) -> tuple[int, int]:
 def arranged(rows: Sequence[EncodedRow], width: Width) -> tuple[tuple[Batch, ...], ...]:
     """The shards, each with its batches. The longest rows come first: what does not fit into memory fails early."""
     shapes = [shape_of(tokens_read(row), width) for row in rows]
-    counts = [len(row.positions) for row in rows]
+    counts = [answers_of(row) for row in rows]
     order = sorted(range(len(rows)), key=lambda number: (-shapes[number][0], number))
     shards, open_shard, positions = list[tuple[Batch, ...]](), list[Batch](), 0
     for (length, capacity), group in groupby(order, key=lambda number: shapes[number]):

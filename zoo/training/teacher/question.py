@@ -57,12 +57,21 @@ class Question:
         """Digest of the teacher's bytes."""
         return sha256_file(self.teacher) if self.is_gguf else weights_digest(self.teacher)
 
+    @cached_property
+    def rows_digest(self) -> str:
+        """Digest of the tokens and positions of all rows, without a copy of them in memory."""
+        sha = hashlib.sha256()
+        for row in self.rows:
+            sha.update(array("i", (len(row.input_ids), *row.input_ids)).tobytes())
+            sha.update(bytes(row.mask))
+        return sha.hexdigest()
+
     def head(self) -> dict[str, object]:
         """Everything that affects the answers' bytes, by name."""
         return {
             "format": FORMAT,
             "teacher": self.weights,
-            "rows": _rows_digest(self.rows),
+            "rows": self.rows_digest,
             "top_k": self.top_k,
             "temperature": self.temperature,
             "width": self.width,
@@ -84,12 +93,3 @@ def _engine(question: Question) -> dict[str, str]:
     known = versions()
     dtype = str(inference_dtype(question.device)).removeprefix("torch.")
     return {"name": "torch", "version": known["torch"], "transformers": known["transformers"], "dtype": dtype}
-
-
-def _rows_digest(rows: Sequence[EncodedRow]) -> str:
-    """Of the tokens and positions of all rows, without a copy of them in memory."""
-    sha = hashlib.sha256()
-    for row in rows:
-        positions = row.positions
-        sha.update(array("q", (len(row.input_ids), len(positions), *row.input_ids, *positions)).tobytes())
-    return sha.hexdigest()
