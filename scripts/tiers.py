@@ -46,7 +46,8 @@ class Tier:
 
 PACKAGES = ("constraints.txt", "pyproject.toml")
 LONG = (
-    "scripts/demo.sh", "tests/catalog/test_million.py", "tests/forms/test_command_forms.py",
+    ".github/workflows", "scripts/demo.sh", "scripts/githubrelease.py", "tests/catalog/test_million.py",
+    "tests/forms/test_command_forms.py",
     "tests/forms/test_recipe_forms.py", "tests/recipesamples.py", "tests/gguf/test_llama_caches.py",
     "tests/hub/test_hub_client_1.py", "tests/hub/test_hub_contract.py",
     "tests/llama/test_cutting.py", "tests/llama/test_llama_parity.py", "tests/llama/test_tokenizer_trial.py",
@@ -63,7 +64,8 @@ LONG = (
     "tests/whole/test_odd_folders.py", "tests/whole/test_pipeline.py", "tests/whole/test_real_recipe.py",
     "tests/whole/test_served_release.py",
     "tests/whole/test_two_processes.py", "tests/whole/test_vocabularies.py", "tests/whole/test_wheel.py",
-    "tests/whole/test_workflows.py", "tests/families", "tests/faultserver.py",
+    "tests/whole/test_github_release.py", "tests/whole/test_release_workflow.py", "tests/whole/test_workflows.py",
+    "tests/githubapi.py", "tests/githubreleases.py", "tests/workflowfiles.py", "tests/families", "tests/faultserver.py",
     "tests/hubserving.py", "tests/llamaquant.py", "tests/llamaserver.py", "tests/llamasource.py",
     "tests/publishsamples.py", "tests/tinygguf.py", "tests/tinyarch.py", "tests/tinymodel.py", "tests/tinyzoo.py",
     "tests/viewsamples.py", "tests/benchruns.py", "tests/writingrun.py",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,51 @@ def runs(job: Mapping[str, Any]) -> list[str]:
     return [step["run"].strip() for step in job["steps"] if "run" in step]
 
 
+class Step:
+    """A step that runs, in a group of processes of its own, so that all of it can be killed."""
+
+    def __init__(self, runner: Runner, command: str, cwd: Path, more: Mapping[str, str]) -> None:
+        runner.summary.touch()
+        runner.output.touch()
+        self.process = subprocess.Popen(
+            ["bash", "-e", "-c", command], cwd=cwd, env={**runner.environment, **more}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def kill(self) -> None:
+        """As GitHub ends the machine of a job: at once, and with everything that the step started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def end(self) -> subprocess.CompletedProcess[str]:
+        """What it printed, once it has ended."""
+        try:
+            out, err = self.process.communicate(timeout=600)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        return subprocess.CompletedProcess(self.process.args, self.process.returncode, out, err)
+
+
+class Killer:
+    """Runs steps that a server kills at one of their requests."""
+
+    def __init__(self) -> None:
+        self._started, self._step = threading.Event(), list[Step]()
+
+    def strike(self) -> None:
+        """Kill the step that runs. Its request may be there before it is known here."""
+        assert self._started.wait(60)
+        self._step[-1].kill()
+
+    def run(self, runner: Runner, command: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+        self._started.clear()
+        self._step.append(Step(runner, command, cwd, more))
+        self._started.set()
+        return self._step[-1].end()
+
+
 class Runner:
     """A runner without GitHub: no secret, an empty HOME, and files for the summary and for outputs."""
 
@@ -67,12 +115,7 @@ class Runner:
 
     def run(self, command: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
         """One step; GitHub runs it in the same way."""
-        self.summary.touch()
-        self.output.touch()
-        return subprocess.run(
-            ["bash", "-e", "-c", command], cwd=cwd, env={**self.environment, **more}, capture_output=True, text=True,
-            timeout=600, check=False,
-        )  # fmt: skip
+        return Step(self, command, cwd, more).end()
 
     def job(self, job: Mapping[str, Any], cwd: Path) -> list[subprocess.CompletedProcess[str]]:
         """The steps of a job in order, up to the first that fails."""

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import githubapi
 import pytest
 import workflowfiles
+from githubreleases import Releases, environment
 from llamaserver import compiled, compiling
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts/pi"
@@ -63,22 +65,44 @@ def test_two_real_packages_are_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "amd64"])
-def test_the_jobs_of_the_workflow_build_the_same_package_on_two_machines(architecture: str, tmp_path: Path) -> None:
-    """Two clones with an empty HOME each. make pi compiles arm64; the compile itself is the same for both here."""
+def test_the_jobs_of_the_workflow_build_the_same_package_and_publish_it(architecture: str, tmp_path: Path) -> None:
+    """The steps of the workflow in order, in two clones with an empty HOME each. make pi compiles arm64; the compile
+    itself is the same for both here. GitHub's own action attests, so its file is any here."""
     if shutil.which("dpkg-deb") is None or compiled(architecture) is None:
         pytest.skip(f"not compiled here: python3 scripts/pi/compile.py {architecture}")
-    build, compare = (workflowfiles.jobs("program-deb")[name] for name in ("build", "compare"))
-    tools, *packages = workflowfiles.runs(build)
-    assert tools == "sudo make pi-tools" and len(packages) == 2
+    build, compare, _, publish = workflowfiles.jobs("program-deb").values()
+    install, *packages = workflowfiles.runs(build)
+    tools = without_administrator(tmp_path / "tools")
     for name in build["strategy"]["matrix"]["copy"]:
-        runner = workflowfiles.Runner(tmp_path / f"runner-{name}", tmp_path, PI_ZOO_CACHE=str(compiling.cache()))
+        runner = workflowfiles.Runner(tmp_path / f"runner-{name}", tools, PI_ZOO_CACHE=str(compiling.cache()))
         clone = tmp_path / f"clone-{name}"
         subprocess.run(["git", "clone", "-q", str(workflowfiles.REPOSITORY), str(clone)], check=True)
         (command,) = [one for one in packages if architecture in one]
-        done = runner.run(f"umask {'077' if name == 'first' else '022'}; {command}", clone)
-        assert done.returncode == 0, done.stdout + done.stderr
+        for step in (install, f"umask {'077' if name == 'first' else '022'}; {command}"):
+            done = runner.run(step, clone)
+            assert done.returncode == 0, done.stdout + done.stderr
         shutil.move(clone / "dist", tmp_path / name)
-    (command,) = workflowfiles.runs(compare)
     shutil.copytree(SCRIPTS.parent, tmp_path / "scripts")
+    (command,) = workflowfiles.runs(compare)
     done = runner.run(command, tmp_path)
-    assert done.returncode == 0 and list((tmp_path / "dist").glob(f"*_{architecture}.deb")), done.stderr
+    (package,) = (tmp_path / "dist").glob(f"*_{architecture}.deb")
+    assert done.returncode == 0 and len(packages) == 2, done.stderr
+    (tmp_path / "attestation").mkdir()
+    (tmp_path / "attestation/bundle.jsonl").write_text("{}\n", encoding="utf-8")
+    github = Releases([package.name, "bundle.jsonl", "SHA256SUMS"])
+    (command,) = workflowfiles.runs(publish)
+    with githubapi.serving(github):
+        done = runner.run(command, tmp_path, **environment(github, "pi-zoo-runtime-1.0.0"))
+    assert done.returncode == 0, done.stderr
+    (release,) = github.releases
+    found = {one["name"]: github.contents[one["id"]] for one in release["assets"]}
+    assert not release["draft"] and found[package.name] == package.read_bytes()
+
+
+def without_administrator(folder: Path) -> Path:
+    """Programs that run a step as this user and install nothing: what is missing is then named, and skipped."""
+    folder.mkdir()
+    for name, line in (("sudo", 'exec "$@"'), ("apt-get", "exit 1")):
+        (folder / name).write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    return folder

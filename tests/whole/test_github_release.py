@@ -1,84 +1,38 @@
-"""The release of the program against a small release API: killed after every request, a second run completes it."""
+"""The release of the program against a small release API: killed at every request, a second run completes it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import runpy
+import shutil
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import githubapi
 import pytest
+import workflowfiles
+from githubreleases import Releases, environment
+from workflowfiles import REPOSITORY, Killer, Runner
 
-SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "scripts/githubrelease.py"))
+SCRIPT = runpy.run_path(str(REPOSITORY / "scripts/githubrelease.py"))
 FILES = ("zoo-1.0.0.tar.gz", "zoo-1.0.0-py3-none-any.whl", "bundle.jsonl")
 ALL = {*FILES, "SHA256SUMS"}
-
-
-class GitHub(githubapi.Api):
-    """Releases of one repository. torn: whether the next upload is only begun."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.releases: list[dict[str, Any]] = []
-        self.contents: dict[int, bytes] = {}
-        self.torn = False
-
-    def act(self, method: str, path: str, raw: bytes) -> tuple[int, Any]:
-        parts = urlsplit(path).path.removeprefix("/repos/o/r/").split("/")
-        match method, parts:
-            case "GET", ["releases"]:
-                return 200, self.releases
-            case "POST", ["releases"]:
-                number = len(self.releases) + 1
-                made = {
-                    **json.loads(raw),
-                    "id": number,
-                    "assets": [],
-                    "html_url": f"https://github.com/{number}",
-                }
-                made["upload_url"] = f"{self.address}/repos/o/r/releases/{number}/assets{{?name,label}}"
-                self.releases.append(made)
-                return 201, made
-            case "POST", ["releases", number, "assets"]:
-                release = self.releases[int(number) - 1]
-                (name,) = parse_qs(urlsplit(path).query)["name"]
-                if not release["draft"] or any(one["name"] == name for one in release["assets"]):
-                    return 422, {"message": "already_exists"}
-                key = len(self.contents) + 1
-                self.contents[key] = raw
-                state = "starter" if self.torn else "uploaded"
-                self.torn = False
-                sha256 = hashlib.sha256(raw).hexdigest()
-                asset = {
-                    "id": key,
-                    "name": name,
-                    "size": len(raw),
-                    "state": state,
-                    "digest": f"sha256:{sha256}",
-                }
-                release["assets"].append(asset)
-                return 201, asset
-            case "DELETE", ["releases", "assets", key]:
-                for release in self.releases:
-                    release["assets"] = [one for one in release["assets"] if one["id"] != int(key)]
-                return 204, None
-            case "PATCH", ["releases", number]:
-                self.releases[int(number) - 1] |= json.loads(raw)
-                return 200, self.releases[int(number) - 1]
-        return 404, {"message": "not found"}
+REQUESTS = 8
+"""Of a release of four files: look, draft, each file, look again, publish."""
+UPLOADS = range(3, 7)
+KILLS = [(number, how) for number in range(1, REQUESTS + 1) for how in ("before", "after")]
+KILLS += [(number, "torn") for number in UPLOADS]
+QUICK = (4, "torn")
+"""The only one of make test."""
 
 
 @pytest.fixture
-def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
-    made = GitHub()
-    for name, value in {
-        "GITHUB_API_URL": made.address, "GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": githubapi.TOKEN,
-        "GITHUB_REF_NAME": "v1.0.0",
-    }.items():  # fmt: skip
+def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[Releases]:
+    made = Releases(ALL)
+    for name, value in environment(made, "v1.0.0").items():
         monkeypatch.setenv(name, value)
     with githubapi.serving(made):
         yield made
@@ -97,7 +51,7 @@ def run(*folders: str) -> int:
     return code
 
 
-def judge(github: GitHub) -> None:
+def judge(github: Releases) -> None:
     """One published release with every file once."""
     (release,) = github.releases
     assert not release["draft"] and sorted(one["name"] for one in release["assets"]) == sorted(ALL)
@@ -109,7 +63,7 @@ def judge(github: GitHub) -> None:
         assert hashlib.sha256(name.encode() * 100).hexdigest() == digest
 
 
-def test_a_release_is_a_draft_until_every_file_is_there(github: GitHub, dist: str) -> None:
+def test_a_release_is_a_draft_until_every_file_is_there(github: Releases, dist: str) -> None:
     assert run(dist) == 0
     judge(github)
     before = github.count
@@ -117,9 +71,9 @@ def test_a_release_is_a_draft_until_every_file_is_there(github: GitHub, dist: st
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("request_number", range(1, 9))
+@pytest.mark.parametrize("request_number", range(1, REQUESTS + 1))
 def test_a_second_run_completes_what_a_lost_request_left(
-    github: GitHub, dist: str, request_number: int, after: bool
+    github: Releases, dist: str, request_number: int, after: bool
 ) -> None:
     github.fault, github.after = request_number, after
     assert run(dist) == 1 or request_number > github.count
@@ -127,15 +81,43 @@ def test_a_second_run_completes_what_a_lost_request_left(
     judge(github)
 
 
-def test_a_torn_upload_is_sent_again(github: GitHub, dist: str, capsys: pytest.CaptureFixture[str]) -> None:
-    github.torn = True
+def test_a_torn_upload_is_sent_again(github: Releases, dist: str, capsys: pytest.CaptureFixture[str]) -> None:
+    github.torn_at = UPLOADS[0]
     assert run(dist) == 1 and "Run the job again" in capsys.readouterr().err
     assert run(dist) == 0
     judge(github)
 
 
+@pytest.mark.parametrize(
+    ("number", "how"), [kill if kill == QUICK else pytest.param(*kill, marks=pytest.mark.long) for kill in KILLS]
+)
+def test_a_step_that_is_killed_is_completed_by_the_next_run(
+    number: int, how: str, github: Releases, dist: str, tmp_path: Path
+) -> None:
+    """The step of both workflows, as a process of a runner. It is killed when the server has a request, when it has
+    done what it asks, or while a file is sent; the next run, on a new machine, has the same files."""
+    steps = {workflowfiles.runs(workflowfiles.jobs(name)["publish"])[0] for name in ("program-release", "program-deb")}
+    (step,) = steps
+    for place in (tmp_path / "first", tmp_path / "second"):
+        (place / "attestation").mkdir(parents=True)
+        shutil.copytree(REPOSITORY / "scripts", place / "scripts")
+        shutil.copytree(dist, place / "dist")
+        (place / "dist" / FILES[-1]).rename(place / "attestation" / FILES[-1])
+    python = Path(sys.executable).parent
+    world = environment(github, "v1.0.0")
+    killer = Killer()
+    github.strike, github.fault, github.after = killer.strike, number, how != "before"
+    github.torn_at = number if how == "torn" else 0
+    done = killer.run(Runner(tmp_path / "one", python, **world), step, tmp_path / "first")
+    assert done.returncode == -signal.SIGKILL and github.count == number, done.stderr
+    assert all(release["draft"] for release in github.releases) or (number, how) == (REQUESTS, "after")
+    done = Runner(tmp_path / "two", python, **world).run(step, tmp_path / "second")
+    assert done.returncode == 0 and "https://github.com/1" in done.stdout, done.stderr
+    judge(github)
+
+
 def test_what_it_refuses(
-    github: GitHub,
+    github: Releases,
     dist: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -16,13 +17,15 @@ from pathlib import Path
 import pytest
 import workflowfiles
 from builtwheel import wheel
+from faultserver import Fault, FaultServer
 from publishsamples import complete_release, write_record
 from test_installs import pytestmark
 from trustedexchange import IDENTITY, Exchange, in_github
-from workflowfiles import Runner
+from workflowfiles import Killer, Runner
 
 from catalog import index
 from zoo.__main__ import main
+from zoo.hub import FolderHub
 from zoo.hub.server import Access, HubServer
 from zoo.hub.server.access import _digest
 
@@ -49,6 +52,19 @@ sys.exit(fails)
 """
 
 
+COUNTED = """#!/bin/sh
+# Runs a program, and kills the step that asked for it before or after the one with this number.
+number=$(($(cat "$STEPS" 2>/dev/null || echo 0) + 1))
+echo "$number" > "$STEPS"
+test "$number before" != "$KILL" || kill -9 0
+{program} "$@"
+code=$?
+test "$number after" != "$KILL" || kill -9 0
+exit "$code"
+"""
+"""KILL: such as ``3 before``. A step has a group of processes of its own, and all of it ends."""
+
+
 @pytest.fixture
 def zoo(tmp_path: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A zoo in git with a release that another machine built, and the program in the folder ``publisher``."""
@@ -63,13 +79,32 @@ def zoo(tmp_path: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_record(dataclasses.replace(release, key="of another machine", release=of_recipe), release.folder)
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "publisher")
-    git(folder, "init", "-q", "-b", "main")
-    git(folder, "add", "recipes", "model_catalog.json", "zoo.toml", ".github", ".gitignore")
-    git(folder, "commit", "-q", "-m", "A new zoo")
-    git(tmp_path, "clone", "-q", "--bare", str(folder), str(tmp_path / "remote.git"))
-    git(folder, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    with_remote(folder, "recipes", "model_catalog.json", "zoo.toml", ".github", ".gitignore")
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """What the job ``record`` has of a zoo, with something to record."""
+    folder = tmp_path / "zoo"
+    shutil.copytree(workflowfiles.PARTS / "scripts", folder / ".github/scripts")
+    (folder / "model_catalog.json").write_text("{}\n")
+    with_remote(folder, "model_catalog.json", ".github")
+    (folder / "model_catalog.json").write_text('{"models": []}\n')
+    (folder / "site/evidence").mkdir(parents=True)
+    (folder / "site/evidence/measured.json").write_text("{}\n")
+    return folder
+
+
+def with_remote(folder: Path, *added: str) -> None:
+    """Make the folder a clone of ``remote.git`` next to it."""
+    remote = str(folder.parent / "remote.git")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", *added)
+    git(folder, "commit", "-q", "-m", "A new zoo")
+    git(folder.parent, "clone", "-q", "--bare", str(folder), remote)
+    git(folder, "remote", "add", "origin", remote)
 
 
 def git(folder: Path, *words: str) -> str:
@@ -82,13 +117,16 @@ def git(folder: Path, *words: str) -> str:
 def runner(tmp_path: Path) -> Runner:
     tools = tmp_path / "tools"
     tools.mkdir()
-    (tools / "gh").write_text(GH)
-    (tools / "gh").chmod(0o755)
-    (tools / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (tools / "python3").chmod(0o755)
+    for name, text in {
+        "gh-itself": GH, "gh": COUNTED.format(program=tools / "gh-itself"),
+        "git": COUNTED.format(program=shutil.which("git")),
+        "python3": f'#!/bin/sh\nexec "{sys.executable}" "$@"\n',
+    }.items():  # fmt: skip
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
     return Runner(
         tmp_path / "runner", tools, RECIPE=NAME, ZOO_HUB="build/hub", ZOO_NAMESPACE="local", GH_TOKEN="job-token",
-        GH_STATE=str(tmp_path / "gh.json"),
+        GH_STATE=str(tmp_path / "gh.json"), STEPS=str(tmp_path / "steps"), KILL="",
     )  # fmt: skip
 
 
@@ -134,6 +172,11 @@ def test_publish_then_record_and_again(zoo: Path, runner: Runner, tmp_path: Path
         runner.run(step("record"), checkout(zoo, tmp_path / f"checkout-{fails}"), GH_FAILS=str(fails))
     done = runner.run(step("record"), checkout(zoo, tmp_path / "last"))
     assert done.returncode == 0, done.stdout + done.stderr
+    recorded(zoo, tmp_path)
+
+
+def recorded(zoo: Path, tmp_path: Path) -> None:
+    """One pull request, whose branch has the record and nothing else."""
     (pull,) = state(tmp_path)["pr"]
     assert pull["head"] == f"record-{NAME}" and pull["title"] == f"Record the release of {NAME}"
     remote = tmp_path / "remote.git"
@@ -146,8 +189,35 @@ def test_publish_then_record_and_again(zoo: Path, runner: Runner, tmp_path: Path
     )
 
 
+COMMANDS = 10
+"""Of the step that records: seven of git and three of gh."""
+QUICK = f"{COMMANDS} after"
+"""The only kill of make test: the pull request is there, and the step does not know it."""
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [
+        kill if kill == QUICK else pytest.param(kill, marks=pytest.mark.long)
+        for number in range(1, COMMANDS + 1)
+        for kill in (f"{number} before", f"{number} after")
+    ],
+)
+def test_a_record_that_is_killed_is_completed_by_the_next_run(
+    kill: str, published: Path, runner: Runner, tmp_path: Path
+) -> None:
+    """Before and after every program that the script runs; the next run is on a new machine."""
+    done = runner.run(step("record"), checkout(published, tmp_path / "first"), KILL=kill)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    (tmp_path / "steps").unlink()
+    done = runner.run(step("record"), checkout(published, tmp_path / "second"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    recorded(published, tmp_path)
+    assert (tmp_path / "steps").read_text(encoding="utf-8").split() == [str(COMMANDS - (kill == QUICK))]
+
+
 def test_the_job_publishes_with_its_identity_and_without_a_token(zoo: Path, runner: Runner, tmp_path: Path) -> None:
-    """Against a real hub that requires tokens, with the exchange before it; a first run is killed halfway."""
+    """Against a real hub that requires tokens, with the exchange before it; a first run has no identity."""
     pytest.importorskip("huggingface_hub._oidc")
     tokens = {f"{kind}local/{NAME}-{end}": f"jwt-{end}-0123456789"
               for kind, end in (("", "gguf"), ("datasets/", "prompts"))}  # fmt: skip
@@ -181,6 +251,49 @@ def test_a_release_that_is_recorded_opens_nothing(zoo: Path, runner: Runner, tmp
     done = runner.run(step("record"), zoo)
     assert done.returncode == 0 and "already has this release" in done.stdout
     assert not (tmp_path / "gh.json").exists()
+
+
+@pytest.mark.long
+def test_a_publication_that_is_killed_at_its_requests_is_completed_by_the_next_run(
+    zoo: Path, runner: Runner, tmp_path: Path
+) -> None:
+    """Run after run, each killed one request later than the one before it, by turns before and after the hub has done
+    what it asks, until one has no such request. Every kill from the beginning is in test_publish_kills.py."""
+    server = HubServer(tmp_path / "hub", "127.0.0.1", 0, Access({}, anonymous_write=True))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    more = {"HF_ENDPOINT": server.address, "HF_HUB_OFFLINE": "0", "HF_TOKEN": "", "GH_TOKEN": ""}
+    killed = 0
+    with FaultServer(server.address) as proxy:
+        while True:
+            killer = Killer()
+            kind = "call_after" if killed % 2 else "call"
+            proxy.break_(Fault(kind, call=killer.strike), number=killed + 1)
+            done = killer.run(runner, step("publish"), zoo, **{**more, "ZOO_HUB": proxy.address})
+            proxy.heal()
+            if done.returncode == 0:
+                break
+            assert done.returncode == -signal.SIGKILL and killed < 100, done.stderr
+            killed += 1
+    server.shutdown()
+    server.server_close()
+    assert killed >= 4  # to create, upload, commit and tag are requests of their own
+    repo = FolderHub(tmp_path / "hub").repo("model", "local", f"{NAME}-gguf")
+    refs = repo.refs()
+    assert list(refs.branches) == ["main"] and refs.tags == {"v1.0.0": refs.branches["main"]}
+    assert len(repo.history(refs.branches["main"], None)) == 1
+    catalog, problems = index.parse((zoo / "model_catalog.json").read_text(encoding="utf-8"), "catalog")
+    model = catalog.model(NAME)
+    assert not problems and model and len(model.releases) == 1
+
+
+@pytest.mark.parametrize("kill", [f"{number} {when}" for number in (1, 2) for when in ("before", "after")])
+def test_a_watch_that_is_killed_leaves_one_issue(kill: str, published: Path, runner: Runner, tmp_path: Path) -> None:
+    (command,) = workflowfiles.runs(workflowfiles.jobs("zoo-watch")["issue"])
+    assert runner.run(command, published, KILL=kill).returncode == -signal.SIGKILL
+    (tmp_path / "steps").unlink()
+    assert runner.run(command, published, GITHUB_RUN_ID="78").returncode == 0
+    (issue,) = state(tmp_path)["issue"]
+    assert "actions/runs/78" in issue["body"]
 
 
 def test_the_watch_keeps_one_issue(zoo: Path, runner: Runner, tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
-"""A small server that answers as GitHub's API does, and loses a request when it is told to."""
+"""A small server that answers as GitHub's API does, and loses a request, or kills who asks, when it is told to."""
 
 from __future__ import annotations
 
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +13,12 @@ TOKEN = "job-token"
 
 
 class Api:
-    """fault: the number of the request that is lost, after it took effect if ``after`` is set, else before. ``act``
-    makes every answer."""
+    """fault: the number of the request that is lost, after it took effect if ``after`` is set, else before. strike: is
+    called then, to kill who asked. ``act`` makes every answer."""
 
     def __init__(self) -> None:
         self.count, self.fault, self.after = 0, 0, False
+        self.strike: Callable[[], object] = lambda: None
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -26,11 +27,13 @@ class Api:
                 lost = outer.count == outer.fault
                 raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if lost and not outer.after:
+                    outer.strike()
                     self.close_connection = True
                     return
                 outer.seen(self.path, self.headers.get("Authorization"))
                 code, data = outer.act(self.command, self.path, raw)
                 if lost:
+                    outer.strike()
                     self.close_connection = True
                     return
                 body = data if isinstance(data, bytes) else json.dumps(data).encode() if data is not None else b""
