@@ -97,7 +97,8 @@ def test_the_workflow_of_the_site_runs_in_a_zoo_of_its_own(zoo: Path, runner: Ru
         assert (place / "index.html" if place.is_dir() else place).is_file(), link
 
 
-GOOD = "good"
+GOOD, CORPUS = "good", "a corpus"
+FINE = (GOOD, CORPUS)
 NAME = "smollm2-135m-instruct"
 
 
@@ -112,6 +113,18 @@ def _recipe(folder: Path, old: str = "", new: str = "") -> None:
 def _prompts(folder: Path) -> None:
     path = folder / "recipes/corpora/tutor/prompts.train.jsonl"
     path.write_text(path.read_text(encoding="utf-8") + '{"usr": "a"}\n', encoding="utf-8")
+
+
+def _corpus(folder: Path) -> None:
+    """A recipe with a corpus of its own, and one prompt more in another corpus."""
+    _recipe(folder)
+    own = folder / "recipes/corpora/offered/prompts.train.jsonl"
+    own.parent.mkdir()
+    lines = [f'{{"user": "How many legs do {n} cats have?", "tags": ["lang:en", "topic:t{n % 3}"]}}' for n in range(9)]
+    own.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    path = folder / "recipes/corpora/tutor/prompts.train.jsonl"
+    more = '{"user": "Name a bird that cannot fly.", "tags": ["lang:en", "topic:facts"]}\n'
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
 
 
 def _link(folder: Path) -> None:
@@ -129,6 +142,7 @@ def _twin(folder: Path) -> None:
 
 OFFERS: dict[str, tuple[Callable[[Path], None], str]] = {
     GOOD: (_recipe, ""),
+    CORPUS: (_corpus, ""),
     "an unknown key": (lambda folder: _recipe(folder, "zoo: 1\n", "zoo: 1\ntittle: x\n"), "recipes/offered.yaml"),
     "text that is not YAML": (lambda folder: _recipe(folder, "zoo: 1\n", "zoo: [1\n"), "recipes/offered.yaml"),
     "a damaged prompt file": (_prompts, "recipes/corpora/tutor/prompts.train.jsonl"),
@@ -137,6 +151,8 @@ OFFERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a repository of another recipe": (_twin, "recipes/twin.yaml"),
 }
 """Pull requests: what each changes, and the file that the check must name."""
+
+
 def offered(offer: str, repository: Path, checkout: Path) -> tuple[Path, str]:
     """A checkout of a pull request to a repository, and what its check names."""
     change, named = OFFERS[offer]
@@ -151,7 +167,7 @@ QUICK = (GOOD, "a link out of the zoo")
 """Those that make test tries on this repository, too; the others by make long."""
 
 
-@pytest.mark.parametrize("offer", OFFERS)
+@pytest.mark.parametrize("offer", [pytest.param(CORPUS, marks=pytest.mark.long), *sorted(OFFERS.keys() - {CORPUS})])
 def test_the_check_of_a_pull_request(offer: str, zoo: Path, runner: Runner, tmp_path: Path) -> None:
     checkout, named = offered(offer, zoo, tmp_path / "checkout")
     runner.summary.unlink(missing_ok=True)
@@ -162,8 +178,9 @@ def test_the_check_of_a_pull_request(offer: str, zoo: Path, runner: Runner, tmp_
     report = (checkout / "report.md").read_text(encoding="utf-8")
     assert report in runner.summary.read_text(encoding="utf-8") and COMMENT["judged"](report) == report
     kept = {"starter"} if "prompt" in offer else {"starter", "tutor"}  # a damaged corpus has no card
+    kept |= {"offered"} if offer == CORPUS else set()
     assert {path.name for path in (checkout / "build/cards").iterdir()} == kept
-    if offer == GOOD:
+    if offer in FINE:
         for step in (*done, *reported, *runner.job(workflowfiles.jobs("zoo-report")["preview"], checkout)):
             assert step.returncode == 0, step.stdout + step.stderr
         assert len(done) == len(workflowfiles.runs(job)) and "no problems" in summary
@@ -205,19 +222,44 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "offer", [one if one in QUICK else pytest.param(one, marks=pytest.mark.long) for one in OFFERS]
 )
 def test_a_pull_request_to_this_repository(offer: str, clone: Path, tmp_path: Path) -> None:
-    """The jobs that judge recipes, all but their installation: the environment of the tests has the program."""
+    """The jobs that judge recipes, all but their installation: the environment of the tests has the program. A recipe
+    or a corpus must be all that somebody has to send: derived files agree without another command."""
     checkout, named = offered(offer, clone, tmp_path / "checkout")
     runner = Runner(tmp_path / "runner", Path(sys.executable).parent)
     codes = {}
-    for job in (workflowfiles.jobs("program-check")["recipes"], workflowfiles.jobs("program-report")["report"]):
+    checks, reports = workflowfiles.jobs("program-check"), workflowfiles.jobs("program-report")
+    for job in (checks["recipes"], reports["report"], *([checks["derived"]] if offer in FINE else [])):
         install, command = workflowfiles.runs(job)
         assert install.startswith("pip install -c constraints.txt ")
         done = runner.run(command, checkout)
         codes[" ".join(command.split()[:2])] = done.returncode
-        assert "Traceback" not in done.stderr and (offer == GOOD or named in done.stdout)
+        assert "Traceback" not in done.stderr and (offer in FINE or named in done.stdout), done.stdout + done.stderr
+        if "Run: make picture" in done.stdout and done.stdout.count("Run: ") == 1:
+            codes["zoo sync"] = 0  # the picture of the README may be some commits old: it needs a browser
     report = (checkout / "report.md").read_text(encoding="utf-8")
     assert COMMENT["judged"](report) == report and "root:" not in report
-    assert codes == ({"zoo check": 0, "zoo review": 0} if offer == GOOD else {"zoo check": 2, "zoo review": 3})
+    fine = {"zoo check": 0, "zoo review": 0, "zoo sync": 0}
+    assert codes == (fine if offer in FINE else {"zoo check": 2, "zoo review": 3}), done.stdout
+
+
+@pytest.mark.long
+def test_the_preview_of_a_pull_request_to_this_repository(clone: Path, tmp_path: Path) -> None:
+    checkout, _ = offered(GOOD, clone, tmp_path / "checkout")
+    install, build = workflowfiles.runs(workflowfiles.jobs("program-report")["preview"])
+    assert install.startswith("pip install ")
+    done = Runner(tmp_path / "runner", Path(sys.executable).parent).run(build, checkout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    roadmap = (checkout / "build/site/explanation/roadmap/index.html").read_text(encoding="utf-8")
+    assert "zoo release offered" in roadmap
+
+
+def test_every_job_of_a_pull_request_is_run_here() -> None:
+    """By the tests of this file; what runs the tests themselves is only tried by make."""
+    mine = {(name, job) for name in workflowfiles.WORKFLOWS for job in workflowfiles.jobs(name)
+            if "pull_request" in workflowfiles.load(name)["on"]}  # fmt: skip
+    both = {(f"{place}-{one}", job) for place in ("program", "zoo") for one, job in
+            (("check", "recipes"), ("report", "report"), ("report", "preview"))}  # fmt: skip
+    assert mine == both | {("program-check", "derived"), *(("program-test", job) for job in ("style", "test", "tiers"))}
 
 
 @pytest.mark.long
@@ -243,15 +285,3 @@ def test_what_the_jobs_with_tests_run_is_there(clone: Path, tmp_path: Path) -> N
         for command in workflowfiles.runs(job):
             done = runner.run(f"{command} --dry-run", clone)
             assert done.returncode == 0 and "python" in done.stdout, done.stderr
-
-
-def test_the_jobs_of_this_repository_that_check_recipes(tmp_path: Path) -> None:
-    """All but the installation: the environment of the tests has the program."""
-    runner = Runner(tmp_path, Path(sys.executable).parent)
-    for job in workflowfiles.jobs("program-check").values():
-        install, *others = workflowfiles.runs(job)
-        assert install == "pip install -c constraints.txt ." and others
-        for command in others:
-            done = runner.run(command, REPOSITORY)
-            picture = done.stdout.count("differs from") == done.stdout.count("Run: make picture") == 1
-            assert done.returncode == 0 or (done.returncode == 3 and picture), done.stdout + done.stderr

@@ -9,7 +9,7 @@ import click
 from catalog.words import counted
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
-from zoo.sync import derived, parts, roadmap, stray, table
+from zoo.sync import derived, parts, people, stray, table
 
 DIFFERS = 3
 
@@ -21,8 +21,15 @@ DIFFERS = 3
     "--list", "instead", flag_value="list", help="Write nothing; list the files and what they are made from."
 )
 @click.option("--restore", is_flag=True, help="Write PATHS again, even if you edited or deleted them.")
+@click.option(
+    "--maintainers", multiple=True, metavar="NAME",
+    help="In a clone of this program: first write into pyproject.toml who is asked to review, as @ACCOUNT or "
+    "@ORGANISATION/TEAM.",
+)  # fmt: skip
 @click.argument("paths", nargs=-1)
-def command(call: Call, paths: tuple[str, ...], instead: str | None, restore: bool) -> int:
+def command(
+    call: Call, paths: tuple[str, ...], instead: str | None, restore: bool, maintainers: tuple[str, ...]
+) -> int:
     """Update the files that are made from others; PATHS limits it to some.
 
     In a zoo, these are the workflows in .github that zoo init made. Those that you edited or deleted stay as they are.
@@ -33,7 +40,10 @@ def command(call: Call, paths: tuple[str, ...], instead: str | None, restore: bo
     if restore and not paths:
         raise InputError("no path was named", remedy="Write: zoo sync --restore PATH")
     if table.is_program(root):
+        _name(root, maintainers, instead)
         return _program(call, root, paths, instead)
+    if maintainers:
+        raise InputError("a zoo has no such setting", remedy="Write them into .github/CODEOWNERS, which is yours")
     return _zoo(call, root, paths, instead, restore)
 
 
@@ -57,6 +67,14 @@ def _zoo(call: Call, root: Path, paths: tuple[str, ...], instead: str | None, re
     return _written(call, parts.update(root, paths if restore else ()))
 
 
+def _name(root: Path, maintainers: tuple[str, ...], instead: str | None) -> None:
+    """Raises InputError together with an option that writes nothing."""
+    if maintainers and instead:
+        raise InputError(f"--maintainers writes a file, and --{instead} writes none", remedy="Leave out one of them")
+    if maintainers:
+        people.name(root, maintainers)
+
+
 def _program(call: Call, root: Path, paths: tuple[str, ...], instead: str | None) -> int:
     rows = derived.chosen(table.ROWS, paths)
     if instead == "list":
@@ -67,10 +85,11 @@ def _program(call: Call, root: Path, paths: tuple[str, ...], instead: str | None
         )
         return 0
     if instead == "check":
-        if roadmap.PLACEHOLDER in (root / ".github/CODEOWNERS").read_text(encoding="utf-8"):
+        if people.is_unset(root):
+            name = people.account(root) or "@ACCOUNT"
             call.output.warn(
-                f"{roadmap.PLACEHOLDER} is asked to review. Write who it is into [tool.zoo.people] of pyproject.toml, "
-                "then run: zoo sync"
+                f"nobody is asked to review yet: {people.FILE} has a placeholder. Name an account or a team: "
+                f"zoo sync --maintainers {name}"
             )
         stray_files = [] if paths else stray.strays(root, table.ROWS, table.GENERATED_FOLDERS)
         return _differ(call, derived.drifts(root, rows), stray_files)

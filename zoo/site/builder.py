@@ -21,7 +21,7 @@ from zoo.files.digests import pretty_json
 from zoo.files.locks import locked
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.site import address, carried, content, documents, drift, pages, state, swap, tryout, wholes
+from zoo.site import address, carried, content, documents, drift, pages, roadmap, state, swap, tryout, wholes
 from zoo.site.pages import frame, lean
 from zoo.site.state import Part
 
@@ -153,6 +153,7 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
             (made / path).rename(new / path)
             if path.endswith("/index.html"):
                 page = (new / path).read_text(encoding="utf-8")
+                page = roadmap.inserted(page, roadmap.rows(settings)) if path == roadmap.PAGE else page
                 (new / path).write_text(lean.lean(page), encoding="utf-8")
     facts: documents.Facts = {**told, "assets": assets}
     return state.with_facts(Part(key, state.stamps(new, paths)), {"documents": facts})

@@ -17,7 +17,7 @@ from zoo.errors import ZooError
 from zoo.files import bundled
 from zoo.machine import endings
 from zoo.settings import Settings
-from zoo.site import address
+from zoo.site import address, roadmap
 from zoo.site.pages import lean
 
 NAVIGATION = "navigation.json"
@@ -54,6 +54,7 @@ def key(settings: Settings, strict: bool) -> str:
     for tool in TOOLS:
         sha.update(f"{tool} {extras.version(tool)}\n".encode())
     sha.update(f"address {address.published(settings, os.environ)}\n".encode())
+    sha.update(f"roadmap {roadmap.rows(settings)}\n".encode())
     for path in (config, *_files(config.parent / "site", "evidence"), *program()):
         sha.update(f"{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return sha.hexdigest()

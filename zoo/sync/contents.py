@@ -1,4 +1,4 @@
-"""What documents say of data files: how many prompts a corpus has, where a list comes from, what a workflow runs."""
+"""What documents say of data files: where a list comes from, what a workflow runs, which options a form has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,14 +14,9 @@ from catalog import device as devices_room
 from catalog import hublists, schema, yamltext
 from catalog.jsontext import Json, JsonObject, NotJson, parse
 from catalog.jsonvalues import listed, tables
-from zoo.corpora import check
-from zoo.corpora.records import tags_of
 from zoo.files.digests import pretty_json, sha256_file
 from zoo.sync.derived import Disagrees
 
-_LANGUAGES = {"lang:en": "English", "lang:fr-CA": "Québec French"}
-_PURPOSES = {"train": "to train with", "heldout": "to test with"}
-CORPORA = "recipes/corpora"
 LISTS = "catalog/data/sources.json"
 WORKFLOWS = ".github/workflows"
 COMMANDS = "zoo.cli.reference"
@@ -75,31 +69,6 @@ def _plain(text: str) -> str:
 def _cell(text: str) -> str:
     """Text for a cell of a table. A vertical line would end the cell, also in code."""
     return " ".join(text.split()).replace("|", "\\|")
-
-
-def prompts(root: Path) -> str:
-    """The table of the corpora: each file of prompts or conversations with its number of records by language."""
-    lines = ["| File | Content |", "|---|---|"]
-    files = sorted(
-        (root / CORPORA).rglob("*.jsonl"),
-        key=lambda path: (path.parent.name != "tutor", "train" not in path.name, path.as_posix()),
-    )
-    for path in files:
-        shown = path.relative_to(root / CORPORA).as_posix()
-        if problems := check.problems(path, shown):
-            raise Disagrees(str(problems[0]), remedy=f"zoo check {CORPORA}/{shown}")
-        found = [parse(line) for line in path.read_bytes().splitlines() if line.strip()]
-        by = Counter(_language(tags_of(record)) for record in found if isinstance(record, dict))
-        counts = ", ".join(f"{count} {language}" for language, count in sorted(by.items()))
-        purpose = next((words for part, words in _PURPOSES.items() if f".{part}." in path.name), "")
-        noun = "conversations with tools" if path.name.startswith("conversations") else "prompts"
-        lines.append(f"| `{shown}` | {len(found)} {noun} ({counts}) {purpose}".rstrip() + " |")
-    return "\n".join(lines)
-
-
-def _language(tags: list[str]) -> str:
-    tag = next((tag for tag in tags if tag.startswith("lang:")), "")
-    return _LANGUAGES.get(tag, tag.removeprefix("lang:") or "of unknown language")
 
 
 def lists(root: Path, now: str) -> str:

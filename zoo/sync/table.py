@@ -1,7 +1,8 @@
 """The derived files of the repository of this program: what each is made from, and the command that makes it again.
 
 A new derived file gets a row here; ``zoo sync --check`` finds files that say they are generated and have none.
-What the site build alone makes (schemas, feeds) is not kept in git, so it cannot differ and has no row.
+What the site build alone makes (schemas, feeds, the roadmap) is not kept in git, so it cannot differ and has no row.
+Nothing here is made from recipes or corpora: who contributes one changes no other file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zoo.files.digests import pretty_json, sha256_file
-from zoo.sync import contents, figures, pins, roadmap
+from zoo.sync import contents, figures, people, pins
 from zoo.sync.blocks import block, copy_of, fenced
 from zoo.sync.derived import Derived
 
@@ -64,14 +65,12 @@ ROWS = (
     _block("CONTRIBUTING.md", "workflows", ".github/workflows", contents.workflows),
     _block("site/docs/reference/commands.md", "commands", "the command line", contents.commands),
     _block("site/docs/reference/recipe.md", "keys", "the schema recipe-v1", contents.recipe_keys),
-    _block("site/docs/explanation/roadmap.md", "roadmap", "recipes, catalog, CHANGELOG.md, reports", roadmap.roadmap),
-    Derived(".github/CODEOWNERS", "[tool.zoo.people] of pyproject.toml", roadmap.owners),
+    Derived(people.FILE, "[tool.zoo.people] of pyproject.toml", people.owners),
     _block(_BENCHMARKS, "results", "benchmarks/results", figures.results),
     _block(_BENCHMARKS, "catalog-size", "benchmarks/results/catalog_size.json", figures.catalog_size),
     _block(_BENCHMARKS, "publish", "benchmarks/results/publish.json", figures.publish),
     _block(_BENCHMARKS, "sites", "benchmarks/results of the chooser and the growth", figures.sites),
     _block(_BENCHMARKS, "others", "benchmarks/results", figures.others),
-    _block("recipes/corpora/README.md", "prompts", "the prompt files next to it", contents.prompts),
     Derived(contents.LISTS, "the lists in catalog/data", contents.lists),
     Derived(".github/dependabot.yml", "zoo/sync/parts/dependabot.yml", copy_of("zoo/sync/parts/dependabot.yml")),
     *(
