@@ -26,7 +26,7 @@ def test_schemas_are_what_the_standard_asks() -> None:
         "bench-history-v1", "bench-report-v1", "catalog-v1", "conversation-record-v1", "corpus-record-v1",
         "dataset-card-v1", "device-v1", "dialect-record-v1", "evaluation-v1", "gates-v1", "labelled-record-v1",
         "lock-v1", "model-card-v1", "probes-v1", "recipe-v1", "redaction-report-v1",
-        "reproduction-v1", "smoke-v1", "speeds-v1", "watch-v1",
+        "redaction-review-v1", "reproduction-v1", "smoke-v1", "speeds-v1", "watch-v1",
     ]  # fmt: skip
     for name in schema.names():
         loaded = schema.load(name)

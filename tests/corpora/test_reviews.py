@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog import schema
 from zoo.corpora.privacy import audit
 from zoo.corpora.privacy.audit import Broken, Entry
 from zoo.errors import GateRefused, InputError, ZooError
@@ -77,6 +78,8 @@ def test_a_signature_is_for_the_files_as_they_are(redacted: Artifact, settings: 
     assert set(entry.files) == {"train.jsonl", "heldout.jsonl", "redaction-report.json"}
     told = reviewed.refuse_unsigned("tutored", redacted, settings)
     assert (told["by"], told["files"]) == ("Ann Tremblay", dict(entry.files))
+    assert not schema.violations(told, "redaction-review-v1")
+    assert schema.violations(told | {"by": ""}, "redaction-review-v1")
     for name in entry.files:
         before = (redacted.folder / name).read_bytes()
         (redacted.folder / name).write_bytes(before + b" ")

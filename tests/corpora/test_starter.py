@@ -16,7 +16,8 @@ from zoo.corpora.privacy import keys, redact
 from zoo.corpora.privacy.placeholders import Placeholders
 from zoo.corpora.records import tags_of
 
-CORPORA = Path(__file__).parents[2] / "recipes/corpora"
+REPOSITORY = Path(__file__).parents[2]
+CORPORA = REPOSITORY / "recipes/corpora"
 STARTER = CORPORA / "starter"
 FILES = sorted(STARTER.glob("*.jsonl"))
 INVISIBLE_IN_SPELLING = "Affrication_Coronal"
@@ -115,3 +116,38 @@ def test_the_card_names_every_file_with_its_records() -> None:
 def test_the_files_end_with_a_line_and_have_no_windows_ends(path: Path) -> None:
     raw = path.read_bytes()
     assert raw.endswith(b"}\n") and b"\r" not in raw
+
+
+SAID_OF_NO_DATA = ("anonymized", "anonymised", "anonymisé", "anonyme", "compliant", "conforme", "guarantee", "garanti")
+"""Words that promise of data what a redaction does not do."""
+
+
+def promises(text: str) -> list[str]:
+    """The sentences that say such a word of data. A title of a regulation, and a sentence that denies it, may."""
+    found = []
+    for sentence in re.split(r"(?<=[.:!?])\s|\n[-|#]", text):
+        small = sentence.casefold()
+        denies = re.search(r"\b(not|no|never|ne|pas|n'|jamais)\b", small)
+        if any(word in small for word in SAID_OF_NO_DATA) and not denies:
+            found.append(sentence)
+    return found
+
+
+def test_no_page_about_corpora_promises_what_redaction_does_not_do() -> None:
+    docs = REPOSITORY / "site/docs"
+    pages = [*docs.glob("how-to/*corpus*.md"), *docs.glob("reference/*corpus*.md"), *STARTER.glob("*.md")]
+    pages += [STARTER / "croissant.json", REPOSITORY / "site/templates/dataset.html"]
+    pages += (REPOSITORY / "zoo/corpora").rglob("*.py")
+    assert {path.name for path in pages} >= {"govern-a-corpus.md", "gouverner-un-corpus.md", "redact-a-corpus.md"}
+    assert {path.name: said for path in pages if (said := promises(path.read_text(encoding="utf-8")))} == {}
+    for said in ("The corpus is anonymized.", "Le corpus est anonymisé.", "We guarantee it."):
+        assert promises(said) == [said]
+
+
+def test_both_pages_about_governance_have_the_same_parts() -> None:
+    one, other = (
+        (REPOSITORY / f"site/docs/how-to/{name}.md").read_text(encoding="utf-8")
+        for name in ("govern-a-corpus", "gouverner-un-corpus")
+    )
+    for pattern in (r"^## ", r"^- ", r"^\d\. ", r"^\| ", r"^```", r"legisquebec\.gouv\.qc\.ca", r"\]\([a-z./-]+\.md"):
+        assert len(re.findall(pattern, one, re.M)) == len(re.findall(pattern, other, re.M)) > 0, pattern

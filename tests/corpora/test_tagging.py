@@ -15,13 +15,18 @@ from zoo.corpora.tagrules import RULES, UNSEEN, Rule
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "site/docs/reference/corpus-figures.md"
-SENTENCES = [
-    (set(tags.split(",")) - {"-"}, text)
-    for tags, text in (
-        line.split("\t")
-        for line in Path(__file__).with_name("dialectsentences.tsv").read_text(encoding="utf-8").splitlines()
-    )
-]
+Labelled = list[tuple[set[str], str]]
+
+
+def labelled(name: str) -> Labelled:
+    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
+    return [(set(tags.split(",")) - {"-"}, text) for tags, text in (line.split("\t") for line in lines)]
+
+
+SENTENCES = labelled("dialectsentences.tsv")
+HELD_OUT = labelled("dialectheldout.tsv")
+"""Written and labelled without the rules in sight. No rule may be changed because of one of them: a fix makes new
+held-out sentences necessary."""
 FOREIGN = (
     "¿Dónde está la biblioteca más cercana?", "Quiero reservar una mesa para dos personas.",
     "Mañana tengo que ir al médico.", "El perro duerme en la cocina.", "¿Puedes ayudarme con los deberes?",
@@ -48,13 +53,13 @@ class Counts(NamedTuple):
         return 2 * self.right / (2 * self.right + self.extra + self.missed)
 
 
-def counts() -> dict[str, Counts]:
+def counts(sentences: Labelled) -> dict[str, Counts]:
     right, extra, missed = Counter[str](), Counter[str](), Counter[str]()
-    for labelled, text in SENTENCES:
+    for tags, text in sentences:
         found = tagging.tags(text)
-        right.update(found & labelled)
-        extra.update(found - labelled)
-        missed.update(labelled - found)
+        right.update(found & tags)
+        extra.update(found - tags)
+        missed.update(tags - found)
     return {tag: Counts(right[tag], extra[tag], missed[tag]) for tag in sorted({rule.tag for rule in RULES})}
 
 
@@ -102,16 +107,26 @@ def test_standard_french_gets_no_tag() -> None:
 
 
 def test_the_published_quality_is_what_the_rules_have() -> None:
-    found = counts()
-    macro = sum(one.f1 for one in found.values()) / len(found)
-    assert macro >= 0.85
     page = PAGE.read_text(encoding="utf-8")
-    for tag, one in found.items():
-        precision, recall = one.right / (one.right + one.extra), one.right / (one.right + one.missed)
-        numbers = (one.right + one.missed, one.right, one.extra, one.missed, f"{precision:.2f}", f"{recall:.2f}")
-        row = f"| `{tag}` | {' | '.join(map(str, numbers))} |"
-        assert row in page, row
-    assert f"macro-averaged F1 is {macro:.2f}" in page
+    for sentences, words in ((SENTENCES, "macro-averaged F1 is"), (HELD_OUT, "On these, the macro-averaged F1 is")):
+        found = counts(sentences)
+        macro = sum(one.f1 for one in found.values()) / len(found)
+        assert macro >= 0.85
+        for tag, one in found.items():
+            precision, recall = one.right / (one.right + one.extra), one.right / (one.right + one.missed)
+            numbers = (one.right + one.missed, one.right, one.extra, one.missed, f"{precision:.2f}", f"{recall:.2f}")
+            row = f"| `{tag}` | {' | '.join(map(str, numbers))} |"
+            assert row in page, row
+        assert f"{words} {macro:.2f}" in page
+
+
+def test_held_out_sentences_are_others_and_of_every_kind() -> None:
+    known = {text.replace("\u2019", "'") for _, text in SENTENCES}
+    assert not {text.replace("\u2019", "'") for _, text in HELD_OUT} & known
+    assert {tag for tags, _ in HELD_OUT for tag in tags} == {rule.tag for rule in RULES}
+    plain = [text for tags, text in HELD_OUT if not tags]
+    assert len(plain) == 29 and not any(map(tagging.tags, plain))
+    assert f"{len(HELD_OUT)} sentences" in PAGE.read_text(encoding="utf-8")
 
 
 def test_the_languages_of_our_prompts_are_found() -> None:
@@ -125,7 +140,7 @@ def test_the_languages_of_our_prompts_are_found() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for row in (
         f"| Prompts and conversations of the project, English and Québec French | {len(asked)} | {right} |",
-        f"| Sentences of the table above, French or mixed | {len(french)} | {as_french} |",
+        f"| Sentences of the first table, French or mixed | {len(french)} | {as_french} |",
         f"| Spanish, Italian, Portuguese, German, Dutch and Swedish, found as `other` | {len(FOREIGN)} | {foreign} |",
     ):
         assert row in page, row

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zoo.files.digests import pretty_json, sha256_file
-from zoo.sync import contents, figures, people, pins
+from zoo.sync import contents, corpora, figures, people, pins
 from zoo.sync.blocks import block, copy_of, fenced
 from zoo.sync.derived import Derived
 
@@ -23,6 +23,7 @@ _SHOWN = (
 )  # fmt: skip
 """What decides the top of the front page. Its golden page is not here: it also lists every device."""
 _FAMILIES = "tests/whole/test_families.py"
+_STARTER = "site/docs/reference/starter-corpus.md"
 _BENCHMARKS = "benchmarks/README.md"
 _PARTS = "zoo/sync/parts/workflows"
 _GOLDEN = "make golden"
@@ -71,6 +72,11 @@ ROWS = (
     _block(_BENCHMARKS, "publish", "benchmarks/results/publish.json", figures.publish),
     _block(_BENCHMARKS, "sites", "benchmarks/results of the chooser and the growth", figures.sites),
     _block(_BENCHMARKS, "others", "benchmarks/results", figures.others),
+    _block(_STARTER, "shares", corpora.STARTER, corpora.shares),
+    _block(_STARTER, "finds", corpora.STARTER, corpora.finds),
+    Derived(corpora.PICTURE, corpora.STARTER, corpora.picture),
+    _block("site/docs/how-to/govern-a-corpus.md", "checklist", corpora.STARTER, corpora.checklist),
+    _block("site/docs/how-to/gouverner-un-corpus.md", "checklist", corpora.STARTER, corpora.checklist_fr),
     Derived(contents.LISTS, "the lists in catalog/data", contents.lists),
     Derived(".github/dependabot.yml", "zoo/sync/parts/dependabot.yml", copy_of("zoo/sync/parts/dependabot.yml")),
     *(

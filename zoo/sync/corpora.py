@@ -1,0 +1,101 @@
+"""What documents say of the starter corpus: its shares, their chart, and what was looked for and found in it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from zoo.corpora import describe
+from zoo.corpora.check import File
+from zoo.corpora.privacy import keys, redact
+from zoo.corpora.privacy.finders import FINDERS
+from zoo.corpora.privacy.placeholders import Placeholders
+
+STARTER = "recipes/corpora/starter"
+PICTURE = "site/docs/images/starter-corpus.svg"
+_GROUPS = ("kind", "language", "form", "register", "dialect")
+"""The other groups have a label for each subject."""
+
+
+def _files(root: Path) -> list[File]:
+    return [File(path, path.name) for path in sorted((root / STARTER).glob("*.jsonl"))]
+
+
+def picture(root: Path, now: str) -> str:
+    """The shares as a chart in SVG."""
+    from zoo.site.pages.charts.coverage import coverage  # needs what builds sites, which other rows do not
+    from zoo.site.pages.charts.trend import alone
+
+    del now
+    return alone(coverage(describe.describe(_files(root)), "Starter corpus"))
+
+
+def shares(root: Path) -> str:
+    """The table of the shares, as ``zoo corpus describe`` counts them."""
+    found = describe.describe(_files(root))
+    lines = [f"{found.records} records.", "", "| What | Label | Records | Share |", "|---|---|---:|---:|"]
+    for group in _GROUPS:
+        for label, count in describe.ordered(found.groups[group]):
+            share = describe.percent(count / found.records)
+            lines.append(f"| {describe.GROUPS[group].partition(',')[0]} | `{label}` | {count} | {share} |")
+    return "\n".join(lines)
+
+
+def finds(root: Path) -> str:
+    """The table of what ``zoo corpus redact`` looks for, and how often it finds it."""
+    counts = _redacted(root)
+    found = sum((one.found for one in counts), Counter[str]())
+    what: dict[str, list[str]] = {}
+    for finder in FINDERS:
+        what.setdefault(finder.kind, []).append(finder.what)
+    lines = ["| Kind | What is looked for | Found |", "|---|---|---:|"]
+    lines += [f"| `{kind}` | {'; '.join(dict.fromkeys(words))} | {found[kind]} |" for kind, words in what.items()]
+    changed, every = sum(one.changed for one in counts), sum(one.records for one in counts)
+    return "\n".join([*lines, "", f"{changed} of {every} records would be changed. {redact.LIMITS}"])
+
+
+def checklist(root: Path) -> str:
+    """The answers of the starter corpus to the questions of the page about governance."""
+    found = describe.describe(_files(root))
+    counts = _redacted(root)
+    cell = found.smallest_cell()
+    rows = (
+        ("Records and files", f"{found.records} in {len(counts)}"),
+        ("Source", "written for the project; no text is from elsewhere"),
+        ("Licence", "CC0-1.0"),
+        ("Records with fields about speakers", str(sum(found.cells.values()))),
+        ("Smallest group of speakers who are alike", "no such fields" if cell is None else str(cell)),
+        ("Records in which personal data was found", str(sum(one.changed for one in counts))),
+        ("Finds in the names of fields", str(sum(one.in_keys for one in counts))),
+        ("Secret key of the placeholders", "none: nothing was replaced"),
+    )
+    return _table(("Question", "Starter corpus"), rows)
+
+
+def checklist_fr(root: Path) -> str:
+    """The same in French."""
+    found = describe.describe(_files(root))
+    counts = _redacted(root)
+    cell = found.smallest_cell()
+    rows = (
+        ("Enregistrements et fichiers", f"{found.records} dans {len(counts)}"),
+        ("Provenance", "écrit pour le projet; aucun texte ne vient d'ailleurs"),
+        ("Licence", "CC0-1.0"),
+        ("Enregistrements avec des champs sur les locuteurs", str(sum(found.cells.values()))),
+        ("Plus petit groupe de locuteurs semblables", "aucun champ de ce genre" if cell is None else str(cell)),
+        ("Enregistrements où des données personnelles ont été trouvées", str(sum(one.changed for one in counts))),
+        ("Trouvailles dans les noms de champs", str(sum(one.in_keys for one in counts))),
+        ("Clé secrète des remplacements", "aucune: rien n'a été remplacé"),
+    )
+    return _table(("Question", "Corpus de départ"), rows)
+
+
+def _table(head: tuple[str, str], rows: tuple[tuple[str, str], ...]) -> str:
+    return "\n".join(f"| {one} | {other} |" for one, other in (head, ("---", "---"), *rows))
+
+
+def _redacted(root: Path) -> list[redact.Count]:
+    with tempfile.TemporaryDirectory(prefix="zoo-sync-") as folder:
+        way = redact.Way(Placeholders(keys.fresh()), is_linkable=False)
+        return redact.redact(_files(root), Path(folder) / "out", way)
