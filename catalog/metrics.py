@@ -149,7 +149,8 @@ METRICS: Mapping[str, Metric] = {
         "tokens/s", "higher", "fastest valid decode speed", _decode_speed, stage="benchmark"
     ),
     "smoke_passed": Metric(
-        "", "higher", "1 if the smoke test passed, else 0", lambda file: Measured(float(file.smoke_passed)),
+        "", "higher", "result of the smoke test: 1 is passed, 0 is failed",
+        lambda file: Measured(float(file.smoke_passed)),
         stage="evaluate",
     ),
 } | {

@@ -131,6 +131,12 @@ def test_known_differences_are_limits_and_stay_text() -> None:
     assert "<script>alert(1)" not in page and "onload=alert(2)>" not in page.replace("&gt;", "")
 
 
+def test_limits_say_how_much_of_the_memory_is_reserved_for_the_vocabulary() -> None:
+    facts = dataclasses.replace(plain().releases[0].architecture, vocabulary_size=262_144, context_tokens=2048)
+    html = " ".join(files_of(plain(architecture=facts))[PLAIN + "index.html"].split())
+    assert "The compute buffer takes 536.9 MB, because the vocabulary has 262,144 tokens." in html
+
+
 def test_a_dominated_file_names_the_one_that_beats_it() -> None:
     files = plain().releases[0].files
     worse = dataclasses.replace(files[3], size_bytes=200_000_000)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import jinja2
 from markupsafe import Markup
 
+from catalog.memory import logits_bytes
 from zoo.files import bundled
 from zoo.site.pages import glossary, links, text
 
@@ -52,6 +53,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters |= text.FILTERS
     made.globals |= {
+        "logits_bytes": logits_bytes,
         "explained": glossary.explained,
         "evidence_url": links.evidence_url,
         "raw_evidence_url": links.raw_evidence_url,
