@@ -48,6 +48,7 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
         "0",
         "threads for models (0: one for each fast core, within the quota)",
     ),
+    "processes": ("ZOO_PROCESSES", "1", "processes that train together, each on its part of a step: one for each GPU"),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
     "teacher": ("ZOO_TEACHER", "", "address of the server of teachers with a source server:MODEL, as http://HOST:PORT/v1"),
     "redaction_key": (
@@ -65,7 +66,7 @@ LONGEST = 1000
 _MOST_FAULTS = 20
 """Problems that are listed: one for each setting, and some of unknown ones."""
 _FOLDERS = ("work", "releases", "catalog", "evidence", "site")
-_NUMBERS = ("site_files_mb", "threads")
+_NUMBERS = ("site_files_mb", "threads", "processes")
 
 
 _PRICES = r"(\d{1,6}(?:\.\d{1,6})?) (\d{1,6}(?:\.\d{1,6})?) ([A-Z]{3})"
@@ -201,6 +202,11 @@ class Settings:
         """Threads for models: at least 1."""
         return int(self.text("threads")) or resources.processors().threads
 
+    @property
+    def processes(self) -> int:
+        """Processes that train together."""
+        return int(self.text("processes"))
+
     def shown(self, path: Path) -> str:
         """A path as a person would type it from the zoo's folder, on one line: control characters are escaped."""
         return visible(within(path, self.root))
@@ -299,7 +305,8 @@ def _as_text(name: str, value: object) -> str:
     if isinstance(value, str) or (is_number and name in _NUMBERS):
         return str(value)
     if name in _NUMBERS:
-        raise InputError(f"setting {name} is not a whole number", where=MARKER, remedy=f"Write {name} = 0")
+        remedy = f"Write {name} = {_SETTINGS[name][1]}"
+        raise InputError(f"setting {name} is not a whole number", where=MARKER, remedy=remedy)
     remedy = f'Write it in quotes: {name} = "{value if is_number else "..."}"'
     raise InputError(f"setting {name} is not text", where=MARKER, remedy=remedy)
 
@@ -349,6 +356,10 @@ def _checked(name: str, value: Value) -> Value:
             f"threads is {show(value.text)}",
             where=value.origin,
             remedy="Write a whole number, 0 for all cores",
+        )
+    if name == "processes" and not re.fullmatch(r"[1-9]\d{0,2}", value.text):
+        raise InputError(
+            f"processes is {show(value.text)}", where=value.origin, remedy="Write a whole number from 1 to 999"
         )
     if name in (*_FOLDERS, "hub") and (not value.text.strip() or "\0" in value.text):
         raise InputError(f"setting {name} is empty", where=value.origin, remedy="Write a path")

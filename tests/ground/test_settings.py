@@ -52,7 +52,7 @@ def test_every_setting_is_described_and_has_its_variable(root: Path) -> None:
     for name, variable, _, words in described:
         assert variable == f"ZOO_{name.upper()}" and words
         own = {"threads": "7", "device": "cuda:1", "builder": "urn:x", "site_url": "https://x.org"}
-        own |= {"teacher": "http://localhost:8080/v1", "teacher_prices": "0.50 1.50 CAD"}
+        own |= {"processes": "3", "teacher": "http://localhost:8080/v1", "teacher_prices": "0.50 1.50 CAD"}
         value = (own | {"site_files_mb": "9", "program": "https://y.org"}).get(name, "given")
         assert origins(room.load(root, {}, {variable: value}))[name] == (value, f"environment {variable}")
 
@@ -69,6 +69,11 @@ def test_paths_are_from_the_folder_of_the_zoo(root: Path) -> None:
 def test_threads(root: Path) -> None:
     assert room.load(root, {}, {}).threads == 3
     assert room.load(root, {"threads": "0"}, {}).threads == resources.processors().threads
+
+
+def test_processes(root: Path) -> None:
+    assert room.load(root, {}, {}).processes == 1
+    assert room.load(root, {}, {"ZOO_PROCESSES": "8"}).processes == 8
 
 
 def test_the_nearest_zoo_counts(root: Path) -> None:
@@ -119,6 +124,8 @@ def test_no_zoo(tmp_path: Path) -> None:
         ('hub = "http://x:0"', '"http://x:0" is not a valid http address', "Write http"),
         ("threads = -1", 'threads is "-1"', "Write a whole number"),
         ("threads = 1025", 'threads is "1025"', "Write a whole number"),
+        ("processes = 0", 'processes is "0"', "Write a whole number from 1"),
+        ("processes = 1.5", "setting processes is not a whole number", "Write processes = 1"),
         ('work = " "', "setting work is empty", "Write a path"),
         ('hub = ""', "setting hub is empty", "Write a path"),
         ('hub = "a\\u0000b"', "setting hub is empty", "Write a path"),

@@ -46,7 +46,7 @@ def made(
         recipe, sha256, lock or Lock.empty(),
         World(
             TOOLS | changes.get("tools", {}), files, threads, changes.get("device", "cpu"),
-            teacher_device=changes.get("teacher_device", "cpu"),
+            teacher_device=changes.get("teacher_device", "cpu"), processes=changes.get("processes", 1),
         ),
     )  # fmt: skip
 
@@ -321,6 +321,9 @@ def test_threads_change_training_only(plain: Recipe, tutored: Recipe) -> None:
     before = made(tutored)
     assert changed(before, made(tutored, threads=3)) == after(before, "distill")
     assert changed(before, made(tutored, device="cuda")) == after(before, "distill")
+    assert changed(before, made(tutored, processes=2)) == after(before, "distill")
+    assert made(tutored, processes=2).step("distill").spec["processes"] == 2
+    assert "processes" not in before.step("distill").spec, "it keeps the key that it always had"
     assert changed(before, made(tutored, teacher_device="cuda")) == after(before, "label")
     assert made(plain, threads=3) == made(plain)
 
@@ -471,6 +474,9 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
     assert estimated(50_000, 1000, **{**base, "method": "labels"}).disk_bytes == disk[0], "no logits are kept"
     unknown = costs.estimate(tutored, plan_, ["distill"], 0, weights).memory_bytes
     assert unknown == estimated(costs.WIDEST).memory_bytes, "as many as a large vocabulary has"
+    two = costs.estimate(tutored, made(tutored, processes=2), ["distill"], 0, weights).memory_bytes
+    alone = costs.estimate(tutored, plan_, ["distill"], 0, weights).memory_bytes
+    assert two and alone and two - alone == 16 * 100_000_000, "each process has the weights, and its share of the rows"
     for micro, most in ((1000, 1000), (100, 500), (10_000, 4000)):
         parts = estimated(50_000, **base, micro_tokens=micro).memory_bytes
         assert parts and one - parts == (4000 - most) * 50_000 * 4 * 5, "one conversation is never divided"

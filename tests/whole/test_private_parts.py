@@ -33,7 +33,8 @@ DOCUMENTED = frozenset((
     "playwright.sync_api", "rich.console", "rich.live", "rich.segment", "rich.style", "rich.table",
     "rich.text", "safetensors.numpy", "safetensors.torch", "textual.app", "textual.binding", "textual.containers",
     "textual.events", "textual.geometry", "textual.screen", "textual.scroll_view", "textual.strip", "textual.widgets",
-    "torch.autograd.function", "torch.export", "torch.overrides",
+    "torch.autograd.function", "torch.distributed.elastic.multiprocessing.errors", "torch.distributed.run",
+    "torch.export", "torch.nn.parallel", "torch.overrides",
 ))  # fmt: skip
 """Modules below a package's own name that its documents name."""
 

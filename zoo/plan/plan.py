@@ -68,7 +68,7 @@ class World:
 
     processors: this machine's, then others whose finished steps may be in the work folder. finished: whether the step
     with a key is there. A step that another processor finished is used: what depends on a processor is not better
-    because it is made here, and a training may have taken days.
+    because it is made here, and a training may have taken days. processes: that train together.
     """
 
     tools: Mapping[str, str]
@@ -78,6 +78,7 @@ class World:
     processors: tuple[Processor, ...] = ()
     finished: Callable[[str], bool] = field(default=lambda _: False, compare=False)
     teacher_device: str = "cpu"
+    processes: int = 1
 
 
 def make(recipe: Recipe, recipe_sha256: str, lock: Lock, world: World) -> Plan:
@@ -246,6 +247,9 @@ class _Maker:
                 self._add("import/teacher", "import", self._source(teacher), {})
             inputs["teacher"] = "import/teacher"
         spec = {**plain(self.recipe.distill), "threads": self.world.threads, "device": self.world.device}
+        if self.world.processes > 1:
+            # Their sums have another order. Trainings of one process keep the keys that they always had.
+            spec["processes"] = self.world.processes
         self._add("distill", "distill", spec, inputs)
         return "distill"
 

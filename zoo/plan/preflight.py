@@ -52,6 +52,11 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
             "the teacher is a model on a server, but no setting says where that is: export "
             "ZOO_TEACHER=http://localhost:8080/v1"
         )
+    if recipe.distill and "distill" in stages and settings.processes > recipe.distill.batch_rows:
+        faults.append(
+            f"{settings.processes} processes cannot share the {recipe.distill.batch_rows} conversations of a step: "
+            "raise distill.batch_rows, or lower the setting processes"
+        )
     if not faults and "llama-cpp-python" in needed_tools:
         other = processor.fault()
         faults += (

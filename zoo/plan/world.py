@@ -35,6 +35,7 @@ def look(recipe: Recipe, settings: Settings, read: Mapping[str, FileFacts] = _NO
     return World(
         tool_versions(), files, settings.threads, settings.device,
         (here, *others), lambda key: work.finished(key) is not None, teacher_device(settings.device),
+        settings.processes,
     )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ def run(context: Context) -> Facts:
             threads=whole(context.spec["threads"]),
             device=context.device,
             shared=context.work / "teachers",
+            processes=whole(context.spec.get("processes", 1)),
         )
     ).to_json()
     timing = report.pop("timing")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from catalog.jsonvalues import whole
 from catalog.microbatches import most_tokens
 from catalog.quants import QUANTS
 from catalog.recipe import Recipe, plain
@@ -148,14 +149,18 @@ def _distilled(need: Need) -> int:
 
 
 def _distill_memory(need: Need) -> int:
-    """The larger one of training, and of reading two models over one row."""
+    """The larger one of training, and of reading two models over one row. Every process has the weights, and its share
+    of a step's rows."""
     d = need.recipe.distill
     assert d
     row = 4 * d.row_tokens * need.vocabulary * LOGITS_COPIES
-    logits = 4 * most_tokens(d) * need.vocabulary * LOGITS_COPIES
+    processes = whole(need.spec.get("processes", 1))
+    together = min(processes * most_tokens(d), max(d.batch_rows, processes) * d.row_tokens)
+    logits = 4 * together * need.vocabulary * LOGITS_COPIES
     if d.loss:
-        logits = min(logits, 4 * (d.loss.chunk_positions or CHUNK_POSITIONS) * need.vocabulary * CHUNK_COPIES)
-    trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights + logits
+        chunk = processes * (d.loss.chunk_positions or CHUNK_POSITIONS)
+        logits = min(logits, 4 * chunk * need.vocabulary * CHUNK_COPIES)
+    trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights * processes + logits
     return max(trained, 4 * need.teacher_weights + 4 * need.weights + 2 * row)
 
 

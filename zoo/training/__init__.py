@@ -13,8 +13,10 @@ The mechanism, in the order in which a release uses it:
    itself), and ``fused`` does both chunk by chunk, for any loss; ``adapters`` decides which weights move; ``schedule``
    says which rows and which learning rate a step has, as a pure function of the step.
 5. ``step`` is one step, in ``parts`` that fit the memory, each through the ``objective`` (student, head and loss as one
-   module), with the loss scale of float16 from ``scaling``; ``loop`` runs the steps with atomic
-   ``checkpoints``; the same call after a SIGKILL ends with the same bytes.
+   module), with the loss scale of float16 from ``scaling``; ``trainer`` runs the steps with atomic
+   ``checkpoints``, and ``loop`` what comes before and after them; the same call after a SIGKILL ends with the same
+   bytes. Several processes (``ranks``) share a step: ``together`` starts them by ``launch``, and each ``worker`` gets
+   its ``handover``.
 6. ``heldout`` measures the student before and after on conversations that were not trained on.
 
 In addition, ``importance`` collects an importance matrix with hooks, to check the one from llama.cpp.

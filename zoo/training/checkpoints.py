@@ -40,7 +40,7 @@ class StepLoss(TypedDict):
 class Progress:
     """The state of a training: steps done, {step, loss, learning_rate} of each, tokens and seconds so far.
 
-    scale: of the loss, changed and used in float16 only.
+    scale: of the loss, changed and used in float16 only. processes: that trained together.
     """
 
     step: int
@@ -50,6 +50,7 @@ class Progress:
     seconds: float
     threads: int
     scale: LossScale = field(default_factory=LossScale)
+    processes: int = 1
 
 
 def open_run(scratch: Path, identity: str, report: Reporter) -> None:

@@ -22,21 +22,23 @@ from zoo.files.digests import digest
 from zoo.files.locks import locked
 from zoo.machine.processor import here
 from zoo.modelfolder.files import TOKENIZER
-from zoo.progress import Reporter
-from zoo.training import checkpoints, precision, versions
-from zoo.training.adapters import compute_dtype, load_trainable, merge, preset_named
+from zoo.progress import Reporter, Silent
+from zoo.training import checkpoints, handover, precision, versions
+from zoo.training.adapters import compute_dtype, merge, preset_named
 from zoo.training.checkpoints import Progress
 from zoo.training.conversations import Conversation, Encoding, encode
 from zoo.training.files import read_json, weights_digest, write_json
+from zoo.training.handover import Handover
 from zoo.training.heldout import Heldout, measure
 from zoo.training.models import check_head, inference_dtype, load_model, load_tokenizer, save_model
-from zoo.training.objective import Job, Objective, chosen_loss, recompute
+from zoo.training.objective import Job
 from zoo.training.pairing import common_width, compare_templates, usable_teacher
-from zoo.training.repeatable import repeatable, seed_for
+from zoo.training.repeatable import repeatable
 from zoo.training.report import DistillReport
 from zoo.training.schedule import Batches
-from zoo.training.step import one_step
 from zoo.training.teacher import Question, TeacherCache, cache_digest, cache_teacher
+from zoo.training.together import train_together
+from zoo.training.trainer import train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -44,13 +46,17 @@ if TYPE_CHECKING:
 SHOWN = 3
 """Conversations left out for whose reason there is a warning; the report has all."""
 
+PATIENCE_SECONDS = 600.0
+"""Longer than any step or checkpoint of a sound training takes."""
+
 
 @dataclass(frozen=True)
 class Run:
     """A training: who learns what from whom, how, and where.
 
     out: gets the finished folder; scratch keeps what a resume needs. shared: folder of teacher caches by digest, which
-    other students then use too; None keeps this one in ``scratch``.
+    other students then use too; None keeps this one in ``scratch``. processes: that train together, each on its rows
+    of a step; patience_seconds: how long one waits for another before it gives up.
     """
 
     student: Path
@@ -64,6 +70,8 @@ class Run:
     threads: int
     device: str = "cpu"
     shared: Path | None = None
+    processes: int = 1
+    patience_seconds: float = PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,7 @@ def distill(run: Run) -> DistillReport:
         _announce(rows, run.report)
         judge = _judge(run, tokenizer, rows.train)
         _check(rows.train, spec)
+        _check_processes(run)
         width = common_width(run.student, judge, tokenizer) if judge and spec.method == "logits" else None
         checkpoints.open_run(run.scratch, _identity(run, judge, rows, dtype, width), run.report)
         cache = None
@@ -96,50 +105,43 @@ def distill(run: Run) -> DistillReport:
         batches = Batches([len(row.input_ids) for row in rows.train.rows], spec.batch_rows, spec.seed)
         pad = tokenizer.pad_token_id or 0
         job = Job(spec, rows.train.rows, batches, cache, dtype, device, pad, run.report, width)
-        progress, resumed = _train(run, job)
+        progress, resumed = _train(run, job, judge)
         after = _measure(run, run.out, judge, rows.heldout, "held-out after")
     made = _report(run, rows.train, progress, resumed, dtype)
     older = cache is not None and cache.has_older
     return replace(made, heldout_before=before, heldout_after=after, older_answers=older)
 
 
-def _train(run: Run, job: Job) -> tuple[Progress, int | None]:
+def _train(run: Run, job: Job, judge: Path | None) -> tuple[Progress, int | None]:
     """Run the steps left, merge and write ``out``; returns the progress and the step resumed from."""
-    spec = job.spec
-    torch.manual_seed(seed_for(spec.seed, "adapter"))
-    model = load_trainable(run.student, spec.adapter, preset_named(spec.preset), job.dtype, job.device)
-    if spec.adapter != "qlora":
-        # bitsandbytes repacks 4-bit weights on a CPU at the first forward pass in evaluation mode, and the
-        # repacked product has no gradient: a 4-bit model must not be run before it is trained.
-        check_head(model.eval(), job.rows[0].input_ids)
-        model.train()
-    if spec.gradient_checkpointing:
-        recompute(model)
-    job = replace(job, loss=chosen_loss(model, spec, job.dtype, job.device))
-    objective = Objective(model, job)
-    parameters = list(checkpoints.trainable(model).values())
-    optimizer = torch.optim.AdamW(
-        parameters, lr=spec.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True
+    resumed = None
+    if run.processes > 1:
+        resumed = _together(run, job, judge)
+        # What the processes have trained is in the last checkpoint.
+        job = replace(job, report=Silent())
+    trained = train(run.student, run.scratch, job, run.threads)
+    _finish(trained.model, run.student, run.out, job)
+    return trained.progress, resumed if run.processes > 1 else trained.resumed
+
+
+def _together(run: Run, job: Job, judge: Path | None) -> int | None:
+    """Train in several processes; the step resumed from."""
+    folder = (run.scratch / "together").resolve()
+    threads = max(1, run.threads // run.processes) if run.device == "cpu" else run.threads
+    given = Handover(
+        student=str(run.student.resolve()),
+        scratch=str(run.scratch.resolve()),
+        teacher=str(judge.resolve()) if judge and job.cache else None,
+        cache=str(job.cache.folder.resolve()) if job.cache else None,
+        dtype=str(job.dtype).removeprefix("torch."),
+        device=run.device,
+        pad=job.pad,
+        width=job.width,
+        threads=threads,
+        patience_seconds=run.patience_seconds,
     )
-    found = checkpoints.restore(run.scratch, model, optimizer, run.report)
-    progress = found or Progress(0, [], 0, 0, 0.0, run.threads)
-    resumed = progress.step if found else None
-    if found:
-        run.report.say(f"Continuing after step {found.step} of {spec.steps}")
-        if found.threads != run.threads:
-            run.report.warn(
-                f"Started with {found.threads} threads, now using {run.threads}: the last bits of the weights "
-                "may differ"
-            )
-    with run.report.task("distil", spec.steps, "steps") as advance:
-        advance(progress.step)
-        while progress.step < spec.steps:
-            one_step(objective, optimizer, parameters, job, progress)
-            if progress.step % spec.checkpoint_every_steps == 0 or progress.step == spec.steps:
-                checkpoints.save(run.scratch, model, optimizer, progress)
-            advance(1)
-    _finish(model, run.student, run.out, job)
-    return progress, resumed
+    handover.write(folder, given, job.spec, job.rows)
+    return train_together(folder, run.processes, job.spec.steps, threads, run.report)
 
 
 def _finish(model: PreTrainedModel, student: Path, out: Path, job: Job) -> None:
@@ -218,8 +220,25 @@ def _check(train: Encoding, spec: Distill) -> None:
         )
 
 
+def _check_processes(run: Run) -> None:
+    """Raise InputError for more processes than rows of a step, or than GPUs."""
+    if run.processes > run.spec.batch_rows:
+        raise InputError(
+            f"{run.processes} processes cannot share the {run.spec.batch_rows} conversations of a step",
+            safe="Nothing was trained; the labels are kept.",
+            remedy="Raise distill.batch_rows, or lower the setting processes",
+        )
+    cards = torch.cuda.device_count() if run.device == "cuda" else 1
+    if run.processes > 1 and run.device != "cpu" and cards < run.processes:
+        raise InputError(
+            f"{run.processes} processes need a GPU each, but the device {run.device} has {cards}",
+            safe="Nothing was trained; the labels are kept.",
+            remedy="Lower the setting processes, and use the device cuda for all GPUs of this machine",
+        )
+
+
 def _identity(run: Run, teacher: Path | None, rows: Rows, dtype: torch.dtype, width: int | None) -> str:
-    """Digest of everything that affects the finished bytes, except the number of threads."""
+    """Digest of everything that affects the finished bytes, except the numbers of threads and processes."""
     models = [weights_digest(run.student), weights_digest(teacher) if teacher else None]
     tokens = [[row.input_ids, row.positions] for part in (rows.train, rows.heldout) for row in part.rows]
     cut = [] if width is None else [width]
@@ -252,5 +271,6 @@ def _report(
         refused_rows=[{"key": key, "reason": reason} for key, reason in train.refused],
         overflowed_steps=progress.scale.overflows,
         loss=asdict(run.spec.loss) if run.spec.loss else {},
+        processes=run.processes if run.processes > 1 else None,
         timing={"wall_seconds": progress.seconds, "tokens_per_second": speed, "resumed_from_step": resumed},
     )

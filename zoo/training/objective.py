@@ -20,6 +20,7 @@ from zoo.training.conversations import EncodedRow
 from zoo.training.fused import Goal, Loss, sparse_loss
 from zoo.training.losses import label_cross_entropy, topk_kld
 from zoo.training.models import causal, hidden_at, logit_scale, logits_at, softcap
+from zoo.training.ranks import ALONE, Ranks
 from zoo.training.schedule import Batches
 from zoo.training.teacher import TeacherCache
 
@@ -45,6 +46,7 @@ class Job:
     report: Reporter
     width: int | None = None
     loss: Loss | None = None
+    ranks: Ranks = ALONE
 
 
 def chosen_loss(model: PreTrainedModel, spec: Distill, dtype: torch.dtype, device: str) -> Loss | None:

@@ -1,8 +1,26 @@
-"""How a step's rows are divided: into parts that fit the memory. Pure."""
+"""How a step's rows are divided: among processes, and into parts that fit the memory. Pure, so every process finds the
+same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+
+def dealt(rows: Sequence[int], lengths: Sequence[int], world: int) -> list[list[int]]:
+    """``rows`` for each of ``world`` processes: the longest first, to the process with the fewest tokens so far.
+
+    With fewer rows than processes, some have none. One process keeps the order of the rows.
+    """
+    if world == 1:
+        return [list(rows)]
+    found: list[list[int]] = [[] for _ in range(world)]
+    tokens = [0] * world
+    for row in sorted(rows, key=lambda row: -lengths[row]):
+        least = tokens.index(min(tokens))
+        found[least].append(row)
+        tokens[least] += lengths[row]
+    return found
 
 
 def parts(rows: Sequence[int], lengths: Sequence[int], most_tokens: int | None) -> list[list[int]]:

@@ -18,8 +18,8 @@ class DistillReport:
 
     dropped_rows: conversations that were not trained on; refused_rows: {key, reason} of those among them that the chat
     template refuses. overflowed_steps: left out because their gradient is beyond float16. loss: as the recipe has it.
-    older_answers: the teacher's were taken over from the cache of an earlier version. The last four are only written if
-    there is something in them.
+    older_answers: the teacher's were taken over from the cache of an earlier version. processes: that trained together,
+    if several did. The last five are only written if there is something in them.
     """
 
     method: str
@@ -40,8 +40,9 @@ class DistillReport:
     overflowed_steps: list[int] = field(default_factory=list)
     loss: dict[str, object] = field(default_factory=dict)
     older_answers: bool = False
+    processes: int | None = None
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready data, keys in field order."""
-        rare = ("refused_rows", "overflowed_steps", "loss", "older_answers")
+        rare = ("refused_rows", "overflowed_steps", "loss", "older_answers", "processes")
         return {name: value for name, value in asdict(self).items() if value or name not in rare}

@@ -11,7 +11,8 @@ import torch
 from zoo.errors import ZooError
 from zoo.training.checkpoints import Progress
 from zoo.training.objective import Job
-from zoo.training.parts import parts
+from zoo.training.parts import dealt, parts
+from zoo.training.ranks import apart
 from zoo.training.repeatable import seed_for
 from zoo.training.schedule import learning_rate
 
@@ -36,7 +37,9 @@ def one_step(
     rate = learning_rate(step, spec.steps, spec.warmup_steps, spec.learning_rate)
     for group in optimizer.param_groups:
         group["lr"] = rate
-    torch.manual_seed(seed_for(spec.seed, f"step {step}"))
+    # Of its own in every process: dropout would otherwise leave out the same places in all of them.
+    own = f" process {job.ranks.rank}" if job.ranks.rank else ""
+    torch.manual_seed(seed_for(spec.seed, f"step {step}{own}"))
     scale = progress.scale.value if job.dtype == torch.float16 else 1.0
     value = _accumulate(objective, job, numbers, scale)
     norm = _clipped(parameters, scale)
@@ -60,14 +63,23 @@ def one_step(
 
 
 def _accumulate(objective: torch.nn.Module, job: Job, numbers: Sequence[int], scale: float) -> float:
-    """Add the gradients of the batch's mean loss, times ``scale``, to those of the parameters; the mean loss."""
+    """Add the gradients of the batch's mean loss, times ``scale``, to those of the parameters; the mean loss.
+
+    Of several processes, each computes those of its own rows.
+    """
+    ranks, lengths = job.ranks, job.batches.lengths
     tokens = sum(len(job.rows[number].positions) for number in numbers)
+    own = dealt(numbers, lengths, ranks.world)[ranks.rank]
+    # A process without rows takes part in the sums with nothing.
+    share = 1.0 if own else 0.0
+    pieces = parts(own or numbers[:1], lengths, job.spec.micro_tokens)
     value = 0.0
-    for part in parts(numbers, job.batches.lengths, job.spec.micro_tokens):
-        loss = objective(part, tokens)
-        torch.autograd.backward(loss * scale)
-        value += float(loss.detach())
-    return value
+    for number, part in enumerate(pieces, start=1):
+        with apart(objective, apart=number < len(pieces)):
+            loss = objective(part, tokens)
+            torch.autograd.backward(loss * (scale * share))
+        value += float(loss.detach()) * share
+    return ranks.total(value, job.device)
 
 
 def _clipped(parameters: list[torch.nn.Parameter], scale: float) -> float:

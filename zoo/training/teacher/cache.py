@@ -122,6 +122,11 @@ class TeacherCache:
     _open: dict[int, Shard] = field(default_factory=dict)
 
     @property
+    def folder(self) -> Path:
+        """Where the answers are."""
+        return self._filler.index.folder
+
+    @property
     def has_older(self) -> bool:
         """Whether answers were taken over from the cache of an earlier version."""
         return any(entry["format"] != FORMAT for entry in self._filler.index.entries.values())

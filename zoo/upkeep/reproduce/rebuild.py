@@ -169,6 +169,7 @@ class _Trained(TypedDict):
     """What of a step's spec may change the bytes of a training."""
 
     threads: NotRequired[int]
+    processes: NotRequired[int]
     device: NotRequired[str]
 
 
@@ -243,8 +244,9 @@ def _then(seen: World, recorded: PlanRecord | None) -> World:
         return seen
     labelled = next((spec["device"] for spec in specs if "threads" not in spec and "device" in spec), "cpu")
     return dataclasses.replace(
-        seen, threads=trained["threads"], device=trained["device"], teacher_device=labelled
-    )
+        seen, threads=trained["threads"], device=trained["device"], teacher_device=labelled,
+        processes=trained.get("processes", 1),
+    )  # fmt: skip
 
 
 def _check_inputs(release: Release, recipe: Recipe, seen: World, lock: Lock) -> None:

@@ -1,0 +1,241 @@
+"""Training in several processes: the same result as in one, and what happens when one of them fails."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("peft")
+
+from safetensors.torch import load_file  # noqa: E402 - after the skip
+from shortchats import CHATS, Heard  # noqa: E402 - after the skip
+from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
+from waiting import until  # noqa: E402 - after the skip
+
+from catalog.recipe import Distill  # noqa: E402 - after the skip
+from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
+from zoo.files.digests import sha256_file  # noqa: E402 - after the skip
+from zoo.training import handover, together, worker  # noqa: E402 - after the skip
+from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
+from zoo.training.files import write_json  # noqa: E402 - after the skip
+from zoo.training.handover import Ended, Handover  # noqa: E402 - after the skip
+from zoo.training.loop import Run, distill  # noqa: E402 - after the skip
+from zoo.training.parts import dealt  # noqa: E402 - after the skip
+
+SPEC = Distill(
+    method="logits", adapter="none", preset="cpu-small", steps=10, batch_rows=3, row_tokens=64, learning_rate=1e-3,
+    warmup_steps=2, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=3, loss=None,
+)  # fmt: skip
+PARTS = {"micro_tokens": 48}
+"""So that a process with two conversations, of 32 tokens each, takes one after the other."""
+GIVEN = Handover("student", "scratch", "teacher", "cache", "float32", "cpu", 2, 90, 1, 60.0)
+
+
+def run(home: Path, name: str, report: Any = None, processes: int = 2, **changes: Any) -> list[float]:
+    """Train on eight rows, three in a step, so that the last step of an epoch has two. The losses."""
+    more = {"patience_seconds": changes.pop("patience_seconds")} if "patience_seconds" in changes else {}
+    spec = dataclasses.replace(SPEC, **changes)
+    models, folders = (home / "student", home / "teacher"), (home / f"{name}-out", home / f"{name}-scratch")
+    done = distill(
+        Run(*models, CHATS, [], spec, *folders, report or Heard(), threads=1, processes=processes,
+            shared=home / "teachers", **more)
+    )  # fmt: skip
+    assert done.to_json().get("processes") == (processes if processes > 1 else None)
+    return [one["loss"] for one in done.loss_curve]
+
+
+# --- What needs no second process
+
+
+def test_rows_are_dealt_once_and_evenly() -> None:
+    lengths = [5, 40, 12, 9, 31, 7, 28]
+    assert dealt([3, 1, 2], lengths, 1) == [[3, 1, 2]], "one process keeps their order"
+    for world in (2, 3, 7, 9):
+        found = dealt(range(7), lengths, world)
+        assert len(found) == world and sorted(row for own in found for row in own) == list(range(7))
+        tokens = [sum(lengths[row] for row in own) for own in found]
+        # Whoever has the most got its last row while it had the fewest.
+        assert max(tokens) - min(tokens) <= max(lengths)
+
+
+def test_a_handover_is_read_as_it_was_written(tmp_path: Path) -> None:
+    rows = tuple(
+        EncodedRow(f"row {n}", tuple(range(n, 3 * n)), tuple(i % 2 == 0 for i in range(2 * n))) for n in (1, 2, 3)
+    )
+    handover.write(tmp_path, GIVEN, SPEC, rows)
+    assert handover.read(tmp_path) == (GIVEN, SPEC, rows)
+
+
+def test_more_processes_than_rows_of_a_step_are_refused(home: Path) -> None:
+    with pytest.raises(InputError, match="4 processes cannot share the 3 conversations of a step"):
+        run(home, "many", processes=4)
+
+
+def test_other_versions_are_refused() -> None:
+    own = {"zoo": "0.1.0", "torch": "2.13.0"}
+    worker.refuse_other_versions([own, dict(own)])
+    with pytest.raises(InputError, match=r"Process 2 of the training has torch 2\.12\.0, but process 1 has 2\.13\.0"):
+        worker.refuse_other_versions([own, {**own, "torch": "2.12.0"}])
+    with pytest.raises(InputError, match="has bitsandbytes 1, but process 1 has none"):
+        worker.refuse_other_versions([own, {**own, "bitsandbytes": "1"}])
+
+
+LOST = Ended("Connection closed by peer", "", "", lost=True, late=False)
+FULL = Ended("The disk is full", "", "Free space", lost=False, late=False)
+LATE = dataclasses.replace(LOST, late=True)
+
+
+@pytest.mark.parametrize(
+    ("notes", "codes", "what"),
+    [
+        ({0: LOST}, {"0": 1, "1": -signal.SIGKILL}, r"^Process 2 of 2 of the training was killed \(SIGKILL\)"),
+        ({}, {"0": -signal.SIGABRT, "1": -signal.SIGKILL}, r"^Process 2 of 2 of the training was killed \(SIGKILL\)"),
+        ({0: LOST}, {"0": 1, "1": -signal.SIGTERM}, r"^Process 2 of 2 of the training ended with signal 15"),
+        ({}, {"0": -signal.SIGTERM, "1": -signal.SIGKILL}, r"^Process 2 of 2 of the training was killed \(SIGKILL\)"),
+        ({0: LATE}, {"0": 1, "1": -signal.SIGKILL}, r"^Process 2 of 2 of the training no longer answers the others"),
+        ({0: LOST}, {"0": 1}, r"^Process 2 of 2 of the training no longer answers the others \(Connection closed"),
+        ({0: LOST, 1: FULL}, {"1": 1}, "^The disk is full"),
+        ({}, None, "^The 2 processes of the training ended: no port is free"),
+    ],
+)
+def test_who_failed_is_named(
+    notes: dict[int, Ended], codes: dict[str, int] | None, what: str, tmp_path: Path
+) -> None:
+    (tmp_path / together.LOG).write_text("warning\nno port is free\n\n")
+    for rank, note in notes.items():
+        write_json(tmp_path / handover.ENDED.format(rank), dataclasses.asdict(note))
+    if codes:
+        write_json(tmp_path / handover.FAILED, codes)
+    with pytest.raises(ZooError, match=what) as caught:
+        raise together.fault(tmp_path, 2)
+    assert "Run the same command again" in str(caught.value)
+
+
+# --- Real processes
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("together")
+    make_tiny_llama(folder / "student", layers=1, seed=0)
+    make_tiny_llama(folder / "teacher", layers=2, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(home: Path) -> list[float]:
+    """The losses of an uninterrupted training in two processes, whose rows go through the model in parts."""
+    return run(home, "whole", **PARTS)
+
+
+def trained(home: Path, name: str) -> dict[str, Any]:
+    """The float32 weights of the last checkpoint."""
+    found: dict[str, Any] = load_file(home / f"{name}-scratch" / "checkpoint-00000010" / "weights.safetensors")
+    return found
+
+
+def processes_of(folder: Path) -> list[int]:
+    """The pids that were started for this training, in the order in which they started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(folder).encode() in command and b"-c" not in command.split(b"\0"):
+                found.append(int(entry.name))
+    return sorted(found)
+
+
+def rank_of(pid: int) -> str | None:
+    pairs = (Path("/proc") / str(pid) / "environ").read_bytes().split(b"\0")
+    return next((pair[5:].decode() for pair in pairs if pair.startswith(b"RANK=")), None)
+
+
+class Signalling(Heard):
+    """Sends a signal to one of the processes after some steps."""
+
+    def __init__(self, folder: Path, rank: str, number: int) -> None:
+        super().__init__()
+        self.folder, self.rank, self.number = folder, rank, number
+
+    @contextmanager
+    def task(self, what: str, total: float | None, unit: str) -> Iterator[Any]:
+        del total, unit
+        steps = 0
+
+        def advance(amount: float) -> None:
+            del amount
+            nonlocal steps
+            steps += 1
+            if what == "distil" and steps == 6:
+                (pid,) = (pid for pid in processes_of(self.folder) if rank_of(pid) == self.rank)
+                os.kill(pid, self.number)
+
+        yield advance
+
+
+@pytest.mark.long
+def test_two_processes_give_the_training_of_one(home: Path, whole: list[float]) -> None:
+    assert whole == pytest.approx(run(home, "alone", processes=1), rel=1e-5)
+    found, right = trained(home, "whole"), trained(home, "alone")
+    assert found.keys() == right.keys()
+    assert max(float((found[one] - right[one]).abs().max()) for one in found) <= 1e-5
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_killed_process_ends_all_and_a_resume_has_the_same_bytes(
+    rank: str, home: Path, whole: list[float]
+) -> None:
+    name = f"killed{rank}"
+    folder = home / f"{name}-scratch"
+    with pytest.raises(ZooError, match=rf"Process {int(rank) + 1} of 2 of the training was killed \(SIGKILL\)"):
+        run(home, name, Signalling(folder, rank, signal.SIGKILL), **PARTS)
+    assert processes_of(folder) == []
+    assert run(home, name, **PARTS) == whole
+    one, other = (home / f"{own}-out" / "model.safetensors" for own in (name, "whole"))
+    assert sha256_file(one) == sha256_file(other)
+
+
+@pytest.mark.long
+def test_a_process_that_hangs_is_named(home: Path) -> None:
+    folder = home / "hangs-scratch"
+    with pytest.raises(ZooError, match="Process 2 of 2 of the training no longer answers the others"):
+        run(home, "hangs", Signalling(folder, "1", signal.SIGSTOP), patience_seconds=20.0)
+    assert processes_of(folder) == []
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+sys.path[:0] = json.loads(sys.argv[1])
+import test_together as here
+
+class Killer(here.Signalling):
+    pass
+
+here.rank_of = lambda pid: "me"
+here.processes_of = lambda folder: [os.getpid()]
+here.run(Path(sys.argv[2]), "orphans", Killer(Path(), "me", signal.SIGKILL))
+"""
+
+
+@pytest.mark.long
+def test_no_process_is_left_behind_when_the_program_is_killed(home: Path) -> None:
+    paths = json.dumps([str(folder) for folder in Path(__file__).parents[:3]])
+    command = [sys.executable, "-c", KILLED, paths, str(home)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    until(lambda: processes_of(home / "orphans-scratch") == [])

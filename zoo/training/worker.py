@@ -1,0 +1,154 @@
+"""One of several processes that train together: ``python -m zoo.training.worker FOLDER``, started by torchrun.
+
+The first one writes the checkpoints, and what it reports goes to standard output as lines of JSON. Standard input is
+a pipe that the program holds open: when that is gone, for any reason, this process ends, so none is left behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from torch import distributed
+
+import zoo
+from catalog.recipe import Distill
+from zoo.errors import InputError, ZooError
+from zoo.progress import Advance, Silent
+from zoo.training import handover, versions
+from zoo.training.conversations import EncodedRow
+from zoo.training.files import write_json
+from zoo.training.handover import Ended, Handover
+from zoo.training.objective import Job
+from zoo.training.ranks import Ranks
+from zoo.training.repeatable import repeatable
+from zoo.training.schedule import Batches
+from zoo.training.teacher import Question, Share, TeacherCache, cache_teacher
+from zoo.training.trainer import train
+
+ABANDONED = 75
+"""Exit code when the program that started the training is gone (EX_TEMPFAIL)."""
+
+
+class Wire:
+    """A reporter whose lines go to the program, if this is the first process. moved: when a step was last finished, by
+    ``time.monotonic``."""
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+        self.moved = time.monotonic()
+
+    def say(self, text: str) -> None:
+        self._send(say=text)
+
+    def warn(self, text: str) -> None:
+        self._send(warn=text)
+
+    @contextmanager
+    def task(self, what: str, total: float | None, unit: str) -> Iterator[Advance]:
+        """Only the training has a task here, and the program shows it."""
+        del what, total, unit
+
+        def advance(amount: float) -> None:
+            self.moved = time.monotonic()
+            self._send(advance=amount)
+
+        yield advance
+
+    def resumed(self, step: int | None) -> None:
+        """The step of the checkpoint that the training continued from."""
+        self._send(resumed=step)
+
+    def _send(self, **message: object) -> None:
+        if not self.rank:
+            print(handover.MARK + json.dumps(message), flush=True)
+
+
+def main(folder: Path) -> int:
+    """Train; 0, or 1 after an error, which is then in the folder."""
+    threading.Thread(target=_end_with_the_program, daemon=True).start()
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    report = Wire(rank)
+    given, spec, rows = handover.read(folder)
+    try:
+        device = given.device if given.device == "cpu" else f"cuda:{os.environ['LOCAL_RANK']}"
+        with repeatable(given.threads, device):
+            _meet(given, device)
+            batches = Batches([len(row.input_ids) for row in rows], spec.batch_rows, spec.seed)
+            ranks = Ranks(rank, world)
+            cache = _cache(given, spec, rows, ranks)
+            job = Job(
+                spec, rows, batches, cache, getattr(torch, given.dtype), device, given.pad, report, given.width,
+                ranks=ranks,
+            )  # fmt: skip
+            trained = train(Path(given.student), Path(given.scratch), job, given.threads)
+            job.ranks.wait()
+            report.resumed(trained.resumed)
+        distributed.destroy_process_group()
+    except ZooError as error:
+        _note(folder, rank, Ended(error.what, error.safe, error.remedy, lost=False, late=False))
+        return 1
+    except (RuntimeError, OSError, ValueError) as error:
+        # torch has one class for what a lost connection, a time-out and its own refusals raise.
+        reason = " ".join(str(error).split())[:500]
+        late = time.monotonic() - report.moved >= given.patience_seconds
+        _note(folder, rank, Ended(reason, "", "", lost=isinstance(error, RuntimeError), late=late))
+        return 1
+    return 0
+
+
+def _end_with_the_program() -> None:
+    # Not through sys.stdin, whose lock a thread may not hold when Python ends.
+    while os.read(0, 1):
+        pass
+    os._exit(ABANDONED)
+
+
+def _meet(given: Handover, device: str) -> None:
+    """Wait for the other processes and compare with them. Raises InputError for other versions."""
+    if device != "cpu":
+        torch.cuda.set_device(device)
+    patience = timedelta(seconds=given.patience_seconds)
+    distributed.init_process_group("gloo" if device == "cpu" else "nccl", timeout=patience)
+    own = {"zoo": zoo.__version__, **versions()}
+    every: list[dict[str, str]] = [{} for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(every, own)
+    refuse_other_versions(every)
+
+
+def refuse_other_versions(every: list[dict[str, str]]) -> None:
+    """Raise InputError unless all processes, the first one first, have the same versions."""
+    for rank, found in enumerate(every):
+        for name in sorted(every[0].keys() | found.keys()):
+            here, there = every[0].get(name, "none"), found.get(name, "none")
+            if here != there:
+                raise InputError(
+                    f"Process {rank + 1} of the training has {name} {there}, but process 1 has {here}",
+                    safe="Nothing was trained. Checkpoints are kept.",
+                    remedy="Install the same versions on every machine",
+                )
+
+
+def _cache(given: Handover, spec: Distill, rows: tuple[EncodedRow, ...], ranks: Ranks) -> TeacherCache | None:
+    """The teacher's answers, which the program has asked for. Nothing is swept away that another process may write."""
+    if given.teacher is None or given.cache is None:
+        return None
+    question = Question(Path(given.teacher), rows, spec.top_k, spec.temperature, given.width, given.device)
+    return cache_teacher(question, Path(given.cache), Silent(), share=Share(ranks.rank, ranks.world))
+
+
+def _note(folder: Path, rank: int, ended: Ended) -> None:
+    write_json(folder / handover.ENDED.format(rank), asdict(ended))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
