@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import http.client
 import os
+import re
 import shutil
 import time
 import urllib.error
@@ -53,14 +54,30 @@ Progress = Callable[[int, int], None]
 """Receives the bytes that are there, and all."""
 
 
+_SCHEME = r"\A\s*[A-Za-z][A-Za-z0-9+.-]*:[/\\]*"
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is meant as an address, even if it is not a valid one, and not as a path."""
+    return "://" in text or text.lstrip().casefold().startswith(("http:", "https:"))
+
+
 def checked(address: str) -> str:
-    """The address. Raises InvalidArguments for anything but https, or http on this machine."""
-    parts = urlsplit(address)
-    if parts.scheme == "https" and parts.hostname and not parts.username:
+    """The address. Raises InvalidArguments for anything but https, or http on this machine, and for a password."""
+    if "@" in re.split(r"[/?#]", re.sub(_SCHEME, "", address), maxsplit=1)[0]:
+        # It is not repeated, whatever stands before the sign: programs disagree about where a password ends.
+        raise InvalidArguments("An address must not contain a name or a password. It was not used.")
+    try:
+        parts = urlsplit(address)
+        host, valid = parts.hostname, parts.port != 0 and not re.search(r"[\x00-\x20\x7f\\\"'<>]", address)
+    except ValueError:
+        host, valid = None, False
+    if valid and parts.scheme == "https" and host:
         return address
-    if parts.scheme == "http" and parts.hostname in LOOPBACK:
+    if valid and parts.scheme == "http" and host in LOOPBACK:
         return address
-    raise InvalidArguments(f"{address} is not a https address. Plain http is used only on this machine.")
+    shown = "This" if "@" in address else address[:200]
+    raise InvalidArguments(f"{shown} is not a https address. Plain http is used only on this machine.")
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -51,7 +51,7 @@ def load(given: str | None, say: Callable[[str], None]) -> Catalog:
     source = given or os.environ.get(VARIABLE) or _remembered()
     if not source:
         raise InvalidArguments(NOT_KNOWN)
-    if "://" not in source:
+    if not download.is_address(source):
         path = Path(source).expanduser()
         text = _text(path)
         found = Catalog(catalogue.read(text, path.name), str(path.resolve()), None)
@@ -66,9 +66,10 @@ def last() -> Catalog:
     source = os.environ.get(VARIABLE) or _remembered()
     if not source:
         raise InvalidArguments(NOT_KNOWN)
-    if "://" not in source:
+    if not download.is_address(source):
         path = Path(source).expanduser()
         return Catalog(catalogue.read(_text(path), path.name), source, None)
+    download.checked(source)  # it is shown
     copy = _copy()
     return Catalog(catalogue.read(_text(copy), copy.name), source, None)
 

@@ -15,7 +15,7 @@ import waiting
 from boardsite import NAME, VERSION, command, environment, pi_zoo, write
 from rangeserver import Site
 
-from pi_runtime import download, store
+from pi_runtime import download, sources, store
 from pi_runtime.settings import InvalidArguments
 
 Q8, Q4 = f"{NAME}@{VERSION}:Q8_0", f"{NAME}@{VERSION}:Q4_K_M"
@@ -193,10 +193,32 @@ def test_what_makes_no_sense_is_a_sentence(site: Site, home: Path, arguments: tu
     assert done.returncode in (1, 2) and words in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("address", ["http://example.org/", "ftp://127.0.0.1/x", "https://user:secret@x.org/", "file:///x"])
+@pytest.mark.parametrize("address", ["http://example.org/", "ftp://127.0.0.1/x", "https://x.org\\y", "file:///x", "https://["])
 def test_only_https_and_this_machine(address: str) -> None:
     with pytest.raises(InvalidArguments, match="Plain http is used only on this machine"):
         download.checked(address)
+
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [f"https://user:{SECRET}@x.org/", f"http://user:{SECRET}@127.0.0.1/", rf"https://user:{SECRET}\@x.org/",
+     rf"https:\\user:{SECRET}@x.org", f"https:/user:{SECRET}@x.org/", f" HTTPS://{SECRET}@x.org",
+     f"https://x.org:{SECRET}@"],
+)
+def test_a_password_in_an_address_is_refused_and_never_shown(
+    address: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidArguments, match="must not contain a name or a password"):
+        download.checked(address)
+    done = pi_zoo(home, "list", "--from", address)
+    assert done.returncode == 2 and SECRET not in done.stdout + done.stderr
+    assert not any(SECRET in path.read_text() for path in home.rglob("*") if path.is_file())
+    monkeypatch.setenv("PI_ZOO_CATALOG", address)
+    with pytest.raises(InvalidArguments):
+        sources.last()
 
 
 def test_the_file_of_a_catalog_is_a_source_too(site: Site, home: Path) -> None:
