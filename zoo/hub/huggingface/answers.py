@@ -68,6 +68,16 @@ def stored(status: int, headers: Mapping[str, str], asked: Asked) -> RemoteError
     return None
 
 
+def redirected(status: int, there: str, asked: Asked) -> RemoteError | None:
+    """The error of a question that the hub redirected to somewhere else, which refused it; None for other answers."""
+    if status not in (401, 403, 404, 410):
+        return None
+    facts = {"address": asked.address, "repository": asked.repository, "status": status}
+    what = f"{asked.address} redirects to {there}, which refuses the request ({status})"
+    return failed("refused", what, facts, "Check the address: a sign-in page may be there. If the hub moved, name its "
+                  "new address with --hub")  # fmt: skip
+
+
 def _gated(asked: Asked, facts: Facts) -> RemoteError:
     how = f"The token comes from {asked.token_from}" if asked.token_from else "No token was sent"
     if asked.withheld:

@@ -8,7 +8,7 @@ Reading and publishing use the same sentences. The hub's own words are quoted sh
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from zoo.addresses import origin
 from zoo.errors import AGAIN, RESUMES, Again, InputError, RemoteError, ZooError
@@ -34,7 +34,7 @@ def of(error: BaseException, asked: Asked, now: float) -> ZooError | None:
         if response is not None and isinstance(getattr(response, "status_code", None), int):
             headers = {str(name).lower(): str(value) for name, value in response.headers.items()}
             headers.setdefault("x-error-message", str(getattr(cause, "server_message", None) or ""))
-            told = answers.stored(response.status_code, headers, asked) if _of_storage(response, asked) else None
+            told = _from_elsewhere(response, headers, asked)
             return told or answers.answered(response.status_code, headers, asked, now)
     names = {type(cause).__name__ for cause in chain}
     if "UnicodeEncodeError" in names or any("header value" in str(cause) for cause in chain):
@@ -52,17 +52,22 @@ def of(error: BaseException, asked: Asked, now: float) -> ZooError | None:
     return broken(error, asked)
 
 
-def _of_storage(response: object, asked: Asked) -> bool:
-    """Whether an answer came from the storage of contents and not from the hub: only uploads use PUT, and signed
-    addresses need no token.
+def _from_elsewhere(response: object, headers: Mapping[str, str], asked: Asked) -> RemoteError | None:
+    """The error of an answer that did not come from the hub itself: from the storage of contents, or from wherever a
+    question was redirected. None for the hub's own. Only uploads use PUT, and signed addresses need no token.
     """
     try:
         request = response.request  # type: ignore[attr-defined]  # of the HTTP library, which differs by version
-        method, url = str(request.method), str(request.url)
+        status, method, url = int(response.status_code), str(request.method), str(request.url)  # type: ignore[attr-defined]  # the same
+        first = str(next((one.request.url for one in response.history), url))  # type: ignore[attr-defined]  # the same
     except (AttributeError, RuntimeError):
-        return False
+        return None
     away = bool(asked.address) and origin(url) != origin(asked.address)
-    return away or method == "PUT" or "signature=" in url.lower()
+    if away and first.startswith(f"{asked.address}/api/"):
+        return answers.redirected(status, "{}://{}:{}".format(*origin(url)), asked)
+    if away or method == "PUT" or "signature=" in url.lower():
+        return answers.stored(status, headers, asked)
+    return None
 
 
 def broken(error: BaseException, asked: Asked) -> RemoteError:
