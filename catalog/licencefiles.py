@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from catalog import licences, plainfiles, sources, terms
+from catalog import licences, plainfiles, shell, sources, terms
 from catalog.jsontext import JsonObject
 from catalog.lock import Lock
 from catalog.paths import unsafe_reason
@@ -73,7 +73,8 @@ def problems(
         own = published_name(name)
         if role and missing(name):
             what = f"{show(entry)} is not in the zoo yet ({name} {missing(name)})"
-            yield document.problem(path, what, "Fetch it from the source with: zoo lock")
+            lock = f"zoo lock {shell.argument(document.file)}"
+            yield document.problem(path, what, f"Fetch it from the source with: {lock}")
         elif reason := unsafe_reason(name):
             yield document.problem(path, f"the path {reason}", "Write a path inside the zoo, from its folder")
         elif wrong := missing(name):
@@ -150,7 +151,8 @@ def outdated(
         copy = recipe.licence_files[number]
         if wanted and _sha256(root / copy) != wanted:
             what = f"{show(copy)} is not the {part[1]} of the {part[0]}'s source"
-            yield document.problem(("licence_files", number), what, "Fetch it again with: zoo lock")
+            lock = f"zoo lock {shell.argument(document.file)}"
+            yield document.problem(("licence_files", number), what, f"Fetch it again with: {lock}")
 
 
 def sha256_of(uri: str, file: str, *, lock: Lock, root: Path) -> str | None:

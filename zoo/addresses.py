@@ -78,9 +78,13 @@ def origin(address: str) -> Origin:
 
 def is_same_place(one: str, other: str) -> bool:
     """Whether two addresses name the same server and path, also by different names of this machine."""
-    if not (is_http(one) and is_http(other)):
+    if one == other or not (is_http(one) and is_http(other)):
         return one == other
-    return (_canonical(one), urlsplit(one).path.rstrip("/")) == (_canonical(other), urlsplit(other).path.rstrip("/"))
+    try:
+        first, second = ((_canonical(text), urlsplit(text).path.rstrip("/")) for text in (one, other))
+    except ValueError:
+        return False  # a catalog may name what is not an address
+    return first == second
 
 
 def _canonical(address: str) -> Origin:

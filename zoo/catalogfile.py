@@ -21,6 +21,7 @@ from catalog.problems import Problem, show
 from catalog.release import Model, Release
 from catalog.shapes import shaped
 from catalog.words import data_size
+from zoo import commandline
 from zoo.errors import Damaged, InputError
 from zoo.files.locks import locked_folder
 from zoo.files.whole import GRAIN_SECONDS, sweep, write_atomic
@@ -192,7 +193,8 @@ def change(settings: Settings, step: Step) -> tuple[index.Catalog, bool]:
             after = step(before)
         except yanks.YankRefused as refused:
             what, instead = refused.args
-            raise InputError(what, safe="The catalog was not changed.", remedy=instead) from refused
+            remedy = commandline.flagged(instead, commandline.given(settings))
+            raise InputError(what, safe="The catalog was not changed.", remedy=remedy) from refused
         if after == before:
             return before, False
         sweep(path.parent, path.name)

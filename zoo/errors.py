@@ -160,6 +160,15 @@ class Damaged(ZooError):
     """Something on disk differs from its record."""
 
 
+class NotTrusted(Damaged):
+    """Files are not from whom the user requires. No other place is tried: it could only hide that."""
+
+
+class DamagedRelease(Damaged):
+    """A file of a release folder is not as the release lists it. Whoever knows the release says how to make it again.
+    """
+
+
 class DamagedStep(Damaged):
     """A file of a finished step differs from its record. The code that runs plans makes step ``key`` again."""
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import access, placeholders, yanks
+from catalog import access, placeholders
 from catalog.release import Location, Release, Repository
 from zoo import catalogfile, commandline, hub
 from zoo.commandline import Command
 from zoo.errors import GateRefused, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
-from zoo.hub.located import as_here, at_home, hub_of_settings
+from zoo.hub.located import as_here, at_home, here, hub_of_settings, recorded_name
 from zoo.judge.gates import Verdict
 from zoo.plan import corpuslimits, engine, foresight, preflight, prepare
 from zoo.plan.plan import Plan
@@ -31,7 +33,7 @@ from zoo.release.sign import sign as sign_release
 from zoo.release.sign import warn_unsigned
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
-from zoo.upkeep import collection, foreign, restore, taken, yank
+from zoo.upkeep import collection, foreign, restore, taken
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def build(planned: Planned, settings: Settings, report: Reporter, *, gated: bool
     def judge(made: Mapping[str, Artifact]) -> None:
         _judge(planned, made, settings)
         if gated:
-            early.refuse(planned.recipe, planned.plan, made, planned.to_run)
+            command = functools.partial(commandline.line, settings)
+            early.refuse(planned.recipe, planned.plan, made, planned.to_run, command)
 
     return engine.run_and(planned.plan, settings, report, use, judge)
 
@@ -182,7 +185,7 @@ def _publication(
     dataset = f"{settings.namespace}/{names[1]}" if names[1] else None
     publish_there = commandline.of(settings, "publish", release.model.name, *asked.kept)
     build_there = commandline.of(settings, "build", release.model.name)
-    place = places.Place(there.name, expected.name, dataset, publish_there, build_there)
+    place = places.Place(there.name, expected.name, dataset, publish_there, build_there, here([], there).has)
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
     if asked.stage and known:
         raise VersionTaken(
@@ -195,7 +198,7 @@ def _publication(
     found = publishing.Publication(
         release, names, settings, there, owner, decided.recorded, decided.way,
         restore.cards_of(release.model.name, model, settings), wanted,
-        access.of_repository(model, there.name, expected.name), asked,
+        access.of_repository(model, decided.recorded.hub if decided.recorded else there.name, expected.name), asked,
     )  # fmt: skip
     return found, decided
 
@@ -241,17 +244,15 @@ def publish(
         restore.aloud(restore.Order(release.model.name, publication.hub), settings, report)
         publication, decided = _publication(planned, release, settings, asked)
 
-    def committing(target: Target) -> None:
-        if target.kind == "model" and target.plan.line.branch == hub.BRANCH:
-            # The new card has no banner. A kill from here on must not make anybody forget that.
-            _await_banner(release, publication, settings)
-
     model = catalogfile.read_model(settings, release.model.name)
     known = model.release(release.release.version) if model else None
 
     def note(location: Location) -> None:
         if decided.recorded and restore.is_lost(decided.recorded, publication.hub):
             report.say(f"{release.model.name} {release.release.version} has new commits, which the catalog records now")
+        if decided.way is not Way.MOVE:
+            name = decided.recorded.hub if decided.recorded else recorded_name(model, location.hub)
+            location = dataclasses.replace(location, hub=name)
         record.record(release, location, settings, decided.way)
         restore.keep_card(release.model.name, release.release.version, location, publication.hub, settings, report)
         staging.forget(release.model.name, release.release.version, settings)
@@ -263,7 +264,7 @@ def publish(
         staging.refuse_unstaged(publishing.prepare(publication), publication.command)
     if asked.stage:
         return publishing.apply(publication, report, record=lambda place: staging.record(release, place, settings))
-    done = publishing.apply(publication, report, record=note, committing=committing)
+    done = publishing.apply(publication, report, record=note)
     if asked.delete_others:
         delete_others(release.model.name, settings, report)
     return done
@@ -272,8 +273,13 @@ def publish(
 def delete_others(name: str, settings: Settings, report: Reporter) -> None:
     """Delete files that no release put on the main branches of a published model. Raises ZooError."""
     there = hub_of_settings(settings)
-    for what in foreign.delete(as_here(restore.model_of(name, settings), there), there):
+    for what in _foreign(name, there, settings):
         report.say(what)
+
+
+def _foreign(name: str, there: hub.Hub, settings: Settings) -> list[str]:
+    again = commandline.line(settings, "publish", name, "--repair")
+    return foreign.delete(as_here(restore.model_of(name, settings), there), there, again)
 
 
 def unstage(planned: Planned, settings: Settings) -> list[str]:
@@ -285,14 +291,6 @@ def unstage(planned: Planned, settings: Settings) -> list[str]:
     return gone
 
 
-def _await_banner(release: ReleaseFolder, publication: publishing.Publication, settings: Settings) -> None:
-    """Note that the card of the main branch loses the list of withdrawn versions, if there is one."""
-    model = catalogfile.read_model(settings, release.model.name)
-    if model and yanks.active(model):
-        repository = f"{settings.namespace}/{publication.names[0]}"
-        yank.expect(settings, model.name, (publication.hub.name, repository), release.release.version)
-
-
 def repaired(name: str, settings: Settings, report: Reporter, asked: Asked = USUAL) -> Repaired:
     """Repair every version of a model at the hub of the settings. Raises Damaged if something is left.
 
@@ -302,11 +300,13 @@ def repaired(name: str, settings: Settings, report: Reporter, asked: Asked = USU
     there = hub_of_settings(settings)
     found = restore.restore(restore.Order(name, there, asked.way is Way.MOVE), settings, report)
     if asked.delete_others and not found.outdated:
-        found.restored += foreign.delete(as_here(restore.model_of(name, settings), there), there)
+        found.restored += _foreign(name, there, settings)
     for what in repair.first_few(found.unknown, "tag"):
         report.warn(f"{what}. It was left as it is: zoo watch says what can be done")
     collection.keep(settings, there, report)
-    repair.refuse_left(name, found, commandline.line(settings, "publish", name, "--repair", "--move"))
+    command = functools.partial(commandline.line, settings)
+    found.advice = [commandline.named(one, name, command) for one in found.advice]
+    repair.refuse_left(name, found, command("publish", name, "--repair", "--move"))
     return found
 
 

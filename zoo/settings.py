@@ -233,7 +233,7 @@ def load(start: Path, flags: Mapping[str, str | None], environment: Mapping[str,
     from zoo.files import tomltext  # a start without a zoo does not pay for it
 
     root = find_root(start)
-    text, from_file = tomltext.read(root / MARKER, as_in="Write settings as in: zoo init")
+    text, from_file = tomltext.read(root / MARKER, as_in="Write settings as in a new zoo: zoo init FOLDER")
     faults = [(tomltext.line_of(text, name), _unknown(name)) for name in from_file if name not in _SETTINGS]
     values = {}
     for name, (variable, default, _) in _SETTINGS.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import click
@@ -50,3 +51,12 @@ def test_every_option_of_a_publication_is_one_of_the_command() -> None:
     kept = Asked("full", Way.MOVE, delete_others=True, as_built=True).kept
     assert kept == ("--as-built", "--delete-others", "--verify", "full")
     assert {*told, *kept} - {"full"} <= options_of("publish")
+
+
+def test_a_remedy_gets_the_name_and_the_flags_that_its_room_does_not_know(settings: Settings) -> None:
+    flags = "--hub 'my hub' --catalog c.json"
+    command = functools.partial(commandline.line, settings)
+    told = commandline.named("Repair it first: zoo publish NAME --repair. Then: zoo card NAME", "my m", command)
+    assert told == f"Repair it first: zoo publish 'my m' --repair {flags} --threads 2. Then: zoo card 'my m' {flags}"
+    told = commandline.flagged("Use: zoo pull m@1.0.0:Q8_0. See: zoo show m", commandline.given(settings))
+    assert told == f"Use: zoo pull m@1.0.0:Q8_0 {flags}. See: zoo show m --catalog c.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,18 @@ SIZES = {"one request": PART // 2, "parts": 5 * PART + 17}
 
 
 @pytest.fixture(params=["folder", "http"])
-def repo(request: pytest.FixtureRequest, tmp_path: Path, start: Start) -> Repo:
+def opened(request: pytest.FixtureRequest, tmp_path: Path, start: Start) -> Callable[[], Repo]:
+    """Opens the repository, which remembers nothing then."""
     if request.param == "folder":
-        return connect("build/hub", tmp_path).repo("model", "me", "tiny")
+        return lambda: connect("build/hub", tmp_path).repo("model", "me", "tiny")
     server = start()
     server.routes.parts_above, server.routes.part_bytes = PART, PART
-    return connect(server.address, tmp_path).repo("model", "me", "tiny")
+    return lambda: connect(server.address, tmp_path).repo("model", "me", "tiny")
+
+
+@pytest.fixture
+def repo(opened: Callable[[], Repo]) -> Repo:
+    return opened()
 
 
 def committed(repo: Repo, tmp_path: Path, size: int) -> tuple[Path, FileRecord, Path]:
@@ -85,3 +92,36 @@ def test_only_who_may_write_makes_the_server_read_its_copies(tmp_path: Path, sta
     repo = connect(closed.address, tmp_path).repo("model", "me", "tiny")
     with pytest.raises(Exception, match=r"(?i)token|401|refuse"):
         repo.restore(path, record.sha256, lambda _: None)
+
+
+def test_a_lost_commit_is_written_again_by_what_is_known_of_it(repo: Repo, tmp_path: Path) -> None:
+    _, record, _ = committed(repo, tmp_path, 1000)
+    first = repo.refs().branches["main"]
+    other = FileRecord("y.gguf", record.size_bytes, record.sha256)
+    second = repo.commit(first, [other], [], "second")
+    folder = tmp_path / "build/hub/repos/model/me/tiny"
+    (lost,) = (folder / "commits").glob(f"{second}*.json")
+    before = lost.read_bytes()
+    lost.unlink()
+    for files, title in (([record], "second"), ([record, other], "another")):
+        assert not repo.restore_commit(second, files, title, [first])
+    assert not lost.exists()
+    assert repo.restore_commit(second, [record, other], "second", [first])
+    assert lost.read_bytes() == before and set(repo.tree(second)) == {"x.gguf", "y.gguf"}
+
+
+def test_a_branch_on_a_lost_commit_goes_back_to_the_last_one_that_is_there(
+    opened: Callable[[], Repo], repo: Repo, tmp_path: Path
+) -> None:
+    _, record, _ = committed(repo, tmp_path, 1000)
+    first = repo.refs().branches["main"]
+    second = repo.commit(first, [FileRecord("y.gguf", record.size_bytes, record.sha256)], [], "second")
+    commits = tmp_path / "build/hub/repos/model/me/tiny/commits"
+    assert not opened().restore_branch("main", first)
+    next(commits.glob(f"{second}*.json")).unlink()
+    assert opened().restore_branch("main", first) and opened().refs().branches["main"] == first
+    # Nothing is left that it could go back to: the next commit begins it.
+    next(commits.glob(f"{first}*.json")).unlink()
+    assert opened().restore_branch("main", first) and "main" not in opened().refs().branches
+    repo.put(tmp_path / "x.gguf", record.sha256, lambda _: None)
+    assert opened().refs().branches == {} and repo.commit(None, [record], [], "again")

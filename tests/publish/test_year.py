@@ -30,7 +30,7 @@ from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.files.whole import write_atomic
 from zoo.hub import FolderHub
-from zoo.hub.located import hubs_of
+from zoo.hub.located import hub_of_settings
 from zoo.hub.server import HubServer
 from zoo.publish.places import Way
 from zoo.publish.plan import VersionTaken
@@ -75,7 +75,7 @@ class Year:
         model = restore.model_of(NAME, settings)
         catalogfile.change_model(settings, NAME, lambda one: index.with_correction(one, model, entry))
         now, release = restore.model_of(NAME, settings), self.recorded(version)
-        assert yank.refresh(now, release, settings, hubs_of(settings)).state == "committed"
+        assert yank.card_at(now, release, hub_of_settings(settings), settings).state == "committed"
 
     def recorded(self, version: str) -> Release:
         catalog, problems = index.parse((self.root / "model_catalog.json").read_text(encoding="utf-8"), "x")

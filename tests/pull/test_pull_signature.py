@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,8 +12,9 @@ pytest.importorskip("model_signing")
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from pullsamples import NAME, Say, make_zoo, manifest_of
+from pullsamples import NAME, Say, make_zoo, manifest_of, write_catalog
 
+from catalog.index import Catalog
 from zoo.files.digests import pretty_json
 
 TARGET = f"{NAME}-1.0.0"
@@ -68,6 +70,21 @@ def test_the_model_of_an_unsigned_release_is_not_fetched(
     assert not (zoo.folder / TARGET / zoo.large).exists()
     assert not (zoo.folder / TARGET / ".zoo" / "pull.json").exists()
     assert say("pull", f"{NAME}:Q8_0")[0] == 0
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_no_mirror_is_tried_after_a_refused_signature(
+    signed: bool, tmp_path: Path, keys: tuple[Path, Path, Path], say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo = make_zoo(tmp_path / "zoo", keys[0] if signed else None)
+    place = zoo.release.location
+    release = dataclasses.replace(zoo.release, mirrors=(dataclasses.replace(place, hub="http://127.0.0.1:9"),))
+    write_catalog(zoo.folder, Catalog((dataclasses.replace(zoo.model, releases=(release,)),)))
+    monkeypatch.chdir(zoo.folder)
+    code, _, err = say("pull", f"{NAME}:Q8_0", "--require-signature", "--public-key", str(keys[2]))
+    assert code == 1 and "mirror" not in err and "127.0.0.1:9" not in err, err
+    assert ("it is signed by key" if signed else "the release is not signed") in err
+    assert not list((zoo.folder / TARGET).glob("*.gguf"))
 
 
 def test_a_release_that_somebody_else_signed(

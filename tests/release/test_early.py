@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ pytest.importorskip("llama_cpp")
 
 from catalog.metrics import METRICS
 from catalog.recipe import Gate
+from zoo import commandline
 from zoo.errors import GateRefused
 from zoo.plan import prepare
 from zoo.plan.store import Workspace
@@ -38,7 +40,8 @@ def first_refusal(zoo: Path, gate: Gate) -> tuple[str, str]:
         assert finished, step.id
         made[step.id] = finished
         try:
-            early.refuse(recipe, planned.plan, made, [one.id for one in planned.plan.steps])
+            command = functools.partial(commandline.line, settings)
+            early.refuse(recipe, planned.plan, made, [one.id for one in planned.plan.steps], command)
         except GateRefused as refused:
             return step.id, refused.what.splitlines()[-1]
     return "", ""

@@ -55,7 +55,7 @@ def test_check_asks_for_it_lock_fetches_it_and_the_plan_has_it(
     path = zoo / "recipes/plain.yaml"
     (problem,) = check_recipe(path, zoo).problems
     assert problem.path == "licence_files[0]" and "student:LICENSE" in problem.what
-    assert problem.instead == "Fetch it from the source with: zoo lock"
+    assert problem.instead == "Fetch it from the source with: zoo lock recipes/plain.yaml"
     assert main(("lock", "plain", "--json")) == 0
     assert json.loads(capsys.readouterr().out)["licence_texts"] == ["licences/plain/LICENSE"]
     assert (zoo / "licences/plain/LICENSE").read_text(encoding="utf-8") == TEXT
@@ -71,7 +71,7 @@ def test_a_copy_that_is_not_the_text_of_the_pinned_source_is_named(
     assert not check_recipe(path, zoo).problems
     copy.write_text("Other terms.\n", encoding="utf-8")
     (problem,) = check_recipe(path, zoo).problems
-    assert problem.instead == "Fetch it again with: zoo lock"
+    assert problem.instead == "Fetch it again with: zoo lock recipes/plain.yaml"
     assert problem.path == "licence_files[0]" and "is not the LICENSE of the student's source" in problem.what
     assert main(("lock", "plain")) == 0 and copy.read_text(encoding="utf-8") == TEXT
     assert not check_recipe(path, zoo).problems

@@ -78,14 +78,14 @@ def test_any_beginning_becomes_what_is_wanted_and_other_items_stay() -> None:
 def test_what_is_wanted_comes_from_the_catalog() -> None:
     plain, tutor = sample().models
     hub = tutor.releases[0].location.hub
-    found = list(collection.wished(Catalog((plain, tutor)), hub))
+    found = list(collection.wished(Catalog((plain, tutor)), [hub]))
     # The other model is on another hub.
     assert [one.name for one in found if one.kind == "model"] == [tutor.releases[0].location.model.name]
-    assert list(collection.wished(Catalog((plain, tutor)), "https://other.example")) == []
+    assert list(collection.wished(Catalog((plain, tutor)), ["https://other.example"])) == []
     private = dataclasses.replace(tutor.releases[0].location, access="private")
     closed = dataclasses.replace(tutor, releases=(dataclasses.replace(tutor.releases[0], location=private),))
-    assert list(collection.wished(Catalog((closed,)), hub)) == []
-    assert ("model", private.model.name) in set(collection.known_in(Catalog((closed,)), hub))
+    assert list(collection.wished(Catalog((closed,)), [hub])) == []
+    assert ("model", private.model.name) in set(collection.known_in(Catalog((closed,)), [hub]))
 
 
 def test_a_note_says_what_is_withdrawn_and_is_short() -> None:

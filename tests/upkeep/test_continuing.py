@@ -74,6 +74,28 @@ def test_every_option_is_repeated(capsys: pytest.CaptureFixture[str], monkeypatc
         assert code == 1 and named(err, "Continue with:") == asked
 
 
+@pytest.mark.parametrize("harm", ["gone", "shorter", "other bytes", "a link"])
+def test_a_damaged_release_folder_is_made_again_with_the_name_and_the_options(
+    harm: str, zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (zoo / "model_catalog.json").unlink()
+    shutil.rmtree(zoo / "build/hub")
+    path = zoo / "build/releases/plain/1.0.0/model/MANIFEST.json"
+    raw = path.read_bytes()
+    path.unlink()
+    if harm in ("shorter", "other bytes"):
+        path.write_bytes(raw[:-1] + (b" " if harm == "other bytes" else b""))
+    elif harm == "a link":
+        (zoo / "manifest").write_bytes(raw)
+        path.symlink_to(zoo / "manifest")
+    code, _, err = call(capsys, "publish", "plain", "--hub", "other hub", "--as-built")
+    # Without a file, or with one of another length, the release is not taken for one at all.
+    again = "zoo build plain --hub 'other hub'"
+    named = again if harm in ("gone", "shorter") else f"rm -r build/releases/plain/1.0.0 && {again}"
+    assert code == 1 and named in err
+    assert not (zoo / "other hub").exists()
+
+
 def test_a_key_that_cannot_sign_is_refused_before_anything_is_built(
     zoo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,7 +32,6 @@ from zoo.machine import processor
 from zoo.plan import foresight
 from zoo.progress import Silent
 from zoo.publish import hashes
-from zoo.upkeep import yank
 from zoo.upkeep.reproduce import rebuild
 
 CONVERSATIONS = (
@@ -208,15 +207,14 @@ def caches(raw: bytes, folder: Path) -> object:
     settings = settings_room.load(folder, {}, {})
     (folder / "model_catalog.json").write_text('{"schema": "model-catalog/1", "models": []}', encoding="utf-8")
     memory = settings.work / catalogfile.MEMORY
-    hashed, stamp, marker = folder / "h.json", folder / source.STAMP, yank.pending_marker(settings, "x")
-    for path in (memory, hashed, stamp, marker):
+    hashed, stamp = folder / "h.json", folder / source.STAMP
+    for path in (memory, hashed, stamp):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(raw)
     with contextlib.suppress(ValueError):
         catalogfile.is_sound(settings)
     hashes._read(hashed)
     source.read_stamp(folder)
-    yank.pending(settings, "x")
     before, trialmemory.MEMORY = trialmemory.MEMORY, folder
     try:
         trialmemory.recall("h")

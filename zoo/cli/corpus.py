@@ -11,6 +11,7 @@ import click
 from catalog import shell
 from catalog.problems import Problem
 from catalog.words import counted
+from zoo import commandline
 from zoo.cli import findings
 from zoo.cli.common import Call, options
 from zoo.cli.findings import Findings
@@ -270,8 +271,8 @@ def sign_off(call: Call, name: str, by: str) -> None:
         raise InputError(f"{planned.recipe.name} redacts no rows", where=planned.checked.file, remedy=remedy)
     redacted = Workspace(call.settings.work).finished(step.key)
     if redacted is None:
-        again = shell.argument(name)
-        raise InputError("the redacted rows are not made yet", remedy=f"Run: zoo build {again}")
+        again = commandline.line(call.settings, "build", shell.argument(name))
+        raise InputError("the redacted rows are not made yet", remedy=f"Run: {again}")
     redacted.whole()
     entry = reviewed.sign(planned.recipe.name, redacted, by, call.settings)
     path = call.settings.shown(reviewed.log_of(planned.recipe.name, call.settings))

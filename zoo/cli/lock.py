@@ -126,7 +126,7 @@ def _before(target: Path, settings: Settings) -> Lock:
     if isinstance(document.data, dict) and "zoo_lock" not in document.data:
         raise InputError(
             "this file is not a lock file, but has the name of one", where=settings.shown(target),
-            safe="It was not changed.", remedy="Rename it, then run zoo lock again",
+            safe="It was not changed.", remedy="Rename it, then run the same command again",
         )  # fmt: skip
     return Lock.read(target, settings.shown(target))[0]
 

@@ -136,11 +136,11 @@ def _staged(call: Call, planned: Planned, published: Published, asked: Asked) ->
     plan, place = planned.plan, published.location
     catalog = call.settings.shown(staging.path_of(call.settings))
     data = {"name": plan.name, "version": plan.version, "staged": plain(place), "catalog": catalog}
-    again = commandline.of(call.settings, "publish", plan.name)
+    again, one = commandline.of(call.settings, "publish", plan.name), f"{plan.name}@{plan.version}"
     lines = [
         f"{plan.name} {plan.version} is staged: {place.model.name}, branch {place.model.tag}, commit "
         f"{place.model.commit[:12]}. It has no tag and is not in the catalog.",
-        f"Try it with: zoo pull {plan.name}@{plan.version} --staged",
+        f"Try it with: {commandline.with_flags({'hub': call.flags.get('hub')}, 'pull', one, '--staged')}",
         f"On another machine, take {catalog} there and add: --catalog FILE",
         f"Publish it with: {again(*asked.kept, '--promote')}. Remove it with: {again('--unstage')}",
     ]

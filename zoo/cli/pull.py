@@ -11,12 +11,14 @@ from catalog import shell
 from catalog.device import Device
 from catalog.release import ModelFile
 from catalog.words import data_size
+from zoo import commandline
 from zoo.choose import commands, ranking, saying
 from zoo.choose import pick as picks
 from zoo.choose.pick import CONTEXT_TOKENS, Pick
 from zoo.cli.common import Call, device_named, options
 from zoo.cli.shelf import shelf_of, staged_shelf
 from zoo.cli.signatures import Check, signature_options
+from zoo.commandline import TAKES
 from zoo.errors import InputError
 from zoo.hub.download import Patience
 from zoo.pull import names, pulling, remembered
@@ -30,7 +32,7 @@ from zoo.pull.sites import catalog_address
 
 
 @click.command()
-@options("catalog", "hub")
+@options(*TAKES["pull"])
 @click.option(
     "--device", "device_id", metavar="PROFILE", help="Choose a file for this board. [default: this machine]"
 )
@@ -81,7 +83,11 @@ def command(
         raise InputError("--timeout is not a valid time", remedy="Write seconds, such as --timeout 30")
     wish, device = names.parse(name), _device(device_id)
     shelf = staged_shelf(call, from_) if staged else shelf_of(call, from_)
-    chosen = names.choose(shelf.catalog, wish, allow_yanked, pre)
+    try:
+        chosen = names.choose(shelf.catalog, wish, allow_yanked, pre)
+    except names.Yanked as error:
+        error.remedy = commandline.flagged(error.remedy, call.flags)
+        raise
     _tell(call, chosen)
     context_tokens = asked_tokens or picks.usual_context(chosen.release)
     file, pick = _file(chosen, wish.quant, device, context_tokens)
@@ -103,7 +109,8 @@ def command(
         call.output.warn(f"{what}: {some(pulled.unlisted)}")
     if from_ and remembered.note(catalog_address(from_, "flag --from")):
         call.output.say("This address is remembered: outside a zoo, you need not write --from again")
-    call.output.answer(*_answer(chosen, pulled, pick, context_tokens, source.hub.name))
+    check_line = commandline.with_flags({"catalog": call.flags.get("catalog")}, "verify", shell.argument(str(folder)))
+    call.output.answer(*_answer(chosen, pulled, pick, context_tokens, (source.hub.name, check_line)))
 
 
 def _tell(call: Call, chosen: Chosen) -> None:
@@ -140,11 +147,12 @@ def _file(
 
 
 def _answer(
-    chosen: Chosen, pulled: Pulled, pick: Pick | None, context_tokens: int, hub: str
+    chosen: Chosen, pulled: Pulled, pick: Pick | None, context_tokens: int, from_: tuple[str, str]
 ) -> tuple[dict[str, object], str]:
+    """The answer as data and as text. from_: the hub, and the command that checks the folder again."""
+    hub, check = from_
     place, file = chosen.release.location.model, pulled.file
     run = commands.start(chosen.release, pulled.path, context_tokens)
-    check = f"zoo verify {shell.argument(str(pulled.folder))}"
     texts = list(chosen.release.terms.files) if chosen.release.terms else []
     data: dict[str, object] = {
         "name": chosen.model.name,

@@ -21,7 +21,6 @@ from zoo.cli.signatures import Check, signature_options
 from zoo.commandline import TAKES
 from zoo.errors import InputError
 from zoo.hub.download import Patience
-from zoo.hub.located import place_at
 from zoo.pull import accounts, names, verifyhub, verifying
 from zoo.pull.accounts import MANIFEST
 from zoo.pull.arriving import some
@@ -116,20 +115,26 @@ def _shelf(call: Call, what: str | None) -> Shelf:
 
 def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
     shelf = _shelf(call, what)
-    found, left_out = [], []
+    named = shelf.named()
+    found, left_out, hubs = list[Verified](), list[str](), dict[str, None]()
     for model, release in _releases(shelf.catalog, what):
         yank = yanks.standing(shelf.catalog, model.name, release.version)
-        if shelf.hub_text and place_at(shelf.catalog, release, shelf.hub(release.location).name) is None:
+        if named and named.place(release) is None:
             left_out.append(f"{model.name} {release.version}")
+            hubs |= dict.fromkeys(place.hub for place in release.places())
             continue
-        for source in sources(shelf, release):
+        for source in sources(shelf, release, named):
             whole = full or source.hub.name == "folder"
             there = verifyhub.on_hub(source.hub, model, source.release, call.output, Patience(), full=whole)
             found += [dataclasses.replace(one, withdrawn=yank) for one in there]
+    if not found and left_out:
+        raise InputError(
+            f"the catalog records {some(left_out)} at another place than {shelf.hub_text}, which has no commit of it",
+            remedy=f"Leave out --hub, or name {' or '.join(hubs)}",
+        )
     if left_out:
-        call.output.say(f"never published at {shelf.hub_text}, so left out: {some(left_out)}")
-    if not found:
-        raise InputError("the catalog has no release there, so there is nothing to check")
+        were = counted(len(left_out), "version")
+        call.output.say(f"{were} never published at {shelf.hub_text} left out: {some(left_out)}")
     return found
 
 

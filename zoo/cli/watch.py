@@ -8,7 +8,6 @@ import click
 
 from catalog import plainfiles
 from catalog import watch as reports
-from catalog.index import Catalog
 from catalog.recipe import plain
 from catalog.watch import Report
 from zoo import catalogfile, commandline
@@ -21,7 +20,7 @@ from zoo.hub.interface import Described
 from zoo.hub.located import hub_of_settings
 from zoo.pull.arriving import some
 from zoo.settings import Settings
-from zoo.upkeep import collection, watch, yank
+from zoo.upkeep import collection, watch
 from zoo.upkeep.upstream import is_upstream
 
 
@@ -62,7 +61,6 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
         missed.setdefault(one.why, []).append(one.what)
     for why, names in missed.items():
         call.output.warn(f"could not be checked: {some(names)}: {why}")
-    _pending(call, catalog, settings)
     if found.findings or differs:
         return 3
     # An upstream that does not answer says nothing of this zoo's own places.
@@ -96,9 +94,3 @@ def _collection(call: Call, settings: Settings) -> list[str]:
     what = "; ".join(found.changes[:5]) + ("; and more" if len(found.changes) > 5 else "")
     how = f"If your catalog is the newest, repair it with: {commandline.line(settings, 'collection')}"
     return [f"DRIFT the collection {settings.collection!r} is not what the catalog says: {what}. {how}"]
-
-
-def _pending(call: Call, catalog: Catalog, settings: Settings) -> None:
-    for model in catalog.models:
-        if why := yank.pending(settings, model.name):
-            call.output.warn(f"the card of {model.name} does not show yet what is withdrawn: {why}")

@@ -127,7 +127,10 @@ class FolderRepo:
             if self._is_readable(folderrefs.read(self.folder, "heads").get(name, "")):
                 return False
             last = folderrepair.last_place(self.folder, name, self._is_readable)
-            folderrefs.move(self.folder, "heads", name, last or self.whole(oid))
+            if last or self._is_readable(oid):
+                folderrefs.move(self.folder, "heads", name, last or self.whole(oid))
+            elif name in folderrefs.read(self.folder, "heads"):
+                folderrefs.remove(self.folder, "heads", name)  # the next commit is the first one again
             return True
 
     def _is_readable(self, oid: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from zoo.errors import Damaged
+from zoo.errors import Damaged, DamagedRelease
 from zoo.files.digests import sha256_file
 from zoo.files.locks import locked
 from zoo.files.whole import copy_bytes, fsync
@@ -56,7 +56,7 @@ def _copy(path: Path, sha256: str, target: Path, advance: Advance) -> None:
             os.fsync(out.fileno())
         found = sha256_file(temporary, advance)
         if found != sha256:
-            raise Damaged(f"{path.name} has sha256 {found}, not {sha256} as its manifest says", remedy="zoo build")
+            raise DamagedRelease(f"{path.name} has sha256 {found}, not {sha256} as its manifest says")
         temporary.chmod(0o444)
         temporary.replace(target)
     finally:

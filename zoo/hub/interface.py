@@ -32,6 +32,11 @@ class Incoming:
     ranged: bool = True
 
 
+def is_same_commit(one: str, other: str) -> bool:
+    """Whether two ids mean the same commit; a served folder hub shortens them. False for an empty one."""
+    return bool(one and other) and (one.startswith(other) or other.startswith(one))
+
+
 class HubConflict(ZooError):
     """Someone else moved the branch or took the tag; nothing was written."""
 
@@ -183,7 +188,8 @@ class Repo(ReadRepo, Protocol):
     def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str, parents: Iterable[str] = ()) -> bool:
         """Write a lost or damaged commit again by what is known of it; ``parents`` are commits that it may follow.
 
-        False if that is not enough, or if the hub keeps its commits itself. title: its complete message.
+        False if that is not enough, or if the hub cannot do it: only folder hubs can, and ``zoo hub serve``. title: its
+        complete message.
         """
 
     def access(self) -> str:
@@ -194,8 +200,8 @@ class Repo(ReadRepo, Protocol):
         keep it so."""
 
     def restore_branch(self, name: str, oid: str) -> bool:
-        """Set a lost or damaged branch on its last commit if the hub knows it, else on ``oid``. False if it is not
-        lost."""
+        """Set a lost branch, or one whose commit is lost, on its last commit if the hub knows it, else on ``oid``. If
+        that is lost too, the next commit begins the branch. False if it is not lost."""
 
     def commit(
         self,

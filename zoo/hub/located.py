@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from catalog.index import Catalog
 from catalog.release import Location, Model, Release
 from zoo import addresses, catalogfile
-from zoo.errors import InputError
-from zoo.hub import Hub, Hubs
+from zoo.errors import InputError, ZooError
+from zoo.files.filelist import MANIFEST
+from zoo.hub import Hub, Hubs, Refs
 from zoo.hub.approved import is_named_by_user
+from zoo.hub.interface import ABSENT_COMMIT, is_same_commit
 from zoo.progress import Reporter
 from zoo.settings import CATALOG, DEFAULT_HUB, MARKER, Settings, load
 
@@ -58,14 +61,87 @@ def at_home(name: str, version: str, settings: Settings, report: Reporter) -> Se
     return settings.with_place(place.hub, place.model.name.partition("/")[0])
 
 
-def place_at(catalog: Catalog, release: Release, hub: str) -> Location | None:
-    """Where a release is on the hub that the user named; None for a version that was never put there.
+@dataclass
+class Here:
+    """Which of some releases are at an opened hub, and under which name the catalog records it there.
 
-    A hub that the catalog does not know at all is taken for another way to the place of the release.
+    A hub is known by its name, by another address of the same server, and by its commits: ``folder`` and the address
+    that serves it have the same. This is the one place that decides it. names: the hub's own in the catalog, without
+    asking it; empty if the catalog does not know it at all. silence: why it did not answer, if it did not.
     """
-    there = next((place for place in release.places() if place.hub == hub), None)
-    everything = (place.hub for model in catalog.models for one in model.releases for place in one.places())
-    return there or (None if hub in everything else release.location)
+
+    hub: Hub
+    names: frozenset[str]
+    beside: frozenset[str]
+    silence: ZooError | OSError | None = None
+    _known: dict[str, Refs] = field(default_factory=dict)
+
+    def place(self, release: Release) -> Location | None:
+        """Where a release is, as the catalog records it; None for a version that is not here.
+
+        A hub that the catalog does not know at all is taken for another way to the place of the release.
+        """
+        if not self.names and len({place.model.commit for place in release.places()}) == 1:
+            return release.location  # it is the same at every place
+        there = [place for place in release.places() if place.hub in self.names]
+        exact = [place for place in there if place.hub == self.hub.name]
+        found = exact or there or list(filter(self.has, release.places()))
+        return next(iter(found), None if self.names else release.location)
+
+    def has(self, place: Location) -> bool:
+        """Whether the hub has the commit of a place, under its tag or without any. Of one that does not answer nothing
+        is known. A name that stands next to one of the hub's own for a version is another hub's."""
+        if place.hub in self.beside or self.silence:
+            return False
+        there, (namespace, _, name) = place.model, place.model.name.partition("/")
+        try:
+            repo = self.hub.repo("model", namespace, name)
+            if there.name not in self._known:
+                self._known[there.name] = repo.refs()
+            refs = self._known[there.name]
+            if there.tag in refs.tags or not refs.branches:
+                return is_same_commit(refs.tags.get(there.tag, ""), there.commit)
+            return repo.served(there.commit, MANIFEST).absent != ABSENT_COMMIT
+        except (ZooError, OSError) as error:
+            self.silence = error
+            return False
+
+
+def here(releases: Iterable[Release], hub: Hub, name: str = "") -> Here:
+    """Which releases are at a hub. name: one more name of it, if that is known. Nothing is asked yet."""
+    releases = list(releases)
+    names = names_of(releases, hub.name) | ({name} if name else set())
+    beside = {place.hub for one in releases if any(at.hub in names for at in one.places()) for place in one.places()}
+    return Here(hub, names, frozenset(beside - names))
+
+
+def names_of(releases: Iterable[Release], hub: str) -> frozenset[str]:
+    """The recorded names of a hub that are its own, or another address of the same server."""
+    recorded = {place.hub for one in releases for place in one.places()}
+    return frozenset(one for one in recorded if addresses.is_same_place(one, hub))
+
+
+def recorded_name(model: Model | None, hub: str) -> str:
+    """The name that the catalog has for a hub of the model already, so that one server does not get two; else
+    ``hub``."""
+    names = names_of(model.releases if model else (), hub)
+    return hub if hub in names else min(names, default=hub)
+
+
+def named_place(model: Model, release: Release, settings: Settings, hubs: Hubs) -> Location:
+    """Where a release is on the hub that --hub names, or its own place without that flag. Raises InputError if it was
+    never put there."""
+    given = settings.values["hub"]
+    if not given.origin.startswith("flag"):
+        return release.location
+    found = here(model.releases, hubs.open(given.text)).place(release)
+    if found is None:
+        raise InputError(
+            f"{model.name} {release.version} was never published at {given.text}",
+            safe="Nothing was changed.",
+            remedy=f"It is at {' and '.join(one.hub for one in release.places())}. Leave out --hub, or name its hub",
+        )
+    return found
 
 
 def to_name(place: Location, settings: Settings) -> str:
@@ -75,23 +151,23 @@ def to_name(place: Location, settings: Settings) -> str:
 
 
 def as_here(model: Model, hub: Hub) -> Model:
-    """The model with ``hub`` as the place of the versions that the catalog records under another name of it, such as
-    the address of a served folder: it has a recorded commit under its tag. Else unchanged. Raises ZooError if the hub
-    does not answer."""
-    if any(place.hub == hub.name for one in model.releases for place in one.places()):
-        return model
-    aliases = {one.location.hub for one in model.releases if _has(one, hub)}
-    here = (dataclasses.replace(one.location, hub=hub.name) for one in model.releases)
-    pairs = zip(model.releases, here, strict=True)
-    releases = (dataclasses.replace(one, location=at) if one.location.hub in aliases else one for one, at in pairs)
-    return dataclasses.replace(model, releases=tuple(releases))
+    """The model with ``hub`` as the place of the versions that are there under another name. A hub that the catalog
+    does not know at all is every one of which it has a commit. Raises ZooError if such a hub does not answer."""
+    known = here(model.releases, hub)
+    places = [place for one in model.releases for place in one.places()]
+    aliases = known.names or {place.hub for place in places if known.has(place)}
+    if known.silence and not known.names:
+        raise known.silence
 
+    def renamed(place: Location) -> Location:
+        is_here = place.hub in aliases or (known.names and known.has(place))
+        return dataclasses.replace(place, hub=hub.name) if is_here else place
 
-def _has(release: Release, hub: Hub) -> bool:
-    there = release.location.model
-    namespace, _, name = there.name.partition("/")
-    tagged = hub.repo("model", namespace, name).refs().tags.get(there.tag, "")
-    return bool(tagged) and (tagged.startswith(there.commit) or there.commit.startswith(tagged))
+    def here_too(one: Release) -> Release:
+        mirrors = one.mirrors and tuple(map(renamed, one.mirrors))
+        return dataclasses.replace(one, location=renamed(one.location), mirrors=mirrors)
+
+    return dataclasses.replace(model, releases=tuple(map(here_too, model.releases)))
 
 
 def hub_of(place: Location, settings: Settings, hubs: Hubs) -> Hub:
@@ -101,8 +177,15 @@ def hub_of(place: Location, settings: Settings, hubs: Hubs) -> Hub:
         return hubs.open(there)
     found = hubs.open(given.text)
     if found.name != there and not given.origin.startswith("flag"):
+        if other := _another_way(place, found, settings, hubs):
+            return other
         raise InputError(
             f"{place.model.name} was published to hub {there}, but the setting hub is {found.name}",
             remedy="Name the hub with --hub",
         )
     return found
+
+
+def _another_way(place: Location, named: Hub, settings: Settings, hubs: Hubs) -> Hub | None:
+    """The folder of this zoo that is the recorded folder hub, else the named hub if it serves it; None for neither."""
+    return next((one for one in (*map(hubs.open, folder_hubs(settings)), named) if here([], one).has(place)), None)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import shell
 from catalog.access import recorded
 from catalog.release import Location, Repository
 from catalog.words import counted, data_size
 from zoo import commandline
-from zoo.errors import AGAIN, ZooError, remedy_for
+from zoo.errors import AGAIN, DamagedRelease, ZooError, remedy_for
 from zoo.files.digests import digest
 from zoo.files.filelist import MANIFEST
 from zoo.files.locks import locked
@@ -81,6 +83,15 @@ class Publication:
         return commandline.line(self.settings, "publish", self.release.model.name, *kept, *words)
 
 
+    def named(self, error: ZooError) -> str:
+        """The remedy of an error, with the name and the options that its room does not know."""
+        settings, name = self.settings, self.release.model.name
+        if isinstance(error, DamagedRelease):
+            folder = shell.argument(settings.shown(self.release.folder))
+            return f"Make it again with: rm -r {folder} && {commandline.line(settings, 'build', name)}"
+        return commandline.named(error.remedy, name, functools.partial(commandline.line, settings))
+
+
 def prepare(publication: Publication, journal: Journal | None = None) -> list[Target]:
     """The plan of every repository. Nothing is sent.
 
@@ -114,11 +125,10 @@ def apply(
     report: Reporter,
     *,
     record: Callable[[Location], object] = lambda _: None,
-    committing: Callable[[Target], object] = lambda _: None,
 ) -> Published:
     """Publish. Both repositories are committed and verified before either gets its tag; ``record`` comes last.
 
-    record: writes the release into the catalog. committing: called before each commit.
+    record: writes the release into the catalog.
     """
     release, settings, hub, asked = publication.release, publication.settings, publication.hub, publication.asked
     phase = _Phase("Nothing was changed.")
@@ -130,7 +140,7 @@ def apply(
         already = all(target.plan.is_published for target in targets)
         hashes = Hashes(_beside(release, "hashes.json"))
         said = news.message(release.model.name, release.release)
-        work = Work(tag_of(release), said, hub.name, hashes, journal, report, committing)
+        work = Work(tag_of(release), said, hub.name, hashes, journal, report)
         if publication.access:
             if asked.stage and not asked.readable:
                 closing.refuse_open_staging(work, targets, publication.access, publication.command)
@@ -267,6 +277,7 @@ def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None
         raise
     except ZooError as error:
         error.safe, error.command = phase.safe, command
+        error.remedy = publication.named(error)
         if "zoo " not in error.remedy:
             error.again = error.again or AGAIN
         raise

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from catalog import jsontext
 from catalog.shapes import shaped
-from zoo.errors import Damaged
+from zoo.errors import DamagedRelease
 from zoo.files.digests import canonical_json, git_blob
 from zoo.files.listing import FileRecord, sha256_of
 from zoo.files.whole import write_atomic
@@ -45,7 +45,7 @@ class Hashes:
         self._unsaved = 0
 
     def check(self, folder: Path, file: FileRecord, advance: Advance = unheard) -> Digests:
-        """The digests of a file of the release. Raises Damaged if it is a link or differs from its record."""
+        """The digests of a file of the release. Raises DamagedRelease if it is a link or differs from its record."""
         path = folder / file.path
         key = f"{folder.name}/{file.path}"
         seen = _identity(path, folder, file)
@@ -59,10 +59,9 @@ class Hashes:
             if self._unsaved >= _SAVE_BYTES:
                 self.save()
         if entry[4] != file.sha256:
-            raise Damaged(
+            raise DamagedRelease(
                 f"{file.path} changed since the release was made: it has sha256 {entry[4]}, but its manifest says"
-                f" {file.sha256}",
-                remedy="Make it again with: zoo build",
+                f" {file.sha256}"
             )
         return Digests(str(entry[4]), str(entry[5]))
 
@@ -91,25 +90,24 @@ class Hashes:
 
 
 def _identity(path: Path, folder: Path, file: FileRecord) -> list[str | int]:
-    """Size, time of change in nanoseconds, inode. Raises Damaged unless it is a regular file of the recorded size."""
+    """Size, time of change in nanoseconds, inode. Raises DamagedRelease unless it is a regular file of its recorded
+    size."""
     between = [part for part in path.parents if part.is_relative_to(folder)]
     try:
         found = path.lstat()
         linked = any(part.is_symlink() for part in between)
     except OSError as error:
-        raise Damaged(
-            f"{file.path} of the release cannot be read: {error.strerror}", remedy="Make it again: zoo build"
+        raise DamagedRelease(
+            f"{file.path} of the release cannot be read: {error.strerror}"
         ) from error
     if linked or not stat.S_ISREG(found.st_mode):
-        raise Damaged(
-            f"{file.path} changed since the release was made: it is a link or not a regular file",
-            remedy="Make it again with: zoo build",
+        raise DamagedRelease(
+            f"{file.path} changed since the release was made: it is a link or not a regular file"
         )
     if found.st_size != file.size_bytes:
-        raise Damaged(
+        raise DamagedRelease(
             f"{file.path} changed since the release was made: it has {found.st_size} bytes, but its manifest says"
-            f" {file.size_bytes}",
-            remedy="Make it again with: zoo build",
+            f" {file.size_bytes}"
         )
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 

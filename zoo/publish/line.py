@@ -14,8 +14,9 @@ from catalog.problems import show
 from catalog.release import Location, Model
 from catalog.shapes import WrongShape, shaped
 from catalog.versions import preference, version_key
-from zoo.errors import InputError
+from zoo.errors import Damaged, InputError
 from zoo.files.filelist import MANIFEST
+from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Refs, Repo
 
 BESIDE = "publish-"
@@ -146,6 +147,18 @@ def refuse_other_model(label: str, repo: Repo, head: str | None, owner: Owner) -
         _held(label, repo, head, owner)
 
 
+def tree_of(label: str, repo: Repo, oid: str) -> dict[str, FileRecord]:
+    """The files of a commit that a branch or a tag of the repository is on. Raises Damaged if the hub lost it."""
+    try:
+        return repo.tree(oid)
+    except (InputError, Damaged) as error:
+        raise Damaged(
+            f"a branch or a tag of {label} is on commit {oid[:12]}, which the hub lost: {error.what}",
+            safe="Nothing was changed.",
+            remedy="Repair it with: zoo publish NAME --repair",
+        ) from error
+
+
 class _Told(TypedDict):
     name: str
     version: str
@@ -155,7 +168,7 @@ def _held(label: str, repo: Repo, head: str, owner: Owner) -> str | None:
     """The version at a commit, None if that holds no release. Raises OtherModel if it is another model's."""
     if head in owner.commits:
         return owner.commits[head]
-    if MANIFEST not in repo.tree(head):
+    if MANIFEST not in tree_of(label, repo, head):
         return None
     with repo.open(head, MANIFEST) as stream:
         raw = stream.read(_MANIFEST_BYTES)

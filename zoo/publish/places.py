@@ -5,7 +5,7 @@ A version has one place. The same files elsewhere are a mirror of it, or it move
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -32,24 +32,21 @@ class Way(Enum):
 @dataclass(frozen=True)
 class Place:
     """A hub and the full names of the repositories there; dataset is None without one. publish and build: give the
-    command that does it there, with the options that they are given."""
+    command that does it there, with the options that they are given. has: whether this hub
+    has the commit of a location, so that it may be that hub under another name, or a copy."""
 
     hub: str
     model: str
     dataset: str | None
     publish: Command
     build: Command
+    has: Callable[[Location], bool] = lambda _: False
 
     def holds(self, location: Location) -> bool:
         """Whether a location is here, at any commit."""
         dataset = location.dataset.name if location.dataset else None
-        return (location.hub, location.model.name, dataset) == (self.hub, self.model, self.dataset)
-
-
-    def is_alias_of(self, location: Location) -> bool:
-        """Whether a location is here, although the catalog has another name of the hub."""
-        same_names = dataclasses.replace(self, hub=location.hub).holds(location)
-        return self.hub != location.hub and same_names and addresses.is_same_place(self.hub, location.hub)
+        is_here = addresses.is_same_place(location.hub, self.hub)
+        return is_here and (location.model.name, dataset) == (self.model, self.dataset)
 
 
 @dataclass(frozen=True)
@@ -84,12 +81,6 @@ def decide(
             safe="Nothing was changed; published versions never change.",
             remedy="Raise the version in the recipe, then release again",
         )
-    if place.hub != FOLDER and asked is Way.MIRROR and place.is_alias_of(known.location):
-        raise InputError(
-            f"{place.hub} is another name of {known.location.hub}, where {who} is published, so this is not a mirror",
-            safe="Nothing was changed.",
-            remedy="Name another hub with --hub",
-        )
     if place.holds(known.location):
         if asked is Way.MIRROR and place.hub == FOLDER:
             # It may be another folder: the catalog does not say which one it means.
@@ -101,19 +92,23 @@ def decide(
                 "an address: --hub http://...",
             )
         if asked is Way.MIRROR:
+            other = "" if place.hub == known.location.hub else f": {place.hub} is another name of {known.location.hub}"
             raise InputError(
-                f"{who} is published at this place itself, so this is not a mirror",
+                f"{who} is published at this place itself, so this is not a mirror{other}",
                 safe="Nothing was changed.",
                 remedy="Name another hub with --hub",
             )
         return Decision(asked, known.location)
     mirror = next((one for one in known.mirrors or () if place.holds(one)), None)
     if asked is Way.PLACE and mirror is None:
+        perhaps = ""
+        if place.has(known.location):
+            perhaps = "This hub has its commits: if it is that hub under another name, there is nothing to do. "
         raise VersionTaken(
             f"{who} is already published at another place: {known.location.model.name} on hub {known.location.hub}",
             safe="Nothing was changed.",
-            remedy=f"To record this hub as a second place for the same files: {place.publish('--mirror')}. To make it "
-            f"the place that people are sent to: {place.publish('--move')}",
+            remedy=f"{perhaps}To record this hub as a second place for the same files: {place.publish('--mirror')}. "
+            f"To make it the place that people are sent to: {place.publish('--move')}",
         )
     way = Way.MIRROR if asked is Way.PLACE else asked
     pinned = known.location.model.manifest_sha256
@@ -134,7 +129,8 @@ def is_out(known: Release | None, hub: str, access: str | None, asked: Way) -> b
         return False
     if asked is Way.PLACE:
         return access is None or recorded(access) == known.location.access
-    return any(one.hub == hub for one in (known.places() if asked is Way.MIRROR else [known.location]))
+    there = known.places() if asked is Way.MIRROR else [known.location]
+    return any(addresses.is_same_place(one.hub, hub) for one in there)
 
 
 def same(one: Release, other: Release) -> bool:

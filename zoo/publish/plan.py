@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.paths import unsafe_reason
-from zoo.errors import Damaged, InputError, ZooError
+from zoo.errors import DamagedRelease, InputError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Repo, refuse_clashes
 from zoo.publish import line as lines
@@ -105,7 +105,8 @@ class RepoPlan:
 
 
 def refuse_unsafe(version: str, files: Sequence[FileRecord]) -> None:
-    """Raises InputError for a version that is not a valid tag, Damaged for a path that some systems cannot store."""
+    """Raises InputError for a version that is not a valid tag, DamagedRelease for a path that some systems cannot
+    store."""
     if not lines.VERSION.match(version):
         raise InputError(f"{version!r} is not a valid version", remedy="Write three numbers, for example 1.0.0")
     for file in files:
@@ -113,9 +114,7 @@ def refuse_unsafe(version: str, files: Sequence[FileRecord]) -> None:
         if not reason and any(part.casefold() in _RESERVED for part in file.path.split("/")):
             reason = "is in a folder that hubs keep for themselves"
         if reason:
-            raise Damaged(
-                f"path {file.path!r} of the release {reason}", remedy="Make it again with: zoo build"
-            )
+            raise DamagedRelease(f"path {file.path!r} of the release {reason}")
     refuse_clashes({file.path: file for file in files})
 
 
@@ -154,7 +153,7 @@ def _new(
     label: str, repo: Repo, base: str | None, files: Sequence[FileRecord], known: Known
 ) -> list[Change]:
     """What a commit on ``base`` changes."""
-    there = repo.tree(base) if base else {}
+    there = lines.tree_of(label, repo, base) if base else {}
     keep, theirs = known.keep, frozenset[str]()
     if not known.delete_others:
         wanted = {file.path: file for file in files}
@@ -174,7 +173,7 @@ def _of_tagged(
     label: str, repo: Repo, tagged: str, files: Sequence[FileRecord], known: Known
 ) -> list[Change]:
     """How a version with a tag differs. Raises OtherModel if it is another model's."""
-    there = repo.tree(tagged)
+    there = lines.tree_of(label, repo, tagged)
     changes = _changes(there, files, known.keep)
     if any(change.action in ("add", "replace") for change in changes):
         lines.refuse_other_model(label, repo, tagged, known.owner)

@@ -23,6 +23,7 @@ from zoo.files.digests import git_blob
 from zoo.files.filelist import MANIFEST, SUMS
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Hub, HubConflict, Listed, Repo
+from zoo.hub.interface import is_same_commit
 from zoo.hub.located import folder_hubs, hubs_of
 from zoo.progress import Reporter
 from zoo.publish import line, others
@@ -244,8 +245,7 @@ class _Repository:
         main branch should be on this version."""
         if is_main and repo.restore_branch(BRANCH, self.place.commit):
             self.found.restored.append(f"branch {BRANCH} of {self.label}")
-        there = repo.refs().tags.get(self.place.tag)
-        if there and (there.startswith(self.place.commit) or self.place.commit.startswith(there)):
+        if is_same_commit(repo.refs().tags.get(self.place.tag, ""), self.place.commit):
             return
         try:
             repo.tag(self.place.tag, self.place.commit, news.message(self.model.name, self.release))
@@ -348,7 +348,10 @@ def refuse_left(name: str, found: Repaired, command: str) -> None:
     if not left:
         return
     done = _done(found)
-    again = f"No program can write these commits again. To publish the same files with new commits: {command}"
+    again = (
+        "Only folder hubs and zoo hub serve take a lost commit again, from a machine with its release folder. To "
+        f"publish the same files with new commits: {command}"
+    )
     raise Damaged(
         "\n".join([f"{name} at {found.hub} is not completely repaired", *(f"  {line}" for line in left)]),
         safe="Repaired: " + "; ".join(done) + "." if done else "Nothing was changed.",

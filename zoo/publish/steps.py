@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from zoo.commandline import Command
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, HubConflict, Repo
+from zoo.hub.interface import is_same_commit
 from zoo.progress import Reporter
 from zoo.publish.hashes import GIT_BYTES, Hashes
 from zoo.publish.journal import Journal
@@ -45,7 +46,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Work:
-    """What every step needs. message: what the commit and the tag say. committing: called before each commit."""
+    """What every step needs. message: what the commit and the tag say."""
 
     tag: str
     message: str
@@ -53,7 +54,6 @@ class Work:
     hashes: Hashes
     journal: Journal
     report: Reporter
-    committing: Callable[[Target], object] = lambda _: None
 
 
 def git_digests(hashes: Hashes, folder: Path, files: Sequence[FileRecord]) -> dict[str, str]:
@@ -89,7 +89,7 @@ def as_recorded(target: Target, recorded: Repository, hub: str, command: Command
     made again without a question: nobody else can have its commits.
     """
     tag, tagged = recorded.tag, target.plan.tagged
-    if tagged == recorded.commit:
+    if is_same_commit(tagged or "", recorded.commit):
         return target
     if tagged:
         raise VersionTaken(
@@ -195,7 +195,6 @@ def commit(work: Work, target: Target) -> Target:
         deletes = [change.path for change in plan.changed if change.action == "delete"]
         try:
             with watched(work.report, f"committing to {target.label} at {work.hub}"):
-                work.committing(target)
                 if plan.line.begins and plan.parent:
                     target.repo.begin(plan.line.branch, plan.parent)
                 oid = target.repo.commit(plan.parent, adds, deletes, work.message, plan.line.branch)

@@ -12,7 +12,7 @@ from catalog.release import Location
 from zoo import addresses, catalogfile
 from zoo.errors import InputError
 from zoo.hub import Hubs, ReadHub
-from zoo.hub.located import hubs_of
+from zoo.hub.located import Here, here, hubs_of
 from zoo.progress import Reporter
 from zoo.pull import sites, webfile
 from zoo.settings import Settings
@@ -51,6 +51,12 @@ class Shelf:
                 remedy="Add --hub with the folder, or with the address that serves it",
             )
         return self.hubs.open(self.hub_text or recorded)
+
+
+    def named(self) -> Here | None:
+        """The hub that was named, as the catalog records it; None if none was named."""
+        releases = [one for model in self.catalog.models for one in model.releases]
+        return here(releases, self.hubs.open(self.hub_text)) if self.hub_text else None
 
 
 def own_shelf(settings: Settings, hub_text: str | None) -> Shelf:

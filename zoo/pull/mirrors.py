@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from catalog import access
 from catalog.release import Location, Release
-from zoo.errors import Damaged, InputError, RemoteError, ZooError
+from zoo.errors import Damaged, InputError, NotTrusted, RemoteError, ZooError
 from zoo.hub import NoCommit, ReadHub, withheld
+from zoo.hub.located import Here, here
 from zoo.progress import Reporter
 from zoo.pull.catalogs import Shelf
 
@@ -31,16 +32,17 @@ class Source:
     release: Release
 
 
-def sources(shelf: Shelf, release: Release) -> Iterator[Source]:
+def sources(shelf: Shelf, release: Release, named: Here | None = None) -> Iterator[Source]:
     """Where the release can be had, in order; each hub is opened when it is its turn.
 
     A hub that the user named is the only one: at its own recorded place if it has one, else at the commits of the
-    release's place. Raises InputError if there is none, such as only somebody else's folder hub.
+    release's place. named: that hub as the catalog records it, if that is known already. Raises InputError if there is
+    none, such as only somebody else's folder hub.
     """
     if shelf.hub_text:
-        hub = shelf.hub(release.location)
-        there = next((one for one in release.places() if one.hub == hub.name), release.location)
-        yield Source(hub, _at(release, there))
+        only = shelf.hubs.open(shelf.hub_text)
+        there = (named or here([release], only)).place(release) or release.location
+        yield Source(only, _at(release, there))
         return
     refused: InputError | None = None
     found = False
@@ -63,7 +65,8 @@ def first_that_serves(
 ) -> tuple[Source, Result]:
     """The first source that ``use`` succeeds with, and its result; what failed before it is reported then.
 
-    Raises the error of the first source, with those of the others in its text, so that each is named once.
+    Raises the error of the first source, with those of the others in its text, so that each is named once; at once
+    NotTrusted, because who signed does not depend on the place.
     """
     failed: list[tuple[Source, ZooError]] = []
     for source in sources(shelf, release):
@@ -71,6 +74,8 @@ def first_that_serves(
             report.say(f"{_name(failed[-1][0])} failed. Trying the mirror {_name(source)}")
         try:
             result = use(source)
+        except NotTrusted:
+            raise
         except (RemoteError, Damaged, NoCommit) as error:
             if isinstance(error, RemoteError) and error.kind in _LOCAL:
                 raise

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from catalog.checks import CheckedRecipe
 from catalog.recipe import build, plain
+from zoo import commandline
 from zoo.errors import ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import records
@@ -65,7 +66,7 @@ def assemble(
             if (kept := set_aside(target, plan.name, settings)) and load(kept):
                 report.say(
                     f"{plan.name} {plan.version} is published: its published files are kept in {settings.shown(kept)},"
-                    f" for zoo publish {plan.name} --repair and --mirror"
+                    f" for {commandline.line(settings, 'publish', plan.name, '--repair')}, and for --mirror"
                 )
             if target.exists():
                 target.rename(old)

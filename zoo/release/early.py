@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from catalog.metrics import MADE, METRICS
 from catalog.recipe import Recipe, build
 from catalog.release import ModelFile
+from zoo.commandline import Command
 from zoo.errors import GateRefused
 from zoo.gguf import wording
 from zoo.gguf.facts import FileFacts
@@ -24,8 +25,9 @@ SHOWN_STEPS = 6
 """How many of the steps that do not run are named; the others are counted."""
 
 
-def refuse(recipe: Recipe, plan: Plan, made: Made, to_run: Collection[str]) -> None:
+def refuse(recipe: Recipe, plan: Plan, made: Made, to_run: Collection[str], command: Command) -> None:
     """Raises GateRefused if the newest step in ``made`` misses a gate, and steps of ``to_run`` would still follow.
+    command: gives a command line with the user's flags.
 
     Without such steps the release is complete, and every gate is judged by it.
     """
@@ -43,8 +45,8 @@ def refuse(recipe: Recipe, plan: Plan, made: Made, to_run: Collection[str]) -> N
             *(f"  {line}" for line in broken),
         ]),
         safe=f"Nothing was published. Finished steps are kept. Not run: {', '.join(left[:SHOWN_STEPS])}{others}.",
-        remedy=f"Change the recipe; zoo release {plan.name} then makes only what depends on the change. To measure the "
-        f"rest of this version anyway, run: zoo build {plan.name}",
+        remedy=f"Change the recipe; {command('release', plan.name)} then makes only what depends on the change. To "
+        f"measure the rest of this version anyway, run: {command('build', plan.name)}",
     )
 
 

@@ -258,7 +258,7 @@ def _refuse_other_pins(repo: str, revision: str, tree: Mapping[str, Listed], pin
         if there is None:
             raise SourceError(
                 f"hf:{repo}@{revision} has no file {path}, which the lock file pins",
-                remedy="Pin the source again with zoo lock, and check what changed",
+                remedy="Pin the source again with: zoo lock NAME. Then check what changed",
             )
         if there.sha256 and there.sha256 != sha256:
             raise RemoteError(
@@ -267,7 +267,7 @@ def _refuse_other_pins(repo: str, revision: str, tree: Mapping[str, Listed], pin
                 kind="hash_mismatch",
                 facts={"path": path, "expected": sha256, "got": there.sha256, "removed": False},
                 safe="Nothing was downloaded.",
-                remedy="If you want the new file, pin the source again with zoo lock",
+                remedy="If you want the new file, pin the source again with: zoo lock NAME",
             )
 
 

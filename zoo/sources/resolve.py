@@ -143,7 +143,7 @@ def missing_remedy(uri: str) -> str:
     if isinstance(source, sources.PackageSource):
         return packages.missing_remedy(source)
     if isinstance(source, sources.HubSource):
-        return "It is fetched when the recipe is built: zoo build"
+        return "It is fetched when the recipe is built: zoo build NAME"
     if isinstance(source, sources.ServerSource):
         return "Its weights are not seen here"
     return f"Put the file at {source.path} in the zoo's folder"

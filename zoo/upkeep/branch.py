@@ -27,15 +27,13 @@ class Strange:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a repository: its kind and name, its model, and its releases' files by version. late: the card
-    does not show yet what is withdrawn, and that is known. recorded: the recorded card that a card is, see ``cardnow``.
-    """
+    """What is known of a repository: its kind and name, its model, and its releases' files by version. recorded: the
+    recorded card that a card is, see ``cardnow``."""
 
     kind: str
     name: str
     model: Model
     accounts: Mapping[str, Account]
-    late: bool
     recorded: Callable[[str], str] = str
 
 
@@ -75,7 +73,14 @@ def _words(repo: Repo, card: str, at: Known, released: Mapping[str, str]) -> Ite
         return
     is_shown = banner.shows(card, at.model)
     newer = banner.says_more(card, at.model, () if is_shown else cardnow.titles_of(repo))
-    if not at.late and (newer or not is_shown):
-        has, than = ("has another", " than the catalog") if banner.notice(card) else ("lacks the", "")
-        kind = "stale" if newer else "notice"
-        yield Strange(kind, CARD, digest(card), f"{where} {has} notice about withdrawn versions{than}")
+    if newer or not is_shown:
+        yield Strange("stale" if newer else "notice", CARD, digest(card), f"{where} {_notice(card, at.model)}")
+
+
+def _notice(card: str, model: Model) -> str:
+    """What is wrong with the notice of a card."""
+    if not banner.notice(card):
+        return "lacks the notice about withdrawn versions"
+    if not banner.of(model):
+        return "still says that a version is withdrawn, but the catalog says that none is"
+    return "has another notice about withdrawn versions than the catalog"

@@ -11,14 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from catalog import jsontext
-from catalog.release import Correction, Location, Model
+from catalog.release import Correction, Location, Model, Release
 from catalog.shapes import shaped
 from zoo import commandline
 from zoo.errors import ZooError
 from zoo.files import filelist
 from zoo.files.filelist import MANIFEST
-from zoo.hub import BRANCH, Repo
-from zoo.hub.located import to_name
+from zoo.hub import BRANCH, Hub, Repo
+from zoo.hub.located import here, to_name
 from zoo.settings import Settings
 from zoo.upkeep import banner
 
@@ -36,12 +36,17 @@ def latest(model: Model, sha256: str, released: Mapping[str, str], kind: str = "
     return next((one for one in reversed(all_) if one.version == version), None)
 
 
-def at_place(model: Model, place: Location) -> Model:
-    """The model as far as it is in the repository of a place. Only versions that are there are withdrawn there."""
-    spot = (place.hub, place.model.name)
-    there = [next((at for at in one.places() if (at.hub, at.model.name) == spot), None) for one in model.releases]
-    pairs = zip(model.releases, there, strict=True)
-    releases = tuple(dataclasses.replace(one, location=at) for one, at in pairs if at)
+def at_place(model: Model, place: Location, hub: Hub) -> Model:
+    """The model as far as it is in the repository of a place, which is on ``hub``. Only versions that are there are
+    withdrawn there."""
+    known = here(model.releases, hub, place.hub)
+
+    def at(release: Release) -> Location | None:
+        found = place if place in release.places() else known.place(release)
+        return found if found and found.model.name == place.model.name else None
+
+    pairs = [(one, at(one)) for one in model.releases]
+    releases = tuple(dataclasses.replace(one, location=there) for one, there in pairs if there)
     return dataclasses.replace(model, releases=releases)
 
 

@@ -11,11 +11,11 @@ from catalog.access import PRIVATE
 from catalog.index import Catalog
 from catalog.release import Location, Model
 from catalog.words import shortened
-from zoo import catalogfile, commandline
+from zoo import addresses, catalogfile, commandline
 from zoo.errors import InputError, ZooError
 from zoo.hub import Hub
 from zoo.hub.interface import Collection, Collections, Entry
-from zoo.hub.located import hubs_of
+from zoo.hub.located import hubs_of, names_of
 from zoo.progress import Reporter
 from zoo.publish.places import FOLDER
 from zoo.settings import Settings
@@ -62,7 +62,9 @@ def sync(settings: Settings, hub: Hub, *, dry_run: bool = False, gone: Ids = ())
             remedy="Name a hub with a web page: --hub https://huggingface.co",
         )
     catalog = catalogfile.read(settings)
-    wanted, known = list(wished(catalog, hub.name)), {*known_in(catalog, hub.name), *gone}
+    # A hub that a version left still has its commits, so these say nothing here.
+    names = names_of([one for model in catalog.models for one in model.releases], hub.name)
+    wanted, known = list(wished(catalog, names)), {*known_in(catalog, names), *gone}
     there = _find(shelf.find(), title)
     done = Synced(there.slug if there else "", len(wanted), 0)
     if there is None:
@@ -97,7 +99,7 @@ def keep(settings: Settings, hub: Hub, report: Reporter) -> None:
 def leave(left: Location, hub: Hub, settings: Settings, report: Reporter) -> None:
     """Take a version that moved to ``hub`` out of the collection of the hub over HTTP that it left. A failure is only
     reported."""
-    if left.hub in (FOLDER, hub.name) or not settings.collection:
+    if left.hub == FOLDER or addresses.is_same_place(left.hub, hub.name) or not settings.collection:
         return
     gone = [(kind, one.name) for kind, one in (("model", left.model), ("dataset", left.dataset)) if one]
     named_there = settings.with_namespace(left.model.name.partition("/")[0])
@@ -160,11 +162,11 @@ def plan(there: Iterable[Entry], wanted: Iterable[Entry], known: set[tuple[str, 
     return steps
 
 
-def wished(catalog: Catalog, hub: str) -> Iterator[Entry]:
+def wished(catalog: Catalog, hub: Collection_[str]) -> Iterator[Entry]:
     """The items of the collection: each model that people may read on this hub, then its dataset. At a mirror it is the
-    newest version there that counts."""
+    newest version there that counts. hub: its names in the catalog."""
     for model in catalog.models:
-        there = ((one.version, place) for one in model.preferred() for place in one.places() if place.hub == hub)
+        there = ((one.version, place) for one in model.preferred() for place in one.places() if place.hub in hub)
         version, place = next(there, ("", None))
         if place is None or place.access == PRIVATE:
             continue
@@ -174,12 +176,12 @@ def wished(catalog: Catalog, hub: str) -> Iterator[Entry]:
             yield Entry("dataset", place.dataset.name, said)
 
 
-def known_in(catalog: Catalog, hub: str) -> Iterator[tuple[str, str]]:
-    """Kind and name of every repository of the catalog on this hub."""
+def known_in(catalog: Catalog, hub: Collection_[str]) -> Iterator[tuple[str, str]]:
+    """Kind and name of every repository of the catalog on this hub, which has these names in it."""
     for model in catalog.models:
         for release in model.releases:
             for place in release.places():
-                if place.hub == hub:
+                if place.hub in hub:
                     yield "model", place.model.name
                     if place.dataset:
                         yield "dataset", place.dataset.name

@@ -22,7 +22,8 @@ from catalog.yanks import REASON_CHARACTERS
 from zoo import catalogfile, commandline
 from zoo.errors import AGAIN, InputError, ZooError
 from zoo.files.whole import write_atomic
-from zoo.hub import BRANCH
+from zoo.hub import BRANCH, Hub
+from zoo.hub.located import hub_of, hubs_of, named_place
 from zoo.plan import foresight
 from zoo.release import cards, record, selfcheck
 from zoo.settings import Settings
@@ -82,7 +83,10 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
         )
     foresight.refuse_placeholders(checked, safe="Nothing was changed.")
     fields = _fields(checked, recipe, release, settings)
-    repo = repo_of(release, settings)
+    hubs = hubs_of(settings)
+    release = dataclasses.replace(release, location=named_place(model, release, settings, hubs))
+    hub = hub_of(release.location, settings, hubs)
+    repo = repo_of(release, settings, hub)
     head = repo.refs().branches.get(BRANCH)
     if head is None:
         raise ZooError(f"the hub has no repository {release.location.model.name}", remedy="Check the setting hub")
@@ -91,7 +95,7 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
     othercard.refuse_version(before, release, release.location.model, repo)
     earlier = tuple(one for one in model.corrected("model") if one.version == release.version)
     if not force:
-        cardnow.refuse_newer(shown, repo, cardnow.at_place(model, release.location), settings)
+        cardnow.refuse_newer(shown, repo, cardnow.at_place(model, release.location, hub), settings)
         othercard.refuse_changed(cardnow.recorded(before, model, settings), repo, release.location.model, earlier)
     entry = _entry(checked, release, fields, reason or _default_reason(fields), date)
     words = record.model(recipe)
@@ -144,12 +148,14 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
         catalogfile.change_model(settings, model.name, step)
         model = catalogfile.read_model(settings, model.name) or model
 
-    repo = repo_of(release, settings)
+    hubs = hubs_of(settings)
+    hub = hub_of(release.location, settings, hubs)
+    repo = repo_of(release, settings, hub)
     # A mirror may still have the released card, or an earlier correction.
     released = banner.take_off(read_card(repo, release.location.model.commit))
     earlier = {one.card_sha256 for one in model.corrected("model") if one.version == release.version}
 
-    def change(now: str, place: Location = release.location) -> str:
+    def change(now: str, place: Location = release.location, hub: Hub = hub) -> str:
         bare = banner.take_off(now)
         # A mirror may be in another namespace, which its card names.
         card, *known = (cardnow.carried(text, bare, model) for text in (found.card, found.before, released))
@@ -157,7 +163,7 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
             raise ZooError(
                 "README.md was changed on the hub meanwhile", remedy="Look at the change there", again=AGAIN
             )
-        return banner.put(card, cardnow.at_place(model, place))
+        return banner.put(card, cardnow.at_place(model, place, hub))
 
     message = f"{model.name} {release.version}: corrected card"
     try:
@@ -172,8 +178,9 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
     for place in (release.mirrors or ()) if not settings.values["hub"].origin.startswith("flag") else ():
         try:
             there = dataclasses.replace(release, location=place)
-            here = functools.partial(change, place=place)
-            mirrors.append((place.hub, commit_card(repo_of(there, settings), place.model.name, here, message)))
+            of_mirror = hub_of(place, settings, hubs)
+            here, repo = functools.partial(change, place=place, hub=of_mirror), repo_of(there, settings, of_mirror)
+            mirrors.append((place.hub, commit_card(repo, place.model.name, here, message)))
             if found.data and (there_too := datacard.publish(found.data, model, there, settings)):
                 data_mirrors.append((place.hub, there_too))
         except (ZooError, OSError) as error:

@@ -19,11 +19,12 @@ def paths(there: Iterable[str], released: Iterable[str]) -> list[str]:
     return sorted({*there} - {*released, MANIFEST, SUMS, SIGNATURE, ADDED_BY_HUB})
 
 
-def delete(model: Model, hub: Hub) -> list[str]:
+def delete(model: Model, hub: Hub, repair_line: str) -> list[str]:
     """Delete such files of a model's repositories at a hub, with one commit each. Returns what was done, a sentence
     each.
 
-    Raises ZooError with nothing deleted in a repository of which not every release is known.
+    repair_line: the command that repairs the model. Raises ZooError with nothing deleted in a repository of which not
+    every release is known.
     """
     done = []
     for (kind, name), places in _repositories(model, hub.name).items():
@@ -40,7 +41,8 @@ def delete(model: Model, hub: Hub) -> list[str]:
                 f"{repair.unknown(newer, name)}, so nothing is known to be foreign", safe="Nothing was deleted there.",
                 remedy=repair.NEWEST,
             )  # fmt: skip
-        if gone := paths(repo.listing(head), (path for one in places.values() for path in _released(repo, one))):
+        released = [path for one in places.values() for path in _released(repo, one, repair_line)]
+        if gone := paths(repo.listing(head), released):
             repo.commit(head, [], gone, f"{model.name}: files that no release put here are deleted")
             done.append(f"deleted from the main branch of {label}: {some(gone)}")
     return done
@@ -57,13 +59,13 @@ def _repositories(model: Model, hub: str) -> dict[tuple[str, str], dict[str, Rep
     return found
 
 
-def _released(repo: Repo, place: Repository) -> Iterable[str]:
+def _released(repo: Repo, place: Repository, repair_line: str) -> Iterable[str]:
     """The paths that a version put there, by its own list. Raises Damaged without it."""
     listed = others.released(repo, place.commit, repo.listing(place.commit))
     if not listed:
         raise Damaged(
             f"{MANIFEST} of {place.name} at {place.commit[:12]} cannot be read, so nothing is known to be foreign",
             safe="Nothing was deleted there.",
-            remedy="Repair it first: zoo publish NAME --repair",
+            remedy=f"Repair it first: {repair_line}",
         )
     return listed

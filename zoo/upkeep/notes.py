@@ -23,14 +23,12 @@ from zoo.upkeep.remedies import LOST, remedy
 @dataclass
 class Notes:
     """What was found; ``accounts`` has what is known of repositories, by kind, model and version. hubs: those of all
-    releases. late: models whose cards do not show yet what is withdrawn, which is known. report: for how, if every byte
-    is read. hub: the one that a command for what is looked at must name; empty if it needs no flag for that.
-    versions: all that the catalog has of each model, wherever they are."""
+    releases. report: for how, if every byte is read. hub: the one that a command for what is looked at must name; empty
+    if it needs no flag for that. versions: all that the catalog has of each model, wherever they are."""
 
     hubs: Hubs
     report: Reporter
     full: bool
-    late: Callable[[str], object]
     settings: Settings
     hub: str = ""
     versions: dict[str, list[str]] = field(default_factory=dict)

@@ -48,9 +48,9 @@ TABLE: Mapping[str, Remedy] = {
     "card": Remedy("To replace it with the words of the recipe: {0}", (_CARD,)),
     "commit": _REPAIR,
     "commit lost": Remedy(
-        "If it is really lost, and not private or renamed, delete {delete} if it is still there. Then repair it with: "
-        "{0}",
-        (("publish", "{name}", "--repair", "--move"),),
+        "If it is really lost, and not private or renamed, repair it with: {0}. If that cannot write the commit again, "
+        "delete {delete} if it is still there, then publish it with a new commit: {1}",
+        (("publish", "{name}", "--repair"), ("publish", "{name}", "--repair", "--move")),
     ),
     "correction": _REPAIR,
     "digest": _REPAIR,

@@ -12,13 +12,13 @@ from catalog import yanks
 from catalog.release import Location, Model, Release
 from zoo import catalogfile, commandline
 from zoo.errors import ZooError
-from zoo.hub import FolderHub, Hub, NoCommit
-from zoo.hub.located import as_here
+from zoo.hub import BRANCH, FolderHub, Hub, NoCommit
+from zoo.hub.located import as_here, names_of
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish import line, record, repair
 from zoo.publish.others import Cards
-from zoo.publish.places import Way
+from zoo.publish.places import FOLDER, Way
 from zoo.publish.repair import Repaired
 from zoo.release import kept
 from zoo.settings import Settings
@@ -41,8 +41,7 @@ def restore(order: Order, settings: Settings, report: Reporter) -> Repaired:
     model, hub = model_of(order.name, settings), order.hub
     here = as_here(model, hub)
     found = repair.repair(here, hub, settings, report)
-    # Under another name than the recorded one, nothing can get other commits than the recorded ones.
-    if here == model and (order.move or isinstance(hub, FolderHub)):
+    if order.move or isinstance(hub, FolderHub):
         for version in list(found.lost):
             _again(model_of(order.name, settings), version, hub, settings, report, found)
     _cards(here if here != model else model_of(order.name, settings), hub, settings, found)
@@ -123,7 +122,15 @@ def _again(
     if copy is None:
         found.leave(f"{found.lost.pop(version)}, and this machine has no copy of version {version}", repair.COPIES)
         return
-    place = next(one for one in release.places() if one.hub == hub.name)
+    of_hub = names_of(model.releases, hub.name)
+    place = next((one for one in release.places() if one.hub in of_hub), None)
+    if place is None:
+        # Under another name than the recorded one, it cannot get other commits than the recorded ones.
+        again = commandline.of(settings, "publish", model.name, "--repair", "--move")
+        recorded = release.location.hub
+        at = ", by naming its folder with --hub" if recorded == FOLDER else f" with: {again(hub=recorded)}"
+        found.leave(f"{found.lost.pop(version)}. The catalog records it at {recorded}", f"Repair it there{at}")
+        return
     namespace, _, name = place.model.name.partition("/")
     names = (name, place.dataset.name.partition("/")[2] if place.dataset else None)
     way = Way.MOVE if place is release.location else Way.MIRROR
@@ -133,9 +140,13 @@ def _again(
     )  # fmt: skip
 
     def note(location: Location) -> None:
-        record.record(copy, location, settings, way)
+        record.record(copy, dataclasses.replace(location, hub=place.hub), settings, way)
 
     try:
+        for kind, there in (("model", place.model), ("dataset", place.dataset)):
+            repo = hub.repo(kind, namespace, there.name.partition("/")[2]) if there else None
+            if there and repo and BRANCH in repo.refs().branches:
+                repo.restore_branch(BRANCH, there.commit)  # on the lost commit, which no new one can follow
         done = publishing.apply(publication, report, record=note).location
     except ZooError as error:
         what = f"{found.lost.pop(version)}. It could not be published again: {error.what}"
@@ -158,7 +169,7 @@ def _cards(model: Model, hub: Hub, settings: Settings, found: Repaired) -> None:
             for done in _both_cards(model, dataclasses.replace(release, location=place), hub, settings):
                 if done.state == "committed":
                     is_model = done.repository == place.model.name
-                    what = _what(cardnow.at_place(model, place)) if is_model else "its correction"
+                    what = _what(cardnow.at_place(model, place, hub)) if is_model else "its correction"
                     found.restored.append(f"card of {done.repository}, with {what}")
                 elif done.why:
                     found.leave(f"the card of {done.repository}: {done.why}", repair.REPEAT)

@@ -13,7 +13,8 @@ from catalog.release import Location, Model, Release
 from zoo import catalogfile, commandline
 from zoo.errors import Damaged, ZooError
 from zoo.hub import Hub
-from zoo.hub.located import hub_of_settings
+from zoo.hub.interface import is_same_commit
+from zoo.hub.located import here, hub_of_settings
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
 from zoo.publish import places
@@ -73,7 +74,7 @@ def released_before(planned: Planned, settings: Settings) -> Location | None:
     hub, at = hub_of_settings(settings), f"{settings.namespace}/"
     dataset = f"{at}{publish.dataset}" if known.location.dataset else None
     build, publish_there = (commandline.of(settings, command, name) for command in ("build", "publish"))
-    place = places.Place(hub.name, f"{at}{publish.model}", dataset, publish_there, build)
+    place = places.Place(hub.name, f"{at}{publish.model}", dataset, publish_there, build, here([], hub).has)
     recorded = places.decide(name, known, known.location.model.manifest_sha256, known, place, Way.PLACE).recorded
     assert recorded
     _refuse_lost(name, version, recorded, hub, settings)
@@ -94,8 +95,7 @@ def _refuse_lost(name: str, version: str, place: Location, hub: Hub, settings: S
             continue
         namespace, _, repository = there.name.partition("/")
         tagged = hub.repo(kind, namespace, repository).refs().tags.get(there.tag)
-        # Some hubs name a commit by the start of its id.
-        same = bool(tagged) and (str(tagged).startswith(there.commit) or there.commit.startswith(str(tagged)))
+        same = is_same_commit(tagged or "", there.commit)
         if same and not restore.is_lost(place, hub):
             continue
         found = f"is on commit {tagged[:12]}" if tagged and not same else "is lost"

@@ -23,14 +23,15 @@ from zoo.errors import RemoteError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, Hub, Refs, Repo, approval, withheld
 from zoo.hub.download import Patience
-from zoo.hub.interface import ABSENT_COMMIT, ABSENT_CONTENT, Served
-from zoo.hub.located import hub_of, hubs_of, place_at, to_name
+from zoo.hub.interface import ABSENT_COMMIT, ABSENT_CONTENT, Served, is_same_commit
+from zoo.hub.located import Here, here, hub_of, hubs_of, to_name
 from zoo.progress import Reporter, carried
 from zoo.publish import line, repair
 from zoo.pull.accounts import Difference
+from zoo.pull.arriving import some
 from zoo.pull.verifyhub import read_back
 from zoo.settings import Settings
-from zoo.upkeep import cardnow, yank
+from zoo.upkeep import cardnow
 from zoo.upkeep.branch import Known, strange
 from zoo.upkeep.cardnow import CARD
 from zoo.upkeep.notes import Notes, Part, account_of, accounts_of, evidence_of
@@ -59,25 +60,25 @@ def look(
 
     before: the last report, to detect changes of gating.
     """
-    late = functools.partial(yank.pending, settings)
-    notes, watched, left_out = Notes(hubs_of(settings, quick=True), report, how.full, late, settings), [], 0
+    notes, watched, left_out = Notes(hubs_of(settings, quick=True), report, how.full, settings), [], list[str]()
+    named = _named(catalog, settings, notes)
     notes.versions = {m.name: [one.version for one in m.releases] for m in catalog.models}
     total = sum(len(of_model(r, evidence_of(settings, m, r))) for m in catalog.models for r in m.releases)
     with report.task("asking the hub", total, "files") as advance, ThreadPoolExecutor(WORKERS) as pool:
         for model in catalog.models:
             for release in model.releases:
-                there = _named_place(catalog, release, settings, notes)
-                if there is None:
-                    left_out += 1
+                place = named.place(release) if named else release.location
+                if place is None:
+                    left_out.append(f"{model.name} {release.version}")
                     continue
-                # Other versions may be in a repository of the same name on another hub.
-                done = _release(cardnow.at_place(model, there.location), there, settings, notes, pool)
+                there = dataclasses.replace(release, location=place)
+                done = _release(model, there, settings, notes, pool)
                 watched += [done] if done else []
                 for mirror in release.mirrors or ():
                     _mirror(model, dataclasses.replace(release, location=mirror), settings, notes, pool)
                 advance(len(of_model(release, evidence_of(settings, model, release))))
     if left_out:
-        report.say(f"{counted(left_out, 'version')} never published at {settings.hub} left out")
+        report.say(f"{counted(len(left_out), 'version')} never published at {settings.hub} left out: {some(left_out)}")
     command = functools.partial(commandline.line, settings)
     sources = look_at_sources(catalog, before, how.ask, command) if how.ask else Looked()
     return Report(
@@ -90,13 +91,13 @@ def look(
     )
 
 
-def _named_place(catalog: Catalog, release: Release, settings: Settings, notes: Notes) -> Release | None:
-    """The release as it is on the hub that --hub names, or as recorded without that flag; None if it is not there."""
+def _named(catalog: Catalog, settings: Settings, notes: Notes) -> Here | None:
+    """The hub that --hub names, as the catalog records it; None without that flag."""
     given = settings.values["hub"]
     if not given.origin.startswith("flag"):
-        return release
-    place = place_at(catalog, release, notes.hubs.open(given.text).name)
-    return dataclasses.replace(release, location=place) if place else None
+        return None
+    releases = [one for model in catalog.models for one in model.releases]
+    return here(releases, notes.hubs.open(given.text))
 
 
 def _release(
@@ -109,6 +110,8 @@ def _release(
         if isinstance(hub, FolderHub) and not hub.folder.is_dir():
             lost = f"If it was deleted, restore it with: {notes.command('publish', model.name, '--repair')}"
             raise ZooError("the folder hub does not exist", remedy=f"{lost}. If it is elsewhere, name it with --hub")
+        # Other versions may be in a repository of the same name on another hub.
+        model = cardnow.at_place(model, place, hub)
         repo = _repo(hub, "model", place.model)
         account = functools.partial(account_of, model, settings, (repo, None), notes)
         parts = [Part("model", repo, place.model, lambda one: one.location.model, account)]
@@ -118,7 +121,7 @@ def _release(
             parts.append(Part("dataset", data, place.dataset, lambda one: one.location.dataset, account))
         found = [_refs(model, release, part, notes) for part in parts]
     except (ZooError, OSError) as error:
-        notes.unchecked.append(Unchecked(who, _why(error, place, notes)))
+        notes.unchecked.append(Unchecked(who, _why(error, model.name, place, notes)))
         return None
     seen = [
         counts
@@ -139,9 +142,9 @@ def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool
     that is asked, so mirrors are left out then."""
     if settings.values["hub"].origin.startswith("flag"):
         return
-    own, at = Notes(notes.hubs, notes.report, notes.full, notes.late, settings), f"(mirror on {there.location.hub})"
+    own, at = Notes(notes.hubs, notes.report, notes.full, settings), f"(mirror on {there.location.hub})"
     own.versions = notes.versions
-    _release(cardnow.at_place(model, there.location), there, settings, own, pool)
+    _release(model, there, settings, own, pool)
     notes.requests += own.requests
     notes.findings += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.findings]
     notes.unchecked += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.unchecked]
@@ -155,24 +158,42 @@ def _part(
     try:
         account = part.account(release)
     except (ZooError, OSError) as error:
-        notes.unchecked.append(Unchecked(f"{model.name} {release.version}", _why(error, release.location, notes)))
+        why = _why(error, model.name, release.location, notes)
+        notes.unchecked.append(Unchecked(f"{model.name} {release.version}", why))
         return None
     for fault in account.faults:
         part.spot(notes, model, release).note("digest", None, commit, None, None, fault)
     expected = account.files
     pinned, failed = _ask(part.repo, commit, expected, notes, pool)
     if failed:
-        notes.unchecked.append(Unchecked(f"{model.name} {release.version}", _why(failed, release.location, notes)))
+        why = _why(failed, model.name, release.location, notes)
+        notes.unchecked.append(Unchecked(f"{model.name} {release.version}", why))
         return None
     equal, size_only, wrong = _compare(model, release, part, expected, pinned, notes)
     if notes.full and equal + size_only:
         wrong |= _read(model, release, part, [file for file in account.readable if file.path not in wrong], notes)
         equal, size_only = sum(file.path not in wrong for file in expected), 0
     if head and release == _highest_there(model, part, name) and not _newer(model, release, part, refs, notes):
-        if not _same(head, commit):
+        if is_same_commit(head, commit):
+            is_lost = any(answer.absent == ABSENT_COMMIT for answer in pinned)  # reported already
+        elif not (is_lost := _is_lost(model, release, part, head, notes)):
             _head(model, release, part, head, notes, pool)
-        _branch(model, release, part, head, notes)
+        if not is_lost:
+            _branch(model, release, part, head, notes)
     return len(expected), equal, size_only
+
+
+def _is_lost(model: Model, release: Release, part: Part, head: str, notes: Notes) -> bool:
+    """Whether the hub no longer has the commit that the branch is on."""
+    notes.requests += 1
+    try:
+        if part.repo.served(head, CARD).absent != ABSENT_COMMIT:
+            return False
+    except (ZooError, OSError):
+        return False  # what is asked next reports it
+    what = f"branch {BRANCH} of {part.place.name} is on commit {head[:12]}, which the hub no longer has"
+    part.spot(notes, model, release).note("branch", None, BRANCH, part.place.commit, head, what)
+    return True
 
 
 def _newer(model: Model, release: Release, part: Part, refs: Refs, notes: Notes) -> bool:
@@ -182,7 +203,7 @@ def _newer(model: Model, release: Release, part: Part, refs: Refs, notes: Notes)
     try:
         version = line.newer(name, part.repo, refs, release.version, owner, notes.versions[model.name])
     except (ZooError, OSError) as error:
-        notes.unchecked.append(Unchecked(f"the branch of {name}", str(error)))
+        notes.unchecked.append(Unchecked(f"the branch of {name}", _why(error, model.name, release.location, notes)))
         return True
     for one in line.unknown(refs, notes.versions[model.name]):
         kind = f"tag{NEWER if one == version else UNKNOWN}"
@@ -215,16 +236,17 @@ def _branch(model: Model, release: Release, part: Part, head: str, notes: Notes)
         if version == release.version or one.listed is not None or not one.faults
     }  # fmt: skip
     if any(account.listed is None for account in accounts.values()):
-        notes.unchecked.append(Unchecked(f"the branch of {name}", "the list of files of a release could not be read"))
+        again = notes.command("publish", model.name, "--repair")
+        why = f"the list of files of a release could not be read. If nothing else says why, repair it with: {again}"
+        notes.unchecked.append(Unchecked(f"the branch of {name}", why))
         return
     notes.requests += 2
     try:
-        there = cardnow.at_place(model, release.location)
-        known = Known(part.kind, name, there, accounts, bool(notes.late(model.name)), notes.recorded(model))
+        known = Known(part.kind, name, model, accounts, notes.recorded(model))
         for one in strange(part.repo, head, known):
             part.spot(notes, model, release).note(one.kind, one.path, BRANCH, None, one.found, one.what)
     except (ZooError, OSError) as error:
-        notes.unchecked.append(Unchecked(f"the branch of {name}", str(error)))
+        notes.unchecked.append(Unchecked(f"the branch of {name}", _why(error, model.name, release.location, notes)))
 
 
 def _refs(model: Model, release: Release, part: Part, notes: Notes) -> Refs | None:
@@ -252,7 +274,7 @@ def _refs(model: Model, release: Release, part: Part, notes: Notes) -> Refs | No
         notes.requests += 1
         lost = LOST if repo.served(place.commit, CARD).absent == ABSENT_COMMIT else ""
         note(f"tag{lost}", None, place.tag, place.commit, None, f"tag {place.tag} of {place.name} no longer exists")
-    elif not _same(there, place.commit):
+    elif not is_same_commit(there, place.commit):
         what = f"tag {place.tag} of {place.name} moved from {place.commit[:12]} to {there[:12]}"
         note(f"tag{MOVED}", None, place.tag, place.commit, there, what)
     if BRANCH not in refs.branches:
@@ -277,8 +299,11 @@ _NO_TOKEN = frozenset(("token_missing", "gated", "not_found", "forbidden"))
 """Kinds of a RemoteError that the right token may end."""
 
 
-def _why(error: ZooError | OSError, place: Location, notes: Notes) -> str:
-    """Why a place could not be checked. The report is read later, without the warning about the token."""
+def _why(error: ZooError | OSError, name: str, place: Location, notes: Notes) -> str:
+    """Why a place of the model ``name`` could not be checked. The report is read later, without the warning about the
+    token."""
+    if isinstance(error, ZooError):
+        error.remedy = commandline.named(error.remedy, name, notes.command)
     if not isinstance(error, RemoteError) or error.kind not in _NO_TOKEN:
         return str(error)
     hub = notes.hubs.open(place.hub)
@@ -356,7 +381,8 @@ def _head(
     paths = {file.path: file for expected in files.values() for file in expected}
     answers, failed = _ask(repo, head, list(paths.values()), notes, pool)
     if failed:
-        notes.unchecked.append(Unchecked(f"the branch of {place.name}", _why(failed, release.location, notes)))
+        why = _why(failed, model.name, release.location, notes)
+        notes.unchecked.append(Unchecked(f"the branch of {place.name}", why))
         return
     served_now = dict(zip(paths, answers, strict=True))
     wrong = {
@@ -388,8 +414,3 @@ def _highest_there(model: Model, part: Part, name: str) -> Release:
 def _repo(hub: Hub, kind: str, place: Repository) -> Repo:
     namespace, _, name = place.name.partition("/")
     return hub.repo(kind, namespace, name)
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two commit ids mean the same commit; a served folder hub shortens them."""
-    return one.startswith(other) or other.startswith(one)

@@ -9,22 +9,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NotRequired, TypedDict
 
-from catalog import jsontext, yanks
+from catalog import yanks
 from catalog.index import Catalog
 from catalog.release import Location, Model, Release, YankEvent
-from catalog.shapes import shaped
 from zoo import catalogfile
 from zoo.errors import AGAIN, ZooError
-from zoo.files.digests import pretty_json
 from zoo.files.listing import FileRecord
-from zoo.files.whole import write_atomic
 from zoo.hub import BRANCH, Hub, HubConflict, Hubs, Repo
-from zoo.hub.located import hub_of, hubs_of
+from zoo.hub.located import hub_of, hubs_of, named_place
 from zoo.progress import unheard
 from zoo.settings import Settings
 from zoo.upkeep import banner, cardnow
@@ -80,66 +76,46 @@ def unyank(
 
 def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, card: bool) -> Yanked:
     hubs = hubs_of(settings)
-    if card:
-        _refuse_older(name, version, settings, hubs)
+    place = _place_before(name, version, settings, hubs) if card else None
     catalog, changed = catalogfile.change(settings, step)
     model = yanks.find(catalog, name, version)
     release = next(one for one in model.releases if one.version == version)
     left_out = Banner("left out", release.location.model.name)
-    done = _card(model, release, settings, hubs) if card else left_out
-    mirrors = tuple(_at_mirrors(model, release, settings, hubs)) if card else ()
-    elsewhere = _elsewhere(release, settings) if card else ()
-    return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"), mirrors, elsewhere)
+    done = _at(model, release, place, settings, hubs) if place else left_out
+    # A hub that was named is the only one that is written to.
+    is_named = settings.values["hub"].origin.startswith("flag")
+    others = [one for one in release.places() if one != place] if card else []
+    elsewhere = tuple(one.hub for one in others) if is_named else ()
+    mirrors = [(one.hub, _at(model, release, one, settings, hubs)) for one in (() if is_named else others)]
+    return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"), tuple(mirrors), elsewhere)
 
 
-def _refuse_older(name: str, version: str, settings: Settings, hubs: Hubs) -> None:
-    """Raises OlderCatalog before anything is written. Of a hub that does not answer now nothing is known."""
+def _place_before(name: str, version: str, settings: Settings, hubs: Hubs) -> Location | None:
+    """The place whose card is changed: the version's own, or the one on the hub that --hub names. None for a version
+    that is not in the catalog.
+
+    Raises OlderCatalog before anything is written, InputError if the version was never put on that hub. Of a hub that
+    does not answer now nothing is known.
+    """
     model = catalogfile.read_model(settings, name)
     release = model.release(version) if model else None
     if model is None or release is None:
-        return
+        return None
+    place = named_place(model, release, settings, hubs)
     try:
-        repo = repo_of(release, settings, hub_of(release.location, settings, hubs))
+        hub = hub_of(place, settings, hubs)
+        there = cardnow.at_place(model, place, hub)
+        repo = repo_of(dataclasses.replace(release, location=place), settings, hub)
         head = repo.refs().branches.get(BRANCH)
         card = read_card(repo, head) if head else ""
     except (ZooError, OSError):
-        return
-    cardnow.refuse_newer(card, repo, cardnow.at_place(model, release.location), settings, always=True)
+        return place
+    cardnow.refuse_newer(card, repo, there, settings, always=True)
+    return place
 
 
-def _named_mirror(release: Release, settings: Settings) -> Location | None:
-    """The mirror that --hub names."""
-    named = settings.values["hub"]
-    there = next((one for one in release.mirrors or () if one.hub == named.text), None)
-    return there if named.origin.startswith("flag") else None
-
-
-def _elsewhere(release: Release, settings: Settings) -> tuple[str, ...]:
-    """Hubs of the release that are not written to, because --hub names another one."""
-    if not settings.values["hub"].origin.startswith("flag"):
-        return ()
-    named = _named_mirror(release, settings) or release.location
-    return tuple(one.hub for one in release.places() if one != named)
-
-
-def _card(model: Model, release: Release, settings: Settings, hubs: Hubs) -> Banner:
-    """Update the card of the release's place, or of its mirror on the hub that --hub names."""
-    mirror = _named_mirror(release, settings)
-    if mirror:
-        return _at_mirror(model, release, mirror, settings, hubs)
-    return refresh(model, release, settings, hubs)
-
-
-def _at_mirrors(
-    model: Model, release: Release, settings: Settings, hubs: Hubs
-) -> Iterator[tuple[str, Banner]]:
-    """Update the cards of the mirrors. A hub that was named is the only one that is written to."""
-    if not settings.values["hub"].origin.startswith("flag"):
-        for place in release.mirrors or ():
-            yield place.hub, _at_mirror(model, release, place, settings, hubs)
-
-
-def _at_mirror(model: Model, release: Release, place: Location, settings: Settings, hubs: Hubs) -> Banner:
+def _at(model: Model, release: Release, place: Location, settings: Settings, hubs: Hubs) -> Banner:
+    """Update the card at a place; ``pending`` if that fails now. The card itself shows a watch what is missing."""
     try:
         there = dataclasses.replace(release, location=place)
         return _commit_due(model, there, settings, hub_of(place, settings, hubs))
@@ -151,7 +127,7 @@ def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub, on
     """Commit the card as it should be at the release's place. only: not for the record of events alone, which people do
     not see."""
     repo, place = repo_of(release, settings, hub), release.location.model.name
-    there = cardnow.at_place(model, release.location)
+    there = cardnow.at_place(model, release.location, hub)
 
     def change(card: str) -> str:
         after = cardnow.due(card, repo, place, there, settings)
@@ -164,16 +140,12 @@ def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub, on
 def card_at(model: Model, release: Release, hub: Hub, settings: Settings) -> Banner:
     """Bring the card at the release's place, which is on ``hub``, up to date with the catalog, if it has to differ from
     a released one. A card that the hub cannot show now is ``pending``."""
-    if not (model.yanks or model.corrections or pending(settings, model.name)):
+    if not (model.yanks or model.corrections):
         return Banner("unchanged", release.location.model.name)
     try:
-        done = _commit_due(model, release, settings, hub, only=True)
+        return _commit_due(model, release, settings, hub, only=True)
     except (ZooError, OSError) as error:
         return Banner("pending", release.location.model.name, why=cause(error))
-    marker = pending_marker(settings, model.name)
-    if _pending(marker).get("hub", hub.name) == hub.name:
-        marker.unlink(missing_ok=True)
-    return done
 
 
 def data_card_at(model: Model, release: Release, hub: Hub, settings: Settings) -> Banner | None:
@@ -191,57 +163,11 @@ def data_card_at(model: Model, release: Release, hub: Hub, settings: Settings) -
         return Banner("pending", there.name, why=cause(error))
 
 
-def refresh(model: Model, release: Release, settings: Settings, hubs: Hubs) -> Banner:
-    """Update the card of the release's repository from the catalog; if that fails now, it is recorded as pending."""
-    marker = pending_marker(settings, model.name)
-    place = release.location.model.name
-    try:
-        done = _commit_due(model, release, settings, hub_of(release.location, settings, hubs))
-    except (ZooError, OSError) as error:
-        why = cause(error)
-        told = {"hub": release.location.hub, "repository": place, "version": release.version, "why": why}
-        write_atomic(marker, pretty_json(told))
-        return Banner("pending", place, why=why)
-    marker.unlink(missing_ok=True)
-    return done
-
-
 def cause(error: ZooError | OSError) -> str:
     """Why a card could not be changed, without the advice to run the command again: who reports it gives that once."""
     if isinstance(error, ZooError):
         error.again = None
     return str(error)
-
-
-def expect(settings: Settings, name: str, place: tuple[str, str], version: str) -> None:
-    """Note before a commit that its new card does not list withdrawn versions yet; ``card_at`` removes the note. place:
-    hub and repository."""
-    hub, repository = place
-    why = f"the publication of {version} did not finish. Run it again"
-    told = {"hub": hub, "repository": repository, "version": version, "why": why}
-    write_atomic(pending_marker(settings, name), pretty_json(told))
-
-
-class _Pending(TypedDict):
-    why: str
-    hub: NotRequired[str]
-
-
-def pending(settings: Settings, name: str) -> str | None:
-    """Why the card of a model is not up to date yet, if so."""
-    return _pending(pending_marker(settings, name)).get("why")
-
-
-def _pending(marker: Path) -> _Pending | dict[str, str]:
-    try:
-        return shaped(jsontext.read(marker), _Pending)
-    except (OSError, ValueError):
-        return {}
-
-
-def pending_marker(settings: Settings, name: str) -> Path:
-    """The file that exists while the card of ``name`` does not show yet what is withdrawn."""
-    return settings.releases / name / "banner-pending.json"
 
 
 def repo_of(release: Release, settings: Settings, hub: Hub | None = None, kind: str = "model") -> Repo:

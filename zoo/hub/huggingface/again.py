@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from zoo.errors import Damaged
+from catalog import jsontext
+from zoo.errors import Damaged, InputError, RemoteError
 from zoo.files.listing import FileRecord
 from zoo.hub.huggingface import lfs
 from zoo.hub.huggingface.client import XET, plain
@@ -50,3 +51,25 @@ def restore(door: Door, kind: str, identity: str, path: Path, sha256: str, advan
         lfs.upload(door, kind, identity, operation, answer)
         stream.settle()
     return True
+
+
+def restore_commit(door: Door, kind: str, identity: str, oid: str, told: Mapping[str, object]) -> bool:
+    """Have ``zoo hub serve`` write a lost commit again by what is known of it. False if that is not enough, or from
+    another hub, which does not know this request. Raises RemoteError if the hub does not answer."""
+    try:
+        with plain(door, identity, writing=True):
+            from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, lazy
+                get_session,
+                hf_raise_for_status,
+            )
+
+            url = f"{door.address}/api/{kind}s/{identity}/restore/{oid}"
+            response = get_session().post(url, headers=door.headers(kind, identity), json=told)
+            hf_raise_for_status(response)
+            return jsontext.parse(response.content) == {"restored": True}
+    except RemoteError as error:
+        if error.transient:
+            raise
+        return False
+    except InputError:
+        return False

@@ -115,8 +115,11 @@ class HuggingFaceRepo:
         patiently(lambda: again.restore(self.door, self.kind, self.identity, path, sha256, advance))
 
     def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str, parents: Iterable[str] = ()) -> bool:
-        del oid, files, title, parents
-        return False
+        told = {"files": [vars(file) for file in files], "title": title, "parents": list(parents)}
+        if not patiently(lambda: again.restore_commit(self.door, self.kind, self.identity, oid, told)):
+            return False
+        self._trees.clear()
+        return True
 
     def access(self) -> str:
         return access.look(self.door, self.kind, self.identity)
@@ -126,9 +129,17 @@ class HuggingFaceRepo:
         self._exists = True
 
     def restore_branch(self, name: str, oid: str) -> bool:
-        if name in self.refs().branches:
+        head = self.refs().branches.get(name)
+        if head and self._is_there(head):
             return False
         self.begin(name, oid)
+        return not head or self.refs().branches.get(name) != head
+
+    def _is_there(self, oid: str) -> bool:
+        try:
+            self.tree(oid)
+        except (InputError, Damaged):
+            return False
         return True
 
     def commit(

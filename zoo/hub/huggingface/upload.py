@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import Damaged, RemoteError
+from zoo.errors import DamagedRelease, RemoteError
 from zoo.files.listing import FileRecord
 from zoo.hub.huggingface import faults, lfs
 from zoo.hub.huggingface.answers import STORAGE
@@ -48,9 +48,7 @@ def announce(path: Path, sha256: str) -> CommitOperationAdd:
     raw = path.read_bytes()
     found = hashlib.sha256(raw).hexdigest()
     if found != sha256:
-        raise Damaged(
-            f"{path.name} has sha256 {found}, not {sha256} as its manifest says", remedy="zoo build"
-        )
+        raise DamagedRelease(f"{path.name} has sha256 {found}, not {sha256} as its manifest says")
     return CommitOperationAdd("content", raw)
 
 

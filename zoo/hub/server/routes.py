@@ -17,6 +17,7 @@ from zoo.hub.server import (
     multipart,
     pages,
     repositories,
+    restoring,
     views,
     writes,
 )
@@ -157,6 +158,8 @@ class Routes:
                 return writes.commit(self.store, repo, identity, revision, request)
             case "POST", ["tag", revision]:
                 return writes.tag(repo, revision, request)
+            case "POST", ["restore", oid]:
+                return restoring.commit(repo, oid, request)
             case "POST", ["branch", name]:
                 return writes.begin(repo, name, request)
             case "DELETE", ["branch", name]:

@@ -286,9 +286,12 @@ class _Manifest(TypedDict):
 
 
 def begin(repo: FolderRepo, name: str, request: Request) -> Answer:
-    """A new branch; 409 if there is one of this name."""
+    """A new branch; 409 if there is one of this name. The main branch is set again if the commit that it is on is
+    lost."""
     start = request.json().get("startingPoint") or BRANCH
     refs = repo.refs()
+    if name in refs.branches and name == BRANCH and repo.restore_branch(name, str(start)):
+        return as_json({})
     if name in refs.branches:
         raise ApiError(409, "Reference already exists")
     if name in refs.tags or _like_a_commit(name):

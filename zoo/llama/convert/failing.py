@@ -82,7 +82,7 @@ def _tokenizer(said: str, model_folder: Path) -> GateRefused | None:
             "from the folder. It can only be made from a tokenizer.json of the kind that the architecture's own models "
             "have: BPE with byte fallback, merges and an unknown token",
             safe=SAFE,
-            remedy="Copy tokenizer.model of the original model into the model folder, then run: zoo lock",
+            remedy="Copy tokenizer.model of the original model into the model folder, then run: zoo lock NAME",
         )
     return None
 

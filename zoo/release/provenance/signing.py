@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NotRequired, Protocol, TypedDict, TypeVar
 from catalog import jsontext
 from catalog.shapes import WrongShape, shaped
 from zoo import extras
-from zoo.errors import Damaged, InputError, ZooError
+from zoo.errors import InputError, NotTrusted, ZooError
 from zoo.files.digests import sha256_file
 from zoo.files.whole import write_atomic
 from zoo.release.provenance import SIGNATURE
@@ -51,7 +51,7 @@ class _Bundle(TypedDict):
     verificationMaterial: _Material
 
 
-class SignatureRefused(Damaged):
+class SignatureRefused(NotTrusted):
     """The signature is missing or has the wrong signer, or a file differs from the signed one."""
 
 

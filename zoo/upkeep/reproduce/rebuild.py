@@ -161,7 +161,8 @@ def refuse_other_measured(file: ModelFile, there: Path) -> None:
             f"but {file.measured_sha256} is recorded",
             where="the catalog",
             safe="Nothing was recorded.",
-            remedy="Do not rely on this version's figures. Publish a new one, and withdraw this one with: zoo yank",
+            remedy="Do not rely on this version's figures. Publish a new one, and withdraw this one with: "
+            "zoo yank NAME@VERSION --reason TEXT",
         )
 
 
