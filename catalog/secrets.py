@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 # Patterns are compiled when they are first needed: every start of the program would pay for them.
 # Up to the last @ before the path, as programs read it: a password may contain an @.
-_SECRET = r"(?<=://)[^\s/?#\"'<>]*@"
+_SECRET = r"((?<=://)|\b[Hh][Tt][Tt][Pp][Ss]?:[/\\]*)[^\s/?#\"'<>]*@"
+"""Also where slashes are missing or are backslashes: what is mistyped is not an address, but is shown as it is."""
 
 
 _TOKEN = r"\b(hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[A-Z0-9]{16})\b"
@@ -22,7 +23,7 @@ _TOKEN = r"\b(hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|
 
 def hidden(text: str) -> str:
     """Text with names and passwords removed from addresses."""
-    return re.sub(_SECRET, "***@", text) if "://" in text else text
+    return re.sub(_SECRET, r"\1***@", text) if "@" in text else text
 
 
 def scrubbed(text: str) -> str:
@@ -32,7 +33,7 @@ def scrubbed(text: str) -> str:
 
 def has_secret(text: str) -> bool:
     """Whether an address in the text contains a name or password."""
-    return "://" in text and re.search(_SECRET, text) is not None
+    return "@" in text and re.search(_SECRET, text) is not None
 
 
 def problems(document: Document) -> Iterator[Problem]:

@@ -30,8 +30,11 @@ def refuse_secret(text: str, where: str) -> None:
 
 
 def _authority(address: str) -> str:
-    """What stands between the slashes, as programs read it: quotation marks, brackets and backslashes included."""
-    return re.split(r"[/?#]", address.partition("://")[2], maxsplit=1)[0]
+    """What stands between the slashes, as programs read it: quotation marks, brackets and backslashes included. Of an
+    http address, the slashes before it may be missing."""
+    http = re.match(r"\s*https?:[/\\]*", address, re.IGNORECASE)
+    rest = address[http.end() :] if http else address.partition("://")[2]
+    return re.split(r"[/?#]", rest, maxsplit=1)[0]
 
 
 def is_http(text: str) -> bool:

@@ -20,6 +20,7 @@ SECRET = "p4ssw0rd"
 BAD = (
     f"https://user:{SECRET}@127.0.0.1:9/c.json", f"http://{SECRET}@hub.example", f"https://user:a@{SECRET}@x/y@z",
     f"http://user:{SECRET}\\@localhost:1", f"https://user\\:{SECRET}@h", f"https://user:{SECRET}'@h",
+    f"https:/user:{SECRET}@x", f"https:\\\\user:{SECRET}@x", f"HTTP:user:{SECRET}'@x",
     f"ftp://user:{SECRET}@x", f"HTTPS://u:{SECRET}@h", f"https://u:{SECRET}%40@h:1/?q#f",
 )  # fmt: skip
 
