@@ -165,8 +165,8 @@ class NotTrusted(Damaged):
 
 
 class DamagedRelease(Damaged):
-    """A file of a release folder is not as the release lists it. Whoever knows the release says how to make it again.
-    """
+    """A file of a release folder is not as the release lists it. The caller, who knows the release, says how to make it
+    again."""
 
 
 class DamagedStep(Damaged):

@@ -90,7 +90,7 @@ class Here:
 
     def has(self, place: Location) -> bool:
         """Whether the hub has the commit of a place, under its tag or without any. Of one that does not answer nothing
-        is known. A name that stands next to one of the hub's own for a version is another hub's."""
+        is known. A name that is recorded next to one of the hub's own is another hub's."""
         if place.hub in self.beside or self.silence:
             return False
         there, (namespace, _, name) = place.model, place.model.name.partition("/")

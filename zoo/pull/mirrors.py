@@ -65,8 +65,8 @@ def first_that_serves(
 ) -> tuple[Source, Result]:
     """The first source that ``use`` succeeds with, and its result; what failed before it is reported then.
 
-    Raises the error of the first source, with those of the others in its text, so that each is named once; at once
-    NotTrusted, because who signed does not depend on the place.
+    Raises the error of the first source, with those of the others in its text, so that each is named once.
+    NotTrusted ends it immediately, because who signed does not depend on the place.
     """
     failed: list[tuple[Source, ZooError]] = []
     for source in sources(shelf, release):
