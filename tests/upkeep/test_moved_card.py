@@ -62,7 +62,7 @@ def test_the_carried_card_is_known_as_this_zoos_own(moved: Model, zoo: Path, set
     head = repo.refs().branches["main"]
     files = {file.path: Expected(file.path, file.sha256, file.size_bytes) for file in repo.tree(head).values()}
     files["README.md"] = Expected("README.md", cardnow.digest(card("new", "As released.")), 1)
-    known = Known("model", "new/tutor-gguf", moved, {"1.0.0": Account((), files)}, False)
+    known = Known("model", "new/tutor-gguf", moved, {"1.0.0": Account((), files)})
     assert [one.kind for one in strange(repo, head, known)] == ["card"]
     known = dataclasses.replace(known, recorded=lambda text: cardnow.recorded(text, moved, settings))
     assert not list(strange(repo, head, known))
