@@ -185,7 +185,8 @@ def test_a_bullet_is_on_the_first_line_of_its_link(samples: str, open_page: Any)
 
 @pytest.mark.parametrize(
     ("kind", "width"),
-    [("files", 360), ("files", 1440), ("recipe", 360), ("recipe", 1440), ("commands", 360), ("commands", 1440)],
+    [("board", 768), ("files", 360), ("files", 1440)]
+    + [(kind, width) for kind in ("recipe", "commands") for width in (360, 1440)],
 )
 def test_long_tables_fit_the_page(kind: str, width: int, samples: str, open_page: Any) -> None:
     """Of all files a phone shows what people choose by. Of keys and options every width shows everything."""
