@@ -1,4 +1,4 @@
-"""Some hundred lines accepted at once, by machine code that looks at all of them in a few calls.
+"""Some hundred lines accepted together, by machine code that looks at all of them in a few calls.
 
 It can only accept. Lines of which it does not accept every one are left to ``records``, which reads each by itself
 and explains; a test compares the two on damaged lines.

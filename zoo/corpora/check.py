@@ -21,8 +21,8 @@ from zoo.progress import Advance, unheard
 
 _HEAD = 4096
 _PART, _SPLIT, _FEW = 128, 8, 32
-"""Lines that are accepted at once. If they are not, each eighth of them is tried, and then each line by itself. So one
-bad line costs some 30 others the quick way, and a file of bad lines is read twice more. More lines at once do not fit
+"""Lines that are accepted together. If they are not, each eighth of them is tried, and then each line by itself. So one
+bad line costs some 30 others the quick way, and a file of bad lines is read twice more. More lines do not fit
 into the caches of a processor."""
 
 
