@@ -4,6 +4,9 @@ Ours: calibrate, quantize six files, evaluate all of them in lock step, in one p
 Theirs: llama-imatrix, 6 x llama-quantize, llama-perplexity once for the base file and 6 times against it. Both begin
 with the same F16 file of SmolLM2-135M and the same texts, and use the same windows and threads. Then one type is added
 to our finished ladder: how many tensors are computed, and which are new?
+
+With ``--until-decided`` ours stops as soon as the starter's gates, comparisons and recommendations are decided, and the
+text is followed by the project's pages, so that ``--windows`` may be more.
 """
 
 from __future__ import annotations
@@ -14,46 +17,56 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import material, pairs, peers
+from benchmarks import blocks, early_stop, material, pairs, peers
+from benchmarks.blocks import LADDER
 from benchmarks.pairs import Comparison, Say, Side, Target
 from zoo.gguf.imatrix import Imatrix, read_imatrix
 from zoo.llama.convert.convert import convert
 from zoo.llama.measure import calibrate
 from zoo.llama.measure.evaluate import evaluate
-from zoo.llama.measure.windows import Text, Windows
+from zoo.llama.measure.windows import Early, Text, Windows
 from zoo.llama.quantize.presets import choose
 from zoo.llama.quantize.quantize import Wanted, quantize
 
 PAIRS = 5
-LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_NL", "Q4_0")
 ADDED = "Q5_0"
 WINDOW_TOKENS = 512
 WINDOWS = 8
 TEXTS = "recipes/corpora/texts"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How many windows both sides read, with how many threads, and whether ours may stop early."""
+
+    threads: int
+    windows: int
+    until_decided: bool
+
+
 class Sides:
     """Both ways of making and measuring the ladder; each run begins with empty folders."""
 
-    def __init__(self, model: Path, folder: Path, tools: peers.Tools, threads: int) -> None:
-        self.model, self.folder, self.tools, self.threads = model, folder, tools, threads
+    def __init__(self, model: Path, folder: Path, tools: peers.Tools, asked: Asked) -> None:
+        self.model, self.folder, self.tools, self.asked, self.threads = model, folder, tools, asked, asked.threads
         self.calibration = self._text("calibration")
-        self.evaluation = self._text("evaluation")
+        self.evaluation = self._text("evaluation", blocks.pages() if asked.until_decided else "")
         self.ours = folder / "ours"
         self.theirs = folder / "theirs"
 
-    def _text(self, part: str) -> Path:
+    def _text(self, part: str, more: str = "") -> Path:
         """The English and the French text in one file, because llama.cpp's tools take one."""
         found = [
             (material.ROOT / TEXTS / f"{part}.{code}.txt").read_text("utf-8") for code in ("en", "fr-CA")
         ]
         target = self.folder / f"{part}.txt"
-        target.write_text("\n".join(found), encoding="utf-8")
+        target.write_text("\n".join([*found, more]), encoding="utf-8")
         return target
 
     def we(self) -> dict[str, Any]:
@@ -71,13 +84,19 @@ class Sides:
             self.model,
             files,
             [self._as_text(self.evaluation)],
-            Windows(window_tokens=WINDOW_TOKENS, windows=WINDOWS),
+            Windows(WINDOW_TOKENS, self.asked.windows, self._early()),
             threads=self.threads,
         )
         return {
             "kld_mean_nats": {k: v["kld_mean_nats"] for k, v in made["candidates"].items()},
             "base_bytes": 0,
+            "windows_read": made["rule"]["windows"],
         }
+
+    def _early(self) -> Early | None:
+        if not self.asked.until_decided:
+            return None
+        return Early(early_stop.starter(LADDER)[1], self.ours / "blocks")
 
     def _quantize(self, name: str, matrix: Imatrix) -> dict[str, int]:
         wanted = Wanted(name, imatrix=matrix, allow_fallback=True)
@@ -99,7 +118,7 @@ class Sides:
             target = self.theirs / f"{name}.gguf"
             model = str(self.model)
             self.tools.run("llama-quantize", "--imatrix", str(matrix), model, str(target), name, threads)
-        common = ("--chunks", str(WINDOWS), *window, "--kl-divergence-base", str(base))
+        common = ("--chunks", str(self.asked.windows), *window, "--kl-divergence-base", str(base))
         self.tools.run("llama-perplexity", "-m", str(self.model), "-f", evaluation, *common)
         found = {}
         for name in LADDER:
@@ -150,14 +169,16 @@ def f16_file(say: Say) -> Path:
 def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     """The F16 file, the texts and both ways; afterwards the ladder gets one type more."""
     model, tools, threads = f16_file(say), peers.tools(say), material.threads_or_cores(arguments.threads)
+    asked = Asked(threads, arguments.windows, arguments.until_decided)
     with tempfile.TemporaryDirectory(prefix="ladder-", dir=material.CACHE) as folder:
-        sides = Sides(model, Path(folder), tools, threads)
+        sides = Sides(model, Path(folder), tools, asked)
         settings: dict[str, Any] = {
             "model": "SmolLM2-135M-Instruct, F16",
             "ladder": list(LADDER),
             "window_tokens": WINDOW_TOKENS,
-            "windows": WINDOWS,
-            "evaluated_tokens": WINDOW_TOKENS * WINDOWS,
+            "windows": asked.windows,
+            "until_decided": asked.until_decided,
+            "evaluated_tokens": WINDOW_TOKENS * asked.windows,
             "threads": threads,
             "peer": peers.PACKAGE,
         }
@@ -173,7 +194,7 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
             question="Is our ladder with importance matrix and KLD of each file faster than llama.cpp's tools?",
             a=Side("calibrate, 6 x quantize, evaluate in lock step", we),
             b=Side("llama-imatrix, 6 x llama-quantize, 7 x llama-perplexity", sides.they),
-            target=Target("ratio", at_most=0.6),
+            target=Target("ratio", at_most=0.5 if asked.until_decided else 0.6),
             packages=("llama-cpp-python",),
             settings=settings,
             pairs_minimum=3,
@@ -183,7 +204,10 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    return pairs.main(pairs.parser("ladder", str(__doc__), PAIRS, threads=True).parse_args(argv), prepare)
+    parser = pairs.parser("ladder", str(__doc__), PAIRS, threads=True)
+    parser.add_argument("--windows", type=int, default=WINDOWS, metavar="N", help="windows of text, %(default)s")
+    parser.add_argument("--until-decided", action="store_true", help="ours stops as soon as everything is decided")
+    return pairs.main(parser.parse_args(argv), prepare)
 
 
 if __name__ == "__main__":
