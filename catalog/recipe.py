@@ -147,8 +147,8 @@ class Distill:
     seed: int
     checkpoint_every_steps: int
     loss: DistillLoss | None = dataclasses.field(metadata={"later": True})
-    micro_tokens: int | None = dataclasses.field(default=None, metadata={"later": True})
-    gradient_checkpointing: bool | None = dataclasses.field(default=None, metadata={"later": True})
+    micro_tokens: int | None = dataclasses.field(metadata={"later": True})
+    gradient_checkpointing: bool | None = dataclasses.field(metadata={"later": True})
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 PATIENCE_SECONDS = 5.0
-"""systemd reads nothing while it reloads itself; whoever stops the service does not wait for it longer."""
+"""systemd reads nothing while it reloads itself. A service that is asked to stop waits for it no longer than this."""
 
 
 @dataclass

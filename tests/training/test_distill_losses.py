@@ -32,7 +32,8 @@ from zoo.training.teacher import Question, cache_teacher  # noqa: E402 - after t
 
 SPEC = Distill(
     method="logits", adapter="none", preset="cpu-small", steps=1, batch_rows=3, row_tokens=64, learning_rate=1e-3,
-    warmup_steps=1, top_k=16, temperature=1.5, seed=1, checkpoint_every_steps=2, loss=None,
+    warmup_steps=1, top_k=16, temperature=1.5, seed=1, checkpoint_every_steps=2, loss=None, micro_tokens=None,
+    gradient_checkpointing=None,
 )  # fmt: skip
 CHATS = [
     Conversation(f"c{number}", (("user", f"q {number}"), ("assistant", "a" * (2 + number)))) for number in range(8)

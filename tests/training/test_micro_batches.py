@@ -29,7 +29,8 @@ from zoo.training.step import one_step  # noqa: E402 - after the skip
 
 SPEC = Distill(
     method="labels", adapter="none", preset="cpu-small", steps=10, batch_rows=5, row_tokens=64, learning_rate=1e-3,
-    warmup_steps=1, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=5, loss=None,
+    warmup_steps=1, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=5, loss=None, micro_tokens=None,
+    gradient_checkpointing=None,
 )  # fmt: skip
 ANSWERS = (3, 20, 5, 12, 1, 9, 2)
 ROWS = tuple(

@@ -29,7 +29,8 @@ from zoo.training.teacher import Question, cache_digest, cache_teacher  # noqa: 
 TOKENS = 355
 SPEC = Distill(
     method="logits", adapter="none", preset="cpu-small", steps=3, batch_rows=2, row_tokens=64, learning_rate=1e-3,
-    warmup_steps=1, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=2, loss=None,
+    warmup_steps=1, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=2, loss=None, micro_tokens=None,
+    gradient_checkpointing=None,
 )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ from zoo.training.step import one_step  # noqa: E402 - after the skip
 
 SPEC = Distill(
     method="labels", adapter="lora", preset="turing-safe", steps=4, batch_rows=2, row_tokens=64, learning_rate=1e-3,
-    warmup_steps=1, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=2, loss=None,
+    warmup_steps=1, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=2, loss=None, micro_tokens=None,
+    gradient_checkpointing=None,
 )  # fmt: skip
 
 

@@ -35,7 +35,8 @@ from zoo.training.parts import dealt  # noqa: E402 - after the skip
 
 SPEC = Distill(
     method="logits", adapter="none", preset="cpu-small", steps=10, batch_rows=3, row_tokens=64, learning_rate=1e-3,
-    warmup_steps=2, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=3, loss=None,
+    warmup_steps=2, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=3, loss=None, micro_tokens=None,
+    gradient_checkpointing=None,
 )  # fmt: skip
 PARTS = {"micro_tokens": 48}
 """So that a process with two conversations, of 32 tokens each, takes one after the other."""

@@ -45,7 +45,8 @@ SPEC = Distill(
     temperature=1.0,
     seed=1,
     checkpoint_every_steps=3,
-    loss=None,
+    loss=None, micro_tokens=None,
+    gradient_checkpointing=None,
 )
 CHATS = [
     Conversation(
