@@ -20,6 +20,8 @@ def main(folder: Path, processes: str) -> int:
     """0, or 1 if a process failed: the others are stopped then, and the folder has every failed one's exit code."""
     (folder / FAILED).unlink(missing_ok=True)
     options = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={processes}", "--max-restarts=0"]
+    # Else torchrun makes a folder for its records in the system's, and leaves it there.
+    options.append(f"--log-dir={folder / 'torchrun'}")
     arguments = [*options, "-m", "zoo.training.worker", str(folder)]
     try:
         run(get_args_parser().parse_args(arguments))  # type: ignore[no-untyped-call]  # of torch
