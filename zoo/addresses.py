@@ -11,6 +11,9 @@ from catalog.problems import show
 from catalog.secrets import has_secret
 from zoo.errors import InputError
 
+_BARE = re.compile(r"\s*[/\\]{0,2}[^/\\@:\s]+:[^/\\@]*@")
+"""A name and a password before a host, where the scheme was forgotten. A path with such a name begins with ./"""
+
 
 def shown(address: str) -> str:
     """An address for people: without its query, which may be signed and works for anyone who has it."""
@@ -20,7 +23,7 @@ def shown(address: str) -> str:
 
 def refuse_secret(text: str, where: str) -> None:
     """Raises InputError, which does not repeat it, for an address with a name or password."""
-    if has_secret(text) or "@" in _authority(text):
+    if has_secret(text) or "@" in _authority(text) or _BARE.match(text):
         raise InputError(
             "an address must not contain a name or a password",
             where=where,
@@ -61,7 +64,7 @@ def parse(address: str, where: str, *, query: bool = False) -> str:
         or (not query and (parts.query or parts.fragment))
     ):
         raise InputError(
-            f"{show(address)} is not a valid http address",
+            f"{show(shown(address))} is not a valid http address",
             where=where,
             remedy="Write http://HOST:PORT or https://HOST",
         )

@@ -21,7 +21,8 @@ BAD = (
     f"https://user:{SECRET}@127.0.0.1:9/c.json", f"http://{SECRET}@hub.example", f"https://user:a@{SECRET}@x/y@z",
     f"http://user:{SECRET}\\@localhost:1", f"https://user\\:{SECRET}@h", f"https://user:{SECRET}'@h",
     f"https:/user:{SECRET}@x", f"https:\\\\user:{SECRET}@x", f"HTTP:user:{SECRET}'@x",
-    f"ftp://user:{SECRET}@x", f"HTTPS://u:{SECRET}@h", f"https://u:{SECRET}%40@h:1/?q#f",
+    f"user:{SECRET}@127.0.0.1:9", f"//user:{SECRET}@h:1/x", f"ftp://user:{SECRET}@x",
+    f"HTTPS://u:{SECRET}@h", f"https://u:{SECRET}%40@h:1/?q#f",
 )  # fmt: skip
 
 
@@ -46,6 +47,12 @@ def takers() -> list[list[str]]:
         if name in ("pull", "verify"):
             found.append([*words, *(["--on-hub"] if name == "verify" else []), "--catalog"])
     return found
+
+
+def test_a_query_is_refused_and_not_repeated() -> None:
+    with pytest.raises(InputError) as caught:
+        addresses.parse(f"http://127.0.0.1:9/?token={SECRET}", "flag --hub")
+    assert SECRET not in caught.value.what and "http://127.0.0.1:9/?..." in caught.value.what
 
 
 def test_the_commands_that_change_a_hub_are_among_them() -> None:

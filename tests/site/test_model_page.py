@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+from recipesamples import TUTORED, edited
 from sitesamples import CONTENT, HOSTILE, hostile, sample
 from test_pages import SITE, Tags
 
@@ -199,13 +200,31 @@ def with_report(report: object) -> dict[str, str]:
     return files_of(dataclasses.replace(tutor(), releases=(newest, *older)), report=content)
 
 
-def test_a_dataset_page_shows_its_distributions_and_says_that_nothing_was_redacted() -> None:
+def test_a_dataset_page_shows_its_distributions() -> None:
     page = with_report(REPORT)[f"{TUTOR}1.1.0/dataset/index.html"]
     words = told(page)
     assert "240 prompts, 236 of them with a valid answer" in words
     assert "25.0 %" in words and "fr-CA" in words
-    assert "There is no redaction report" in words
     assert "dataset-report.json" in page
+
+
+@pytest.mark.parametrize(
+    ("redact", "said"),
+    [
+        pytest.param(None, "Nothing was redacted: the recipe does not ask for it", id="not asked for"),
+        pytest.param("automatic", "lists was replaced by placeholders. The report has the counts", id="by a program"),
+        pytest.param("reviewed", "A person reviewed these rows and signed for them.", id="and reviewed"),
+        pytest.param("?", "Whether personal data was looked for is not recorded.", id="a recipe that cannot be read"),
+    ],
+)
+def test_a_dataset_page_says_what_was_redacted(redact: str | None, said: str) -> None:
+    text = edited(TUTORED, "label:\n", f"label:\n  redact: {redact}\n") if redact else TUTORED
+    newest, *older = tutor().releases
+    recipe = dataclasses.replace(newest.recipe, text=text)
+    model = dataclasses.replace(tutor(), releases=(dataclasses.replace(newest, recipe=recipe), *older))
+    words = told(files_of(model)[f"{TUTOR}1.1.0/dataset/index.html"])
+    assert said in words
+    assert ("Nothing was redacted" in words) == (redact is None)
 
 
 @pytest.mark.parametrize("report", [7, {}, {"schema": "dataset-report/1", "splits": [{"name": HOSTILE}]}])

@@ -42,6 +42,8 @@ ALLOWED = (
     "https://docs.github.com/",
     "https://lmstudio.ai/download",
     "https://apple.github.io/coremltools/",
+    # Papers whose formulas are used.
+    "https://arxiv.org/abs/",
     # Where published speeds were read.
     "https://www.smolhub.com/",
     "https://www.reddit.com/",

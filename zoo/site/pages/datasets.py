@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NotRequired, TypedDict
 
-from catalog import jsontext
+from catalog import checks, jsontext
 from catalog.jsontext import LARGEST
 from catalog.release import Model, Release
 from catalog.shapes import shaped
@@ -29,7 +29,11 @@ _CONTENTS = (
 def dataset_page(model: Model, release: Release, evidence: Evidence) -> Page:
     """The page; it names figures that are not in the evidence as missing."""
     report = _report(evidence(release.version, REPORT))
-    html = fill("dataset.html", model=model, release=release, report=report, root="../../../../")
+    recipe = checks.recorded_recipe(release.recipe.text, release.recipe.file)
+    html = fill(
+        "dataset.html", model=model, release=release, report=report, root="../../../../", recipe=recipe,
+        redact=recipe.label.redact if recipe and recipe.label else None,
+    )  # fmt: skip
     words = f"The prompts and answers that {model.name} {release.version} was trained on."
     return Page(f"Dataset of {model.name} {release.version}", words, html, _CONTENTS)
 
