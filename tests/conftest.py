@@ -109,6 +109,12 @@ def in_time() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Which zoos and hosts somebody used or trusted on this machine decides no test."""
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+
+
 OWN = {
     "recipes": {"gemma-3-270m", "qwen2.5-0.5b-tutor", "smollm2-135m-instruct", "smollm2-tutor-57m", "corpora",
                 "licences"},

@@ -42,6 +42,9 @@ ALLOWED = (
     "https://docs.github.com/",
     "https://lmstudio.ai/download",
     "https://apple.github.io/coremltools/",
+    # The law that the pages on governing a corpus cite.
+    "https://www.legisquebec.gouv.qc.ca/",
+    "https://www.priv.gc.ca/",
     # Papers whose formulas are used.
     "https://arxiv.org/abs/",
     # Where published speeds were read.

@@ -50,6 +50,10 @@ def test_only_disturbed_benchmarks_are_repeated(
 
     (zoo / "model_catalog.json").unlink()
     steps = tinyzoo.steps_of(zoo, "plain")
+
+    def made_at() -> dict[str, int]:
+        return {name: (zoo / "build/work" / key / RECORD).stat().st_mtime_ns for name, key in steps.items()}
+
     benchmarks = sorted(name for name in steps if name.startswith("benchmark/"))
     for name in benchmarks:
         judge(zoo, steps[name], name != benchmarks[0], tmp_path)
@@ -58,11 +62,11 @@ def test_only_disturbed_benchmarks_are_repeated(
     assert code == 0, err
     assert "repeat the disturbed benchmarks with: zoo build plain --measure-again" in err
 
-    before = {name: (zoo / "build/work" / key).stat().st_ino for name, key in steps.items()}
+    before = made_at()
     code, err = call("build", "plain", "--measure-again")
     assert code == 0, err
     assert "1 benchmark to repeat" in err
-    after = {name: (zoo / "build/work" / key).stat().st_ino for name, key in steps.items()}
+    after = made_at()
     assert [name for name in before if before[name] != after[name]] == benchmarks[:1]
     report = json.loads((zoo / "build/work" / steps[benchmarks[0]] / "bench.json").read_text())
     assert "it was disturbed" not in report["reasons"]

@@ -36,7 +36,7 @@ UNREPEATED = {
     "zoo/pull/names.py": "the command adds the flags, see commandline.flagged",
     "zoo/pull/verifying.py": "the receipt of a folder knows no flags",
     "zoo/catalogfile.py": "no flag of the command that failed is one of a release",
-    "zoo/sync/roadmap.py": "a table in a document, for everybody",
+    "zoo/site/roadmap.py": "a table on a page of the site, for everybody",
     "zoo/views": "screens of a zoo, which flags do not change",
 }
 """Where a command that takes settings is written with a name but without the user's flags, and why."""
