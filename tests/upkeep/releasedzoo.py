@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from catalog.release import Model
 from zoo import catalogfile
 from zoo import settings as settings_room
 from zoo.__main__ import main
+from zoo.files.digests import pretty_json
 from zoo.hub import FolderHub
 
 
@@ -68,3 +70,15 @@ def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str
     code = main(list(words))
     out, err = capsys.readouterr()
     return code, out, err
+
+
+@pytest.fixture(params=["folder", "http"])
+def one(request: pytest.FixtureRequest, zoo: Path) -> Path:
+    """A zoo with one model, whose hub is a folder or the server of one."""
+    catalog = zoo / "model_catalog.json"
+    data = json.loads(catalog.read_text())
+    data["models"] = [model for model in data["models"] if model["name"] == "plain"]
+    catalog.write_text(pretty_json(data))
+    if request.param == "http":
+        request.getfixturevalue("served")
+    return zoo

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 from releasedzoo import call, card_at, repo
+from releasedzoo import one as one
 from releasedzoo import released as released
 from releasedzoo import served as served
 from releasedzoo import zoo as zoo
 
-from zoo.files.digests import pretty_json
-
 BACK = "still says that a version is withdrawn, but the catalog says that none is"
-
-
-@pytest.fixture(params=["folder", "http"])
-def one(request: pytest.FixtureRequest, zoo: Path) -> Path:
-    """A zoo with one model, whose hub is a folder or the server of one."""
-    catalog = zoo / "model_catalog.json"
-    data = json.loads(catalog.read_text())
-    data["models"] = [model for model in data["models"] if model["name"] == "plain"]
-    catalog.write_text(pretty_json(data))
-    if request.param == "http":
-        request.getfixturevalue("served")
-    return zoo
 
 
 def without_hub(zoo: Path, capsys: pytest.CaptureFixture[str], *words: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.corpora import describe
@@ -55,40 +56,67 @@ def finds(root: Path) -> str:
     return "\n".join([*lines, "", f"{changed} of {every} records would be changed. {redact.LIMITS}"])
 
 
-def checklist(root: Path) -> str:
-    """The answers of the starter corpus to the questions of the page about governance."""
-    found = describe.describe(_files(root))
-    counts = _redacted(root)
-    cell = found.smallest_cell()
-    rows = (
-        ("Records and files", f"{found.records} in {len(counts)}"),
+@dataclass(frozen=True)
+class _Words:
+    """A checklist in one language: the head, then for each row its question and its answer, with places for figures."""
+
+    head: tuple[str, str]
+    rows: tuple[tuple[str, str], ...]
+    no_speakers: str
+
+
+_ENGLISH = _Words(
+    ("Question", "Starter corpus"),
+    (
+        ("Records and files", "{records} in {files}"),
         ("Source", "written for the project; no text is from elsewhere"),
         ("Licence", "CC0-1.0"),
-        ("Records with fields about speakers", str(sum(found.cells.values()))),
-        ("Smallest group of speakers who are alike", "no such fields" if cell is None else str(cell)),
-        ("Records in which personal data was found", str(sum(one.changed for one in counts))),
-        ("Finds in the names of fields", str(sum(one.in_keys for one in counts))),
+        ("Records with fields about speakers", "{speakers}"),
+        ("Smallest group of speakers who are alike", "{smallest}"),
+        ("Records in which personal data was found", "{found}"),
+        ("Finds in the names of fields", "{in_keys}"),
         ("Secret key of the placeholders", "none: nothing was replaced"),
-    )
-    return _table(("Question", "Starter corpus"), rows)
+    ),
+    "no such fields",
+)
+_FRENCH = _Words(
+    ("Question", "Corpus de départ"),
+    (
+        ("Enregistrements et fichiers", "{records} dans {files}"),
+        ("Provenance", "écrit pour le projet; aucun texte ne vient d'ailleurs"),
+        ("Licence", "CC0-1.0"),
+        ("Enregistrements avec des champs sur les locuteurs", "{speakers}"),
+        ("Plus petit groupe de locuteurs semblables", "{smallest}"),
+        ("Enregistrements où des données personnelles ont été trouvées", "{found}"),
+        ("Trouvailles dans les noms de champs", "{in_keys}"),
+        ("Clé secrète des remplacements", "aucune: rien n'a été remplacé"),
+    ),
+    "aucun champ de ce genre",
+)
+
+
+def checklist(root: Path) -> str:
+    """The answers of the starter corpus to the questions of the page about governance."""
+    return _checklist(root, _ENGLISH)
 
 
 def checklist_fr(root: Path) -> str:
     """The same in French."""
-    found = describe.describe(_files(root))
-    counts = _redacted(root)
-    cell = found.smallest_cell()
-    rows = (
-        ("Enregistrements et fichiers", f"{found.records} dans {len(counts)}"),
-        ("Provenance", "écrit pour le projet; aucun texte ne vient d'ailleurs"),
-        ("Licence", "CC0-1.0"),
-        ("Enregistrements avec des champs sur les locuteurs", str(sum(found.cells.values()))),
-        ("Plus petit groupe de locuteurs semblables", "aucun champ de ce genre" if cell is None else str(cell)),
-        ("Enregistrements où des données personnelles ont été trouvées", str(sum(one.changed for one in counts))),
-        ("Trouvailles dans les noms de champs", str(sum(one.in_keys for one in counts))),
-        ("Clé secrète des remplacements", "aucune: rien n'a été remplacé"),
-    )
-    return _table(("Question", "Corpus de départ"), rows)
+    return _checklist(root, _FRENCH)
+
+
+def _checklist(root: Path, words: _Words) -> str:
+    described, counts = describe.describe(_files(root)), _redacted(root)
+    cell = described.smallest_cell()
+    figures = {
+        "records": described.records,
+        "files": len(counts),
+        "speakers": sum(described.cells.values()),
+        "smallest": words.no_speakers if cell is None else cell,
+        "found": sum(one.changed for one in counts),
+        "in_keys": sum(one.in_keys for one in counts),
+    }
+    return _table(words.head, tuple((question, answer.format(**figures)) for question, answer in words.rows))
 
 
 def _table(head: tuple[str, str], rows: tuple[tuple[str, str], ...]) -> str:
