@@ -16,6 +16,8 @@ from textual import events
 from textual.geometry import Size
 from textual.widgets import OptionList
 
+from zoo import extras
+from zoo.errors import MissingExtra
 from zoo.tui.app import ZooApp
 from zoo.tui.asking import Choice, Help
 from zoo.tui.child import shown as shown_child
@@ -158,6 +160,25 @@ def test_the_cursor_can_be_seen_without_colours(zoo: Path, monkeypatch: pytest.M
                     assert all(one is None or one.triplet is None or len(set(one.triplet)) == 1 for one in colours)
 
     driving.drive(zoo, act, Place("catalog"))
+
+
+def test_an_unsupported_library_is_named_after_the_first_picture(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its version is looked up last: that takes longer than all else before the first picture."""
+    app = ZooApp(driving.asked(zoo), Place("runs"), read_only=False)
+    seen = list[str]()
+
+    def unfit(name: str) -> str:
+        seen.append(driving.visible(app))
+        return f"{name} 99.0 is installed, but {name}<9 is required"
+
+    async def act(_: ZooApp, pilot: Driven) -> None:
+        await settled(app, pilot)
+
+    monkeypatch.setattr(driving, "ZooApp", lambda *_, **__: app)
+    monkeypatch.setattr(extras, "unfit", unfit)
+    with pytest.raises(MissingExtra, match=r"requires another version: textual 99\.0"):
+        driving.drive(zoo, act, Place("runs"))
+    assert "? keys" in seen[0]
 
 
 def test_read_only_starts_nothing(zoo: Path) -> None:

@@ -47,7 +47,6 @@ def command(
     name = names[0] if len(names) == 1 else shlex.join(names)
     asked = Asked(call.settings, name, device_id, forms=OfCommandLine())
     if how != "plain" and not call.output.json and _has_terminal():
-        extras.require("The program in the terminal", "textual")
         with call.output.resting():
             extras.load("zoo.tui.app").run(asked, view, read_only=how == "read-only")
         return

@@ -13,7 +13,7 @@ from textual.binding import Binding
 from textual.widgets import Input, Static
 
 from zoo import extras, stopping
-from zoo.errors import ZooError
+from zoo.errors import MissingExtra, ZooError
 from zoo.tui.lines import Lines
 from zoo.views.asked import Asked
 from zoo.views.screen import Screen, clean, filtered
@@ -76,6 +76,20 @@ class Viewer(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self._stop, number)
         self._arrive()
         self.set_interval(EVERY_SECONDS, self._tick)
+        self.call_after_refresh(lambda: self.run_worker(self._fits(), group="fits"))
+
+    async def _fits(self) -> None:
+        """Look whether the library has a version that this program supports. That takes longer than all else that
+        this program does before its first picture, so it comes after that."""
+        try:
+            await asyncio.to_thread(extras.require, "The program in the terminal", "textual")
+        except MissingExtra as error:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """End; the error is raised when the terminal is restored."""
+        self.fault = error
+        self.exit()
 
     def _stop(self, number: int) -> None:
         """End in order: an exception would end the library's loop in the middle of something.
@@ -123,8 +137,7 @@ class Viewer(App[None]):
         try:
             stamp, found = await asyncio.to_thread(self.facts, place)
         except Exception as error:  # noqa: BLE001 - it is raised again when the terminal is restored
-            self.fault = error
-            self.exit()
+            self._fail(error)
             return
         self._stamp = stamp
         if place != self.place or found == self.found:
