@@ -229,7 +229,7 @@ pi: environment pi-tools
 
 pi-boot: environment pi-tools
 	@$(call DEBIAN_TOOLS,mmdebstrap systemd-nspawn arch-test,mmdebstrap systemd-container arch-test)
-	PI_BOOT=1 $(BIN)/python -m pytest -q tests/pi/test_pi_boot.py
+	PI_BOOT=1 $(BIN)/python -m pytest -q tests/pi/test_pi_boot.py tests/pi/test_pi_guide.py
 	@$(BIN)/python scripts/tiers.py passed pi-boot
 
 # From an empty cache this compiles four times, six minutes each on two cores; the first two compiles are kept.

@@ -47,6 +47,11 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
 }
 
 
+LEFT = "stopped; no partial file is left"
+ENDED = {"serve": "the server was stopped", "run": "stopped"}
+"""What a signal ends, where no file could be left."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     arguments = options.parse(argv)
@@ -67,7 +72,7 @@ def _code(arguments: argparse.Namespace, work: Callable[[], int | None]) -> int:
         return error.exit_code
     except Stopped as stop:
         goes_on = arguments.command == "pull" or getattr(arguments, "job", None)
-        _tell("stopped; run the same command to continue" if goes_on else "stopped; no partial file is left")
+        _tell("stopped; run the same command to continue" if goes_on else ENDED.get(arguments.command, LEFT))
         return 128 + stop.number
     except BrokenPipeError:
         # Whoever read our stdout has left; without this Python complains again when it flushes at exit.

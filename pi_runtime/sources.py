@@ -15,6 +15,7 @@ from pi_runtime.settings import CouldNot, InvalidArguments
 
 VARIABLE = "PI_ZOO_CATALOG"
 COPY = "catalog.json"
+SOURCE = "source.json"
 CONFIGURED = Path("/etc/pi-zoo/catalog")
 """One line: the address that the administrator chose."""
 
@@ -130,9 +131,8 @@ def _text(path: Path) -> str:
 
 
 def _remembered() -> str | None:
-    for place in store.places():
-        path = place / "source.json"
-        if path.is_file():
+    for path in (*(place / SOURCE for place in store.places()), store.of_caller(SOURCE)):
+        if path and path.is_file():
             return plainjson.read(path)["source"].text
     try:
         return CONFIGURED.read_text(encoding="utf-8").strip() or None
@@ -144,7 +144,7 @@ def _remember(source: str) -> None:
     if source == _remembered():
         return
     try:
-        store.write(store.home() / "source.json", json.dumps({"source": source}) + "\n")
+        store.write(store.home() / SOURCE, json.dumps({"source": source}) + "\n")
     except CouldNot:
         # Somebody without a folder of their own names the source each time.
         return

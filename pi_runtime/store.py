@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pwd
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from pi_runtime.settings import CouldNot, InvalidArguments
 
 VARIABLE = "PI_ZOO_HOME"
 SYSTEM = Path("/var/lib/pi-zoo")
+OWN = Path(".local/share/pi-zoo")
+"""In somebody's home."""
 RECEIPT, RECEIPT_SCHEMA = ".receipt.json", "pi-zoo-receipt/1"
 
 
@@ -83,13 +86,29 @@ def home() -> Path:
     if os.geteuid() == 0:
         return SYSTEM
     data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local/share") / "pi-zoo"
+    return Path(data, "pi-zoo") if data else Path.home() / OWN
 
 
 def places() -> list[Path]:
     """Folders that are searched for models: the user's own, then the system's."""
     chosen = home()
     return [chosen] if os.environ.get(VARIABLE) or chosen == SYSTEM else [chosen, SYSTEM]
+
+
+def of_caller(name: str) -> Path | None:
+    """A file in the store of the person who runs this command through sudo; None without one.
+
+    sudo forgets a person's folders, so what ``pi-zoo list --from`` remembered would be unknown to ``sudo pi-zoo pull``.
+    Root reads only a file that belongs to this person, not one that a link leads to.
+    """
+    number = os.environ.get("SUDO_UID", "")
+    if os.geteuid() != 0 or not number.isdecimal():
+        return None
+    try:
+        path = Path(pwd.getpwuid(int(number)).pw_dir, OWN, name)
+        return path if path.is_file() and path.stat().st_uid == int(number) else None
+    except (KeyError, OverflowError, OSError):
+        return None
 
 
 def folder_of(store: Path, name: str, version: str) -> Path:

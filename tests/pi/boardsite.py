@@ -15,17 +15,20 @@ NAME, VERSION = "smollm2-135m-instruct", "1.0.0"
 TYPES = ("Q8_0", "Q4_K_M")
 
 
-def write(folder: Path, size: int = 300_000) -> Path:
-    """The site's folder: the repository's own catalog, its files replaced by ``size`` and more random bytes."""
+def write(folder: Path, size: int = 300_000, weights: Path | None = None) -> Path:
+    """The site's folder: the repository's own catalog, its files replaced by ``size`` and more random bytes.
+
+    weights: a file of this model, which is then the only one of the release.
+    """
     data = json.loads((ROOT / "model_catalog.json").read_text(encoding="utf-8"))
     model = next(one for one in data["models"] if one["name"] == NAME)
     release = next(one for one in model["releases"] if one["version"] == VERSION)
-    release["files"] = [one for one in release["files"] if one["type"] in TYPES]
+    release["files"] = [one for one in release["files"] if one["type"] in (TYPES[1:] if weights else TYPES)]
     files = folder / "download" / NAME / VERSION
     files.mkdir(parents=True)
     listed = []
     for number, one in enumerate(release["files"]):
-        content = b"GGUF" + random.Random(number).randbytes(size + number)
+        content = weights.read_bytes() if weights else b"GGUF" + random.Random(number).randbytes(size + number)
         one["size_bytes"], one["sha256"], one["memory"] = len(content), hashlib.sha256(content).hexdigest(), []
         one["path"] = f"{NAME}-{one['type']}.gguf"
         (files / one["path"]).write_bytes(content)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import subprocess
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +51,25 @@ def test_a_newcomer_is_asked_for_the_site_once(site: Site, home: Path) -> None:
     site.server_close()
     done = pi_zoo(home, "recommend", *PI)
     assert done.returncode == 0 and "cannot be reached" in done.stderr and "copy from the last time" in done.stderr
+
+
+def test_sudo_knows_the_site_that_the_person_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "home" / store.OWN
+    own.mkdir(parents=True)
+    named = str(write(tmp_path / "site") / "catalog.json")
+    (own / "source.json").write_text(json.dumps({"source": named}))
+    monkeypatch.delenv(store.VARIABLE, raising=False)
+    monkeypatch.setattr(store, "SYSTEM", tmp_path / "system")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: types.SimpleNamespace(pw_dir=str(tmp_path / "home")))
+    monkeypatch.setenv("SUDO_UID", str(os.getuid()))
+    assert sources.last().source == named
+    # A file of somebody else, or no sudo: root reads nothing there.
+    monkeypatch.setenv("SUDO_UID", str(os.getuid() + 1))
+    with pytest.raises(InvalidArguments, match="No catalog is known yet"):
+        sources.last()
+    monkeypatch.delenv("SUDO_UID")
+    assert store.of_caller("source.json") is None
 
 
 def test_the_arithmetic_is_shown_before_anything_is_downloaded(site: Site, home: Path) -> None:
