@@ -123,3 +123,18 @@ def test_croissant_is_written_checked_and_keeps_its_version(tmp_path: Path, caps
     assert code == 2 and "out of date. Write it again: zoo corpus croissant data" in out
     assert called(capsys, "corpus", "croissant", "data")[0] == 0
     assert json.loads((tmp_path / "data/croissant.json").read_text(encoding="utf-8"))["version"] == "1.0.0"
+
+
+def test_import_says_what_is_left_out_and_what_records_lose(tmp_path: Path, capsys: Captured) -> None:
+    turns = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]
+    rows = [{"id": 7, "conversations": turns}, {"conversations": turns[:1]}]
+    (tmp_path / "theirs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    code, out, err = called(capsys, "corpus", "import", "theirs.jsonl", "--from", "hermes", "--out", "ours.jsonl")
+    assert code == 2
+    what = "the conversation ends without an answer of the assistant. Add the last answer."
+    assert out == f"theirs.jsonl:2:1: messages[0]: {what}\n"
+    assert "hint: theirs.jsonl:1:1: id: no record has this key; its value was 7. It is not in the record." in err
+    assert "1 record written to ours.jsonl, 1 line left out." in err
+    assert called(capsys, "corpus", "check", "ours.jsonl")[0] == 0
+    code, _, err = called(capsys, "corpus", "import", "theirs.jsonl", "--from", "bfcl", "--out", "none.jsonl")
+    assert code == 2 and "no line is a record of this form" in err and not (tmp_path / "none.jsonl").exists()

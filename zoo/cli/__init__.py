@@ -48,6 +48,7 @@ EXAMPLES = {
     "check": ("zoo check", "zoo check recipes/my-model.yaml"),
     "corpus": (
         "zoo corpus check prompts.jsonl", "zoo corpus check data --kind conversation --format github",
+        "zoo corpus import calls.jsonl --from openai --out conversations.jsonl",
         "zoo corpus overlap train.jsonl --against heldout.jsonl", "zoo corpus redact prompts.jsonl --out clean",
     ),
     "review": ("zoo review main..HEAD", "zoo review v1..v2 --out report.md"),

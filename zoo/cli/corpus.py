@@ -9,19 +9,17 @@ from pathlib import Path
 import click
 
 from catalog import shell
-from catalog.problems import Problem
 from catalog.words import counted
 from zoo import commandline
-from zoo.cli import findings
+from zoo.cli import findings, recordfiles
 from zoo.cli.common import Call, options
+from zoo.cli.corpusimport import import_
 from zoo.cli.findings import Findings
 from zoo.corpora import check as checks
 from zoo.corpora.describe import GROUPS, Limit
 from zoo.corpora.kinds import KINDS
 from zoo.errors import InputError
 from zoo.files.whole import write_atomic
-
-SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,6 +28,9 @@ def command() -> None:
 
     These commands need no zoo, and read files of any size.
     """
+
+
+command.add_command(import_)
 
 
 @command.command(short_help="Check files of records; list every problem with its line.")
@@ -47,7 +48,7 @@ def check(call: Call, paths: tuple[Path, ...], format_: str, kind: str | None, m
     Every record must follow the schema and the rules of its kind, and no record may be in the files twice. Exit code 0
     if all are valid, 2 if there are problems.
     """
-    files, problems = _files(paths)
+    files, problems = recordfiles.named(paths)
     with call.output.task("checking", sum(file.path.stat().st_size for file in files), "B") as advance:
         found = checks.check(files, KINDS[kind] if kind else None, max_errors, advance)
     problems += found.problems
@@ -91,8 +92,8 @@ def overlap(
     """
     from zoo.corpora import compare
 
-    files, problems = _files((*paths, *against))
-    first = len(_files(paths)[0])
+    files, problems = recordfiles.named((*paths, *against))
+    first = len(recordfiles.named(paths)[0])
     with call.output.task("reading", sum(file.path.stat().st_size for file in files), "B") as advance:
         found = compare.compare(files[:first], files[first:], threshold, max_errors, advance)
     data = {"texts": found.texts, "overlaps": found.found, "threshold": threshold}
@@ -128,7 +129,7 @@ def describe(
     from zoo.corpora import describe as room
 
     limits = [_limit(one, is_most=False) for one in least] + [_limit(one, is_most=True) for one in most]
-    files, problems = _files(paths)
+    files, problems = recordfiles.named(paths)
     if problems:
         return findings.answer(call, Findings({}, len(files), problems), "human", "")
     with call.output.task("reading", sum(file.path.stat().st_size for file in files), "B") as advance:
@@ -217,7 +218,7 @@ def redact(call: Call, paths: tuple[Path, ...], out: Path, key: Path | None, kin
     from zoo.corpora.privacy import redact as redaction
     from zoo.corpora.privacy.placeholders import Placeholders
 
-    files, problems = _files(paths)
+    files, problems = recordfiles.named(paths)
     if problems:
         return findings.answer(call, Findings({}, len(files), problems), "human", "")
     if key and out.resolve() in key.resolve().parents:
@@ -296,29 +297,3 @@ def audit(call: Call, name: str) -> None:
     shown = [f"{entry.number} {entry.at_utc} {entry.by}" for entry, _ in found]
     data = {"reviews": [{"line": entry.number, "at_utc": entry.at_utc, "by": entry.by} for entry, _ in found]}
     call.output.answer(data, "\n".join([*shown, f"{counted(len(found), 'review')}, unchanged."]))
-
-
-def _files(paths: tuple[Path, ...]) -> tuple[list[checks.File], list[Problem]]:
-    """The files that paths name, and a problem for each that cannot be one or is named twice. Raises InputError for a
-    folder without files."""
-    files: list[checks.File] = []
-    problems: list[Problem] = []
-    seen: dict[Path, str] = {}
-    for path in paths:
-        found = [path]
-        if path.is_dir():
-            found = sorted(one for one in path.rglob("*.jsonl*") if one.name.endswith(SUFFIXES))
-            if not found:
-                raise InputError(f"{path} has no files of records", remedy=f"Name files: {', '.join(SUFFIXES)}")
-        for one in found:
-            shown, there = str(one), one.resolve()
-            if not one.is_file():
-                what = "the file is not a regular file" if one.exists() else "the file was not found"
-                problems.append(Problem(shown, 1, 1, "", what, "Name an existing file"))
-            elif there in seen:
-                what = f"the same file as {seen[there]}"
-                problems.append(Problem(shown, 1, 1, "", what, "Name it once"))
-            else:
-                seen[there] = shown
-                files.append(checks.File(one, shown))
-    return files, problems
