@@ -2,10 +2,10 @@
 a catalog of 10,000 models with 6 files each.
 
 Every start is a process in a pseudo terminal of 120 x 40, with compiled modules, as an installation has them. First
-picture: processor time from the start of the process until its last line is written, in turns (A B B A) with a program
-that has the same widgets and no content. The processes are nicer than this one, so that it looks at their time at once:
-behind other programs it would count what they do after their first picture. Opening:
-until the rows of the catalog are written; the first time, when the catalog is checked and outlined, is another figure.
+picture: processor time from the start of the process until its last line is written, in turns (A B B A) with a
+program that has the same widgets and no content. The processes are nicer than this one, so that it reads their time
+immediately: behind other programs it would count what they do after their first picture. Opening: until the rows of
+the catalog are written; the first time, when the catalog is checked and outlined, is another figure.
 Filter: from a key until everything that follows from it is done, in a program without a terminal.
 """
 

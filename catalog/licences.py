@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from catalog import hublists
@@ -22,6 +24,19 @@ _HUB_NAMES = {
     "PDDL-1.0": "pddl",
 }
 _NO_LICENCE = frozenset({"unknown", "other"})
+
+
+_WORDS = {
+    "LicenseRef-Gemma": "Gemma Terms of Use",
+    "LicenseRef-Llama-3": "Meta Llama 3 Community License",
+    **{f"LicenseRef-Llama-{one}": f"Llama {one} Community License" for one in ("2", "3.1", "3.2", "3.3", "4")},
+}
+"""The titles of texts that SPDX has no identifier for."""
+
+
+def in_words(expression: str) -> str:
+    """A licence expression for readers: a text without an SPDX identifier by its title, or by its own name."""
+    return re.sub(r"LicenseRef-([A-Za-z0-9.-]+)", lambda found: _WORDS.get(found[0], found[1]), expression)
 
 
 def canonical(expression: str) -> str | None:

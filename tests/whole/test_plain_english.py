@@ -100,7 +100,7 @@ ALLOWED: tuple[tuple[str, str], ...] = (
     ("recipes/.*", "facts it was not told"),
     ("site/hooks.py", "text-align: .left.center"),
     # Names of licences, and texts that are measured on.
-    ("catalog/terms.py", "ommunity [Ll]icense"),
+    ("catalog/(terms|licences).py", "ommunity [Ll]icense"),
     ("zoo/judge/parity/material.py", ".*"),
     # Sentences of evidence, whose bytes are released.
     ("zoo/judge/parity/(compare|source).py", "goes on"),

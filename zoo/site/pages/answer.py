@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from catalog import licences
 from catalog.words import count, data_size
 from zoo.choose import chooser, commands
 from zoo.choose.chooser import Choice, Offer
@@ -89,7 +90,7 @@ def _shown(
         version=release.version,
         path=file.path,
         type=file.type,
-        licence=release.licence,
+        licence=licences.in_words(release.licence),
         size=data_size(file.size_bytes),
         memory=f"{data_size(offer.pick.memory_bytes or 0)} predicted at {count(context)} tokens",
         speed=speed.words,

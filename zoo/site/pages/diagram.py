@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from catalog import licences
 from catalog.release import Ancestor, Model, Release
 from catalog.words import count, counted
 from zoo.site.pages.page import fill
@@ -115,7 +116,7 @@ def _answers(release: Release) -> tuple[str, ...]:
 
 
 def _licence(text: str) -> str:
-    return _short(text)
+    return _short(licences.in_words(text))
 
 
 def _short(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from catalog import maturity, yanks
+from catalog import licences, maturity, yanks
 from catalog.release import Model, Release
 from zoo.site.pages import about, pictures, sections, share, trends
 from zoo.site.pages.about import About
@@ -71,7 +71,7 @@ def _facts(model: Model) -> Facts:
         "summary": shortened(model.summary, 300),
         "task": shortened(model.task, 100),
         "languages": [shortened(language, 40) for language in model.languages[:20]],
-        "licence": shortened(release.licence, 100),
+        "licence": shortened(licences.in_words(release.licence), 100),
         "version": release.version,
         "versions": [one.version for one in model.releases],
         "date": release.date,

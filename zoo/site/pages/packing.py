@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TypedDict
 
-from catalog import access, memory
+from catalog import access, licences, memory
 from catalog import device as devices
 from catalog.device import Device
 from catalog.jsontext import Json, JsonObject
@@ -86,7 +86,7 @@ def release_row(name: str, release: Release, carried: Set[str] = frozenset()) ->
     version = visible(release.version)
     return [
         version,
-        visible(release.licence),
+        visible(licences.in_words(release.licence)),
         shape.parameters,
         shape.context_tokens,
         shape.vocabulary_size,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from catalog import licences
 from catalog.release import Model, ModelFile, Release, Speed, reference_words
 from catalog.words import counted, rate
 from zoo.choose import pick
@@ -53,6 +54,7 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     # The figures of chooser.json, because rows that the browser makes must show the same.
     release = offers.rounded(current)
     beaten = pick.dominated(release)
+    licence = licences.in_words(release.licence)
     rows = [
         _row(model.name, release, f, beaten[f.path].sentence if f.path in beaten else "")
         for f in release.files
@@ -62,10 +64,10 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
         "version": release.version,
         "task": model.task,
         "languages": list(model.languages),
-        "licence": release.licence,
+        "licence": licence,
         "types": [row.type for row in rows],
         "rows": [
-            part("table-row.html", model=model, version=release.version, licence=release.licence, row=row)
+            part("table-row.html", model=model, version=release.version, licence=licence, row=row)
             for row in rows
         ],
     }

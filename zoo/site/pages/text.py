@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
 
-from catalog import unseen, words
+from catalog import licences, unseen, words
 from catalog.release import bits_of, reference_words
 from catalog.words import shortened
 from zoo.choose.speeds import place_name
@@ -48,6 +48,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "data_size": words.data_size,
     "count": words.count,
     "counted": words.counted,
+    "licence": licences.in_words,
     "short_count": words.short_count,
     "bits": words.bits,
     "rate": words.rate,
