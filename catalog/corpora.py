@@ -7,7 +7,6 @@ or learnt; the digest in the plan is that of the original file.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from catalog import jsontext
@@ -43,12 +42,8 @@ def text_fault(text: str) -> tuple[str, str, int] | None:
 
 def prompt_key(user: str, system: str | None) -> str:
     """Equal for prompts that read the same: Unicode forms and white space are ignored."""
-    return keys_of_same([same_text(user)], [same_text(system or "")])[0]
-
-
-def keys_of_same(users: Sequence[str], systems: Sequence[str]) -> list[str]:
-    """The keys of prompts whose texts ``same_text`` leaves as they are. system: "" without one."""
-    return [f"{len(user)} {user}{system}" for user, system in zip(users, systems, strict=True)]
+    asked = same_text(user)
+    return f"{len(asked)} {asked}{same_text(system or '')}"
 
 
 def paragraph_key(text: str) -> str | None:

@@ -154,7 +154,7 @@ def test_digests_on_the_disk_give_the_same_answer(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("zoo.corpora.repeats.FULL", 100)
     repeats = Repeats(tmp_path)
     for number in range(3000):
-        repeats.add("prompt", [f"record {number % 2900}"], 0, number)
+        repeats.add("prompt", [(f"record {number % 2900}",)], 0, number)
     assert list(tmp_path.iterdir())
     assert sorted(repeats.found()) == [((0, 2900 + n), (0, n)) for n in range(100)]
 

@@ -12,14 +12,14 @@ from typing import cast
 from catalog import quick, schema
 from catalog.jsontext import JsonObject
 from zoo.corpora import quickjson
-from zoo.corpora.records import Kind
+from zoo.corpora.records import Identity, Kind
 
 _AS_ZERO = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
 _LONG = b"0" * 16
 """No whole number of fewer digits is beyond jsontext.LARGEST."""
 
 
-def identities(lines: Sequence[bytes | None], kind: Kind) -> list[str] | None:
+def identities(lines: Sequence[bytes | None], kind: Kind) -> Sequence[Identity] | None:
     """The identity of the record of every line, if every line certainly has one without a fault; else None."""
     decode, encode = quickjson.decoder(), quickjson.encoder()
     if decode is None or encode is None:
@@ -44,7 +44,7 @@ def identities(lines: Sequence[bytes | None], kind: Kind) -> list[str] | None:
     return kind.bulk(found, encode) if kind.bulk is not None else _one_by_one(found, kind, text)
 
 
-def _one_by_one(found: list[JsonObject], kind: Kind, text: bytes) -> list[str] | None:
+def _one_by_one(found: list[JsonObject], kind: Kind, text: bytes) -> Sequence[Identity] | None:
     if _LONG in text.translate(_AS_ZERO):
         return None
     for record in found:

@@ -13,7 +13,7 @@ from catalog import jsontext, toolschemas
 from catalog.jsontext import Json, JsonObject
 from catalog.problems import did_you_mean
 from zoo.corpora import records
-from zoo.corpora.records import Fault, Kind
+from zoo.corpora.records import Fault, Identity, Kind
 from zoo.files.digests import canonical_json
 
 MOST_BYTES = 1 << 20
@@ -225,8 +225,8 @@ def _answer(messages: list[Message], schema: JsonObject) -> Iterator[Fault]:
         yield Fault(place, what, "Change the answer or the schema")
 
 
-def _identity(record: JsonObject) -> str:
-    return canonical_json([record["messages"], record.get("tools")])
+def _identity(record: JsonObject) -> Identity:
+    return (canonical_json([record["messages"], record.get("tools")]),)
 
 
 def _shown(record: JsonObject) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from catalog.jsontext import JsonObject
 from zoo.corpora import records
-from zoo.corpora.records import Fault, Kind
+from zoo.corpora.records import Fault, Identity, Kind
 
 
 def _rules(record: JsonObject) -> Iterator[Fault]:
@@ -15,8 +15,8 @@ def _rules(record: JsonObject) -> Iterator[Fault]:
         yield from records.text_fault(text if isinstance(text, str) else None, name, "text")
 
 
-def _identity(record: JsonObject) -> str:
-    return str(record["record_id"])
+def _identity(record: JsonObject) -> Identity:
+    return (str(record["record_id"]),)
 
 
 KIND = Kind(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
@@ -14,7 +14,7 @@ from catalog.problems import LIMIT, Problem
 from catalog.shapes import shaped
 from zoo.corpora import records, stream
 from zoo.corpora.quickjson import Encode
-from zoo.corpora.records import Fault, Kind
+from zoo.corpora.records import Fault, Identity, Kind
 from zoo.errors import InputError
 
 MAX_LINE_BYTES = 64 * 1024
@@ -68,7 +68,7 @@ def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[Prompt], list[Problem
     """
     rows: list[Prompt] = []
     problems: list[Problem] = []
-    seen: dict[str, int] = {}
+    seen: dict[Identity, int] = {}
     for number, line in enumerate(raw.removeprefix(corpora.BOM.encode()).splitlines(), 1):
         if not line.strip():
             continue
@@ -110,12 +110,13 @@ def texts(record: JsonObject) -> tuple[str, str | None]:
     return user, system if isinstance(system, str) else None
 
 
-def identity(record: JsonObject) -> str:
+def identity(record: JsonObject) -> Identity:
     """Equal for prompts that read the same."""
-    return corpora.prompt_key(*texts(record))
+    user, system = texts(record)
+    return unseen.same_text(user), unseen.same_text(system or "")
 
 
-def _bulk(found: list[JsonObject], encode: Encode) -> list[str] | None:
+def _bulk(found: list[JsonObject], encode: Encode) -> Sequence[Identity] | None:
     """The identities of records that follow the schema, if no rule and no number has a fault. Only tools have
     numbers."""
     if not all(_is_usable(encode(record["tool_schema"])) for record in found if "tool_schema" in record):
@@ -126,11 +127,11 @@ def _bulk(found: list[JsonObject], encode: Encode) -> list[str] | None:
     if quick.every_matches(users, unseen.PLAIN_TEXT) and quick.every_matches(
         [system for system in systems if system], unseen.PLAIN_TEXT
     ):
-        return corpora.keys_of_same(users, systems)
+        return list(zip(users, systems, strict=True))
     for user, system in zip(users, systems, strict=True):
         if next(_text_faults(user, system or None), None) is not None:
             return None
-    return list(map(corpora.prompt_key, users, systems))
+    return list(map(identity, found))
 
 
 @functools.lru_cache(toolschemas.KEPT)

@@ -7,7 +7,7 @@ accept is read again by the strict reader, which explains.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,9 @@ from catalog.jsontext import Json, JsonObject
 from catalog.problems import Problem, show
 from zoo.corpora import quickjson
 from zoo.corpora.quickjson import Encode
+
+Identity = tuple[str, ...]
+"""Texts that are equal for two records of which one is too many."""
 
 
 class Fault(NamedTuple):
@@ -29,7 +32,7 @@ class Fault(NamedTuple):
 @dataclass(frozen=True)
 class Kind:
     """A kind of record. marks: keys that only records of this kind have. rules: what the schema cannot say, of a record
-    that follows it. identity: equal for two records of which one is too many; same: words for the earlier one,
+    that follows it. identity: of a record; same: words for the earlier one,
     shown: what a person wrote, by which people recognise the record. bulk: the identities of records that follow the
     schema, if none has a fault or a whole number beyond jsontext.LARGEST; else None; for a kind that can find that out
     faster than record by record.
@@ -40,10 +43,10 @@ class Kind:
     marks: frozenset[str]
     most_bytes: int
     rules: Callable[[JsonObject], Iterator[Fault]]
-    identity: Callable[[JsonObject], str]
+    identity: Callable[[JsonObject], Identity]
     same: str
     shown: Callable[[JsonObject], str]
-    bulk: Callable[[list[JsonObject], Encode], list[str] | None] | None = None
+    bulk: Callable[[list[JsonObject], Encode], Sequence[Identity] | None] | None = None
 
 
 class Read(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TypedDict, cast
 from catalog import jsontext, toolschemas
 from catalog.jsontext import JsonObject
 from zoo.corpora.prompts import Prompt
-from zoo.corpora.records import Fault, Kind
+from zoo.corpora.records import Fault, Identity, Kind
 from zoo.files.digests import canonical_json
 
 
@@ -173,8 +173,8 @@ def _rules(record: JsonObject) -> Iterator[Fault]:
         yield Fault(f"messages[{len(messages) - 1}].content", "the answer is empty", "Delete the line")
 
 
-def _question(record: JsonObject) -> str:
-    return canonical_json(cast("list[Message]", record["messages"])[:-1])
+def _question(record: JsonObject) -> Identity:
+    return (canonical_json(cast("list[Message]", record["messages"])[:-1]),)
 
 
 def _asked(record: JsonObject) -> str:
