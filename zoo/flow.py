@@ -5,19 +5,21 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import access, placeholders
+from catalog.problems import instead_of
 from catalog.release import Location, Release, Repository
 from zoo import catalogfile, commandline, hub
 from zoo.commandline import Command
-from zoo.errors import GateRefused, RemoteError, ZooError
+from zoo.errors import GateRefused, InputError, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
 from zoo.hub.located import as_here, at_home, here, hub_of_settings, recorded_name
 from zoo.judge.gates import Verdict
 from zoo.plan import corpuslimits, engine, foresight, preflight, prepare
+from zoo.plan.costs import Costs
 from zoo.plan.plan import Plan
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
@@ -52,13 +54,21 @@ class Released:
     published: Published
 
 
-def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: Seal = Seal()) -> list[Released]:
+Ahead = Callable[[Mapping[str, Planned]], None]
+"""Makes steps of several plans before they are built one after the other; by the word for the recipe."""
+
+
+def release(
+    recipes: Iterable[str], settings: Settings, report: Reporter, seal: Seal = Seal(), ahead: Ahead | None = None
+) -> list[Released]:
     """Release recipes, named or by file. After an interruption the same call resumes; nothing is done twice.
 
-    Raises the ZooError of the step that failed; steps finished before it are kept.
+    ahead: called with the recipes that are not released, when all are checked. Raises the ZooError of the step that
+    failed; steps finished before it are kept.
     """
     # Check and plan: every problem of every recipe, with its line, before anything is made.
-    made = [prepare.make_plan(recipe, settings) for recipe in recipes]
+    names = list(recipes)
+    made = [prepare.make_plan(recipe, settings) for recipe in names]
     # Where: a model that moved to another hub stays there.
     plans = [(one, at_home(one.plan.name, one.plan.version, settings, report)) for one in made]
     # Refuse early: a catalog that cannot be written, a key that cannot sign, a version that is already published,
@@ -73,6 +83,12 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
         taken.refuse(planned, there)
         if not find(planned.plan, there):
             refuse_other_owner(planned, there, report)
+    if ahead:
+        ahead({
+            name: planned
+            for name, (planned, there) in zip(names, plans, strict=True)
+            if not (find(planned.plan, there) or taken.released_before(planned, there))
+        })
     done = []
     for planned, there in plans:
         if before := taken.released_before(planned, there):
@@ -102,13 +118,7 @@ def build(planned: Planned, settings: Settings, report: Reporter, *, gated: bool
     found = find(planned.plan, settings) or taken.corrected(planned, settings)
     if found is not None:
         return found
-    news.refuse_old_words(planned.recipe, planned.checked.file, settings)
-    if planned.to_run:
-        corpuslimits.refuse(planned.checked, settings.root)
-    wanted = preflight.Build(planned.recipe, planned.plan, planned.to_run, planned.world.tools)
-    preflight.check(wanted, planned.costs, settings, report)
-    steps = [planned.plan.step(id_) for id_ in planned.to_run]
-    foresight.refuse_before(planned.checked, steps, settings.work, settings.root, report)
+    _refuse_unable(planned, planned.to_run, planned.costs, settings, report)
     prepare.announce(planned, report)
 
     def use(built: engine.Built) -> ReleaseFolder:
@@ -119,10 +129,59 @@ def build(planned: Planned, settings: Settings, report: Reporter, *, gated: bool
     def judge(made: Mapping[str, Artifact]) -> None:
         _judge(planned, made, settings)
         if gated:
-            command = functools.partial(commandline.line, settings)
-            early.refuse(planned.recipe, planned.plan, made, planned.to_run, command)
+            _refuse_early(planned, made, settings)
 
     return engine.run_and(planned.plan, settings, report, use, judge)
+
+
+@dataclass(frozen=True)
+class Single:
+    """How one step is made. share: how many steps run on this machine at the same time; a step then uses one part of
+    the threads, unless their number decides its bytes. gated: a gate that the step misses raises GateRefused.
+    """
+
+    share: int = 1
+    gated: bool = False
+
+
+def build_step(planned: Planned, id_: str, settings: Settings, report: Reporter, how: Single = Single()) -> bool:
+    """Make one step of a plan, whose inputs are finished. Returns whether it was made now. Raises the ZooError of the
+    step, also of one that is not in the plan."""
+    if id_ not in planned.status:
+        known = instead_of(id_, planned.status)
+        raise InputError(f"{planned.plan.name} has no step {id_!r}", remedy=known)
+    step = planned.plan.step(id_)
+    if id_ in planned.to_run:
+        memory = planned.costs.step_memory_bytes.get(id_)
+        costs = dataclasses.replace(planned.costs, memory_bytes=memory)
+        _refuse_unable(planned, [id_], costs, settings, report)
+    if how.share > 1 and "threads" not in step.spec:
+        settings = settings.with_threads(max(1, settings.threads // how.share))
+
+    def judge(made: Mapping[str, Artifact]) -> None:
+        _judge(planned, made, settings)
+        if how.gated:
+            _refuse_early(planned, made, settings)
+
+    return engine.run_step(planned.plan, id_, settings, report, judge)
+
+
+def _refuse_unable(
+    planned: Planned, to_run: Collection[str], costs: Costs, settings: Settings, report: Reporter
+) -> None:
+    """Before expensive work: raises ZooError for whatever would stop the steps ``to_run``."""
+    news.refuse_old_words(planned.recipe, planned.checked.file, settings)
+    if to_run:
+        corpuslimits.refuse(planned.checked, settings.root)
+    wanted = preflight.Build(planned.recipe, planned.plan, to_run, planned.world.tools)
+    preflight.check(wanted, costs, settings, report)
+    steps = [planned.plan.step(id_) for id_ in to_run]
+    foresight.refuse_before(planned.checked, steps, settings.work, settings.root, report)
+
+
+def _refuse_early(planned: Planned, made: Mapping[str, Artifact], settings: Settings) -> None:
+    command = functools.partial(commandline.line, settings)
+    early.refuse(planned.recipe, planned.plan, made, planned.to_run, command)
 
 
 def _judge(planned: Planned, made: Mapping[str, Artifact], settings: Settings) -> None:

@@ -174,6 +174,11 @@ class Settings:
         value = dataclasses.replace(self.values["namespace"], text=namespace)
         return dataclasses.replace(self, values={**self.values, "namespace": value})
 
+    def with_threads(self, threads: int) -> Settings:
+        """These settings with another number of threads."""
+        value = dataclasses.replace(self.values["threads"], text=str(threads))
+        return dataclasses.replace(self, values={**self.values, "threads": value})
+
     def with_place(self, hub: str, namespace: str) -> Settings:
         """These settings with the hub that the catalog names, and its namespace unless the user named one."""
         told = self.values["namespace"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog import sources
 from catalog.recipe import Recipe
@@ -28,7 +28,8 @@ class Costs:
     """disk_bytes is the most needed at one time; memory_bytes is that of the most demanding step; work has a line per
     kind of step.
 
-    Both are None if a step works on a model of unknown size.
+    Both are None if a step works on a model of unknown size. step_memory_bytes has every step that runs by its id, and
+    is then empty.
     """
 
     steps: int
@@ -36,6 +37,7 @@ class Costs:
     memory_bytes: int | None
     fetch_bytes: int
     work: tuple[str, ...]
+    step_memory_bytes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def free_bytes(self) -> int:
@@ -74,18 +76,18 @@ def estimate(
     steps = [step for step in plan.steps if step.id in wanted]
     needing = _Needing(recipe, found, student.vocabulary, prompt_rows)
     # Removing layers holds all of them in memory.
-    needs = [(step.stage, needing.of(step, 1.0 if step.stage == "prune" else student.kept)) for step in steps]
+    needs = {step.id: needing.of(step, 1.0 if step.stage == "prune" else student.kept) for step in steps}
     steps_disk = _most_disk(steps, lambda step: needing.of(step, student.kept))
     # The release folder holds a copy with the words of the header, the hub one of what is published.
     released = [plan.step(id_) for id_ in dict.fromkeys(file_makers(recipe).values())]
     copies = 2 * sum(_file_bytes(step, needing.of(step, student.kept)) for step in released)
     disk = max(steps_disk.most, steps_disk.left + copies)
     fetch = sum(f.size_bytes or 0 for f in plan.fetches) if any(s.stage == "import" for s in steps) else 0
-    memory = max((PROGRAM_BYTES + STAGES[stage].memory(need) for stage, need in needs), default=0)
+    memory = {step.id: PROGRAM_BYTES + STAGES[step.stage].memory(needs[step.id]) for step in steps}
     work = tuple(_work(recipe, steps, prompt_rows))
     if any(not parameters_of(recipe, _role(step), found) for step in steps):
         return Costs(len(steps), None, None, fetch, work)
-    return Costs(len(steps), disk + fetch, memory, fetch, work)
+    return Costs(len(steps), disk + fetch, max(memory.values(), default=0), fetch, work, memory)
 
 
 @dataclass(frozen=True)

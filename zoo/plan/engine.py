@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from zoo import stages
+from zoo import commandline, stages
 from zoo.errors import AGAIN, MORE_MEMORY, Again, DamagedStep, OutOfMemory, ZooError, is_no_memory
 from zoo.machine.processor import here
 from zoo.plan.plan import Plan, Step
@@ -99,14 +100,9 @@ def _run(
         if found is not None:
             workspace.sweep(step.key)
         else:
-            report.say(f"[{number}/{len(plan.steps)}] {step.id}")
-            started = time.monotonic()
-            place = {"step": step.id, "key": step.key, "number": number, "of": len(plan.steps)}
-            record("step_begin", **place, reason=_reason(step, workspace))
-            found = _make(step, workspace, artifacts, settings, report)
-            record("step_end", **place, seconds=round(time.monotonic() - started, 3))
+            with _announced(step, (number, len(plan.steps)), workspace, report):
+                found = _make(step, workspace, artifacts, settings, report)
             made.append(step.id)
-            report.say(f"[{number}/{len(plan.steps)}] {step.id} done in {time.monotonic() - started:.1f} s")
             old = before.get(step.key)
             if old is not None and old.files != found.files:
                 other.add(step.id)
@@ -114,6 +110,46 @@ def _run(
         if judge:
             judge(artifacts)
     return Built(artifacts, tuple(made))
+
+
+def run_step(plan: Plan, id_: str, settings: Settings, report: Reporter, judge: Judge) -> bool:
+    """Find or make one step of the plan, whose inputs are finished. Returns whether it was made now.
+
+    ``judge`` sees all finished artifacts of the plan, this step's last, and may raise. Raises ZooError for an input
+    that is not finished, DamagedStep for one that is damaged and has been deleted now, and the ZooError of the stage.
+    """
+    workspace, step = Workspace(settings.work), plan.step(id_)
+    found = {one.id: there for one in plan.steps if (there := workspace.finished(one.key))}
+    is_new = id_ not in found
+    if is_new:
+        if missing := [maker for maker in step.inputs.values() if maker not in found]:
+            raise ZooError(
+                f"step {id_} of {plan.name} needs {' and '.join(missing)}, which is not finished",
+                safe="Finished steps are kept.",
+                remedy=f"Make it first: {commandline.line(settings, 'build', plan.name, '--step', missing[0])}",
+            )
+        number = plan.steps.index(step) + 1
+        try:
+            with _announced(step, (number, len(plan.steps)), workspace, report):
+                found[id_] = _make(step, workspace, found, settings, report)
+        except DamagedStep as damage:
+            workspace.discard(damage.key)
+            raise
+    judge({**{key: one for key, one in found.items() if key != id_}, id_: found[id_]})
+    return is_new
+
+
+@contextmanager
+def _announced(step: Step, place: tuple[int, int], workspace: Workspace, report: Reporter) -> Iterator[None]:
+    """Report when a step begins and ends. place: its number, and how many there are."""
+    number, of = place
+    report.say(f"[{number}/{of}] {step.id}")
+    started = time.monotonic()
+    facts = {"step": step.id, "key": step.key, "number": number, "of": of}
+    record("step_begin", **facts, reason=_reason(step, workspace))
+    yield
+    record("step_end", **facts, seconds=round(time.monotonic() - started, 3))
+    report.say(f"[{number}/{of}] {step.id} done in {time.monotonic() - started:.1f} s")
 
 
 def _make(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,15 +75,18 @@ def every_recipe(settings: Settings) -> list[str]:
     return names
 
 
-def make_plan(name: str, settings: Settings) -> Planned:
-    """Check and plan a recipe. Raises InputError with every problem, ModelFileError for an unusable source."""
+def make_plan(name: str, settings: Settings, tools: Mapping[str, str] | None = None) -> Planned:
+    """Check and plan a recipe. Raises InputError with every problem, ModelFileError for an unusable source.
+
+    tools: what ``world.tool_versions`` has just found, for a command that plans many recipes.
+    """
     checked = check_recipe(find_recipe(name, settings), settings.root)
     with Known(settings.work) as known:
         found = foresight.problems(checked, settings.root, raising=not checked.problems, known=known)
     found = [*checked.problems, *found]
     foresight.refuse(checked.file, found, safe="Nothing was made.")
     assert checked.recipe
-    seen = world.look(checked.recipe, settings, checked.files)
+    seen = world.look(checked.recipe, settings, checked.files, tools)
     made = plan.make(checked.recipe, digest(checked.text.decode()), checked.lock, seen)
     status = engine.status(made, Workspace(settings.work))
     to_run = [id_ for id_, reason in status.items() if reason != "reuse"]
@@ -94,6 +98,23 @@ def make_plan(name: str, settings: Settings) -> Planned:
     if any(made.step(id_).stage == "ask" for id_ in to_run):
         estimate = dataclasses.replace(estimate, work=(*estimate.work, _asking_cost(checked.recipe, rows, settings)))
     return Planned(checked, checked.recipe, seen, made, status, estimate)
+
+
+def make_plans(names: Iterable[str], settings: Settings) -> dict[str, Planned]:
+    """Check and plan many recipes, by name. Raises InputError with the problems of all of them."""
+    tools, made, faults = world.tool_versions(), {}, []
+    for name in names:
+        try:
+            made[name] = make_plan(name, settings, tools)
+        except ZooError as error:
+            faults.append(error)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        words = [f"{one.where}: {one.what}" if one.where else one.what for one in faults]
+        listed = "\n".join([f"{counted(len(faults), 'recipe')} cannot be planned", *words])
+        raise InputError(listed, safe="Nothing was made.", remedy="Fix the lines above, or name only the others")
+    return made
 
 
 def announce(planned: Planned, report: Reporter) -> None:

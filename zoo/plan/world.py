@@ -21,8 +21,14 @@ from zoo.stages.table import CONVERTER, every_tool
 _NOTHING: Mapping[str, FileFacts] = {}
 
 
-def look(recipe: Recipe, settings: Settings, read: Mapping[str, FileFacts] = _NOTHING) -> World:
-    """The world as it is now; missing files are omitted. read: files whose digest is already known."""
+def look(
+    recipe: Recipe,
+    settings: Settings,
+    read: Mapping[str, FileFacts] = _NOTHING,
+    tools: Mapping[str, str] | None = None,
+) -> World:
+    """The world as it is now; missing files are omitted. read: files whose digest is already known. tools: what
+    ``tool_versions`` has just found."""
     files = {}
     for name in own_files(recipe):
         path = settings.root / name
@@ -33,7 +39,7 @@ def look(recipe: Recipe, settings: Settings, read: Mapping[str, FileFacts] = _NO
     work, here = Workspace(settings.work), processor.here()
     others = tuple(one for one in work.processors() if one != here)
     return World(
-        tool_versions(), files, settings.threads, settings.device,
+        tool_versions() if tools is None else tools, files, settings.threads, settings.device,
         (here, *others), lambda key: work.finished(key) is not None, teacher_device(settings.device),
         settings.processes,
     )  # fmt: skip

@@ -85,6 +85,8 @@ class Row:
     sums: what ran, in words, if the bytes depend on sums in a processor's kernels, which add in different orders: then
     the processor's instructions enter the keys. roundings: the same, if they depend on roundings of plain C code, which
     a compiler for another architecture may contract: then its architecture does.
+
+    alone: it measures time, so nothing else of the zoo should run on the machine.
     """
 
     version: int
@@ -98,6 +100,7 @@ class Row:
     sums: str = ""
     roundings: str = ""
     scratch: Callable[[Need], int] = lambda _: 0
+    alone: bool = False
 
 
 def _little(_: Need) -> int:
@@ -284,7 +287,7 @@ STAGES: Mapping[str, Row] = {
     ),
     "benchmark": Row(
         2, ("llama-cpp-python",), _little, _in_use, _benchmark_work, evidence=("bench.json", "bench.csv"),
-        measures=lambda recipe, name: {**plain(recipe.benchmark), "file_name": name},
+        measures=lambda recipe, name: {**plain(recipe.benchmark), "file_name": name}, alone=True,
     ),
 }  # fmt: skip
 """Every stage, in the order in which lines of work are shown."""
