@@ -12,10 +12,11 @@ from catalog.jsonvalues import table
 from catalog.shapes import shaped
 from zoo.files import journal
 from zoo.files.digests import canonical_json
-from zoo.files.locks import locked_folder
+from zoo.files.locks import locked
 from zoo.progress import Reporter
 
-NAME = "index.jsonl"
+NAME, LOCK = "index.jsonl", "lock"
+"""The lock is a file: NFS has no exclusive lock on a folder, which several machines of a cluster may share."""
 WHAT = "index of the teacher's answers"
 MOST_BYTES = 1 << 30
 """Of an index: 100 bytes per shard, so that of a billion positions fits."""
@@ -54,7 +55,7 @@ class Index:
     def read(self, report: Reporter) -> None:
         """Read the lines. What answers another question is deleted, after a warning."""
         self.entries = {}
-        with locked_folder(self.folder):
+        with locked(self.folder / LOCK):
             lines = journal.read(self.folder / NAME, table, MOST_BYTES)
             if lines and canonical_json(lines[0]) != canonical_json(self.head):
                 of = _difference(lines[0], self.head)
@@ -74,7 +75,7 @@ class Index:
 
     def add(self, entry: Entry) -> None:
         """Add a line; the last one about a shard counts. Processes may do so at the same time. Raises ZooError."""
-        with locked_folder(self.folder), journal.open_to_append(self.folder / NAME, WHAT) as stream:
+        with locked(self.folder / LOCK), journal.open_to_append(self.folder / NAME, WHAT) as stream:
             if not os.fstat(stream.fileno()).st_size:
                 journal.append(stream, self.head, WHAT, MOST_BYTES)
             journal.append(stream, entry, WHAT, MOST_BYTES)
