@@ -89,8 +89,8 @@ def test_every_command_has_one_line_and_an_example(capsys: Captured) -> None:
     [
         (("chekc",), "zoo: command 'chekc' was not found. Did you mean check? See: zoo --help"),
         (("zzzzzz",), "zoo: command 'zzzzzz' was not found. Available: init, new, check,"),
-        (("plan",), "Missing argument 'RECIPE'. See: zoo plan --help"),
-        (("plan", "a", "b"), "Got unexpected extra argument (b)"),
+        (("show",), "Missing argument 'NAME'. See: zoo show --help"),
+        (("show", "a", "b"), "Got unexpected extra argument (b)"),
         (("plan", "--thread", "2", "x"), "No such option"),
         (("check", "--format", "xml"), "'xml' is not one of 'human', 'json', 'github'"),
         (("--nonsense",), "No such option"),

@@ -189,7 +189,7 @@ def test_a_line_that_is_not_of_this_command(line: list[str], says: str) -> None:
         commands.values(FORMS["plan"], line)
     assert says in str(raised.value)
     with pytest.raises(InputError):
-        commands.values(FORMS["plan"], ["a", "b"])
+        commands.values(FORMS["show"], ["a", "b"])
 
 
 def test_a_short_name_and_a_joined_value_are_read() -> None:

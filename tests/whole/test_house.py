@@ -42,6 +42,7 @@ ROOMS = (
     "zoo.sources",
     "zoo.stages",
     "zoo.plan",
+    "zoo.jobs",
     "zoo.release",
     "zoo.history",
     "zoo.fleet",

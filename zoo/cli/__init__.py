@@ -52,9 +52,11 @@ EXAMPLES = {
         "zoo corpus overlap train.jsonl --against heldout.jsonl", "zoo corpus redact prompts.jsonl --out clean",
     ),
     "review": ("zoo review main..HEAD", "zoo review v1..v2 --out report.md"),
-    "plan": ("zoo plan my-model",),
+    "plan": ("zoo plan my-model", "zoo plan --all", "zoo plan --all --as-jobs slurm"),
     "build": ("zoo build my-model",),
-    "release": ("zoo release my-model", "zoo release my-model other-model --hub build/hub"),
+    "release": (
+        "zoo release my-model", "zoo release my-model other-model --hub build/hub", "zoo release --all --jobs 4",
+    ),
     "sign": ("zoo sign my-model --key key.pem",),
     "publish": ("zoo publish my-model --dry-run", "zoo publish my-model"),
     "card": ("zoo card my-model", "zoo card my-model --publish --reason 'The summary named the wrong language.'"),

@@ -74,6 +74,9 @@ def device_named(device_id: str) -> Device:
     return found
 
 
+MOST_JOBS = 256
+"""Steps that one command makes at the same time."""
+
 UNRECORDED = ("zoo runs", "zoo ui")
 """Commands that read journals write none."""
 

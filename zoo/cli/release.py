@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -9,10 +11,11 @@ import click
 from zoo import commandline, flow
 from zoo.cli import several
 from zoo.cli.answers import result_of
-from zoo.cli.common import Call, options
+from zoo.cli.common import MOST_JOBS, Call, options
 from zoo.commandline import TAKES
 from zoo.errors import InputError
-from zoo.plan import prepare
+from zoo.jobs import pool
+from zoo.plan import prepare, world
 from zoo.plan.prepare import Planned
 
 
@@ -25,9 +28,15 @@ from zoo.plan.prepare import Planned
     help="Sign with this key before publishing.",
 )
 @click.option("--sign", is_flag=True, help="Sign with the identity of this CI job before publishing.")
+@click.option(
+    "--jobs", type=click.IntRange(1, MOST_JOBS), default=1, metavar="N",
+    help="Make up to N steps at the same time, each in a process of its own.",
+)
 @click.option("--all", "every", is_flag=True, help="Release every recipe whose version is not published yet.")
 @click.argument("recipes", nargs=-1)
-def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: bool, every: bool) -> int | None:
+def command(
+    call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: bool, every: bool, jobs: int
+) -> int | None:
     """Build RECIPES (names or files), check their gates, publish them and record them in the catalog.
 
     Every recipe is checked before the first one is built. After an interruption the same command resumes.
@@ -41,8 +50,12 @@ def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: b
         )
     seal = flow.Seal(sign or sign_key is not None, sign_key)
     if every:
-        return _every(call, seal)
-    done = flow.release(recipes, call.settings, call.output, seal)
+        return _every(call, seal, jobs)
+
+    def ahead(plans: Mapping[str, Planned]) -> None:
+        pool.refuse(pool.together(plans, jobs, call.settings, call.output, gated=True))
+
+    done = flow.release(recipes, call.settings, call.output, seal, ahead if jobs > 1 else None)
     results = [result_of(one.planned, one.published, call.settings) for one in done]
     lines = [str(result["sentence"]) for result in results]
     name = done[0].planned.plan.name
@@ -52,13 +65,17 @@ def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: b
     return None
 
 
-def _every(call: Call, seal: flow.Seal) -> int:
+def _every(call: Call, seal: flow.Seal, jobs: int) -> int:
     """Release what is not out. The exit code is 1 if a recipe failed."""
     several.refuse_unready(call.settings)
+
+    def ahead(plans: Mapping[str, Planned]) -> dict[str, str]:
+        return pool.together(plans, jobs, call.settings, call.output, gated=True) if jobs > 1 else {}
 
     def act(planned: Planned) -> tuple[str, str]:
         (done,) = flow.release([planned.checked.file], call.settings, call.output, seal)
         return planned.plan.version, several.where(done.published)
 
-    names = prepare.every_recipe(call.settings)
-    return several.answer(call, several.each(call, names, lambda name: several.unpublished(name, call), act))
+    names, tools = prepare.every_recipe(call.settings), world.tool_versions()
+    looked = functools.partial(several.unpublished, call=call, tools=tools)
+    return several.answer(call, several.each(call, names, looked, act, ahead))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -43,11 +43,16 @@ class Left(Exception):
 
 
 def each(
-    call: Call, names: Iterable[str], look: Callable[[str], Ready], act: Callable[[Ready], tuple[str, str]]
+    call: Call,
+    names: Iterable[str],
+    look: Callable[[str], Ready],
+    act: Callable[[Ready], tuple[str, str]],
+    ahead: Callable[[Mapping[str, Ready]], Mapping[str, str]] | None = None,
 ) -> list[Outcome]:
     """The outcome of every recipe, in the order of ``names``.
 
-    look: raises Left, or what publishing would refuse. act: gives the version, and where it is now.
+    look: raises Left, or what publishing would refuse. act: gives the version, and where it is now. ahead: work for all
+    of them, before the first is acted on; it returns why some cannot be.
     """
     found: dict[str, Outcome] = {}
     ready: dict[str, Ready] = {}
@@ -61,8 +66,11 @@ def each(
             found[name] = Outcome(name, "", FAILED, str(error))
             call.output.warn(f"{name} is left out: {error}")
     call.output.say(f"{counted(len(ready), 'recipe')} of {len(found)} to do")
+    faults = ahead(ready) if ahead and ready else {}
     for name, one in ready.items():
         try:
+            if fault := faults.get(name):
+                raise ZooError(fault)
             version, where = act(one)
             found[name] = Outcome(name, version, DONE, where)
         except FAILURES as error:
@@ -85,9 +93,10 @@ def built(name: str, settings: Settings, asked: Asked) -> tuple[Planned, Release
     return planned, release
 
 
-def unpublished(name: str, call: Call) -> Planned:
-    """A recipe whose version is not out, built or not. Raises Left, or what releasing would refuse."""
-    planned = prepare.make_plan(name, call.settings)
+def unpublished(name: str, call: Call, tools: Mapping[str, str]) -> Planned:
+    """A recipe whose version is not out, built or not. tools: what is installed. Raises Left, or what releasing would
+    refuse."""
+    planned = prepare.make_plan(name, call.settings, tools)
     _leave_out(planned, call.settings, USUAL)
     flow.refuse_other_owner(planned, call.settings, call.output)
     return planned

@@ -1,0 +1,229 @@
+"""Files for Slurm and Kubernetes: valid, complete, in order, and their commands are what was meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import manyplans
+import pytest
+
+from zoo.__main__ import main
+from zoo.jobs.arrays import MOST_TASKS, arrays
+from zoo.jobs.tasks import Task
+
+NAMES = ("aa", "bb")
+TEXT, COUNT = {"type": "string"}, {"type": "integer", "minimum": 1}
+SIZES = {"type": "object", "additionalProperties": {"type": "string", "pattern": r"^\d+(Mi)?$"}}
+
+
+def closed(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
+    return {
+        "type": "object", "properties": required | optional, "required": list(required), "additionalProperties": False,
+    }  # fmt: skip
+
+
+NAME = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}
+CLAIM = closed({"claimName": NAME})
+CONTAINER = closed(
+    {
+        "name": NAME, "image": TEXT, "command": {"type": "array", "items": TEXT},
+        "args": {"type": "array", "items": TEXT, "minItems": 1}, "workingDir": TEXT, "envFrom": {"type": "array"},
+        "resources": closed({"requests": SIZES, "limits": SIZES}), "securityContext": {"type": "object"},
+        "volumeMounts": {"type": "array", "items": closed({"name": NAME, "mountPath": TEXT})},
+    }
+)  # fmt: skip
+POD = closed(
+    {
+        "restartPolicy": {"const": "Never"}, "automountServiceAccountToken": {"const": False},
+        "containers": {"type": "array", "items": CONTAINER, "minItems": 1, "maxItems": 1},
+        "volumes": {"type": "array", "items": closed({"name": NAME, "persistentVolumeClaim": CLAIM})},
+    },
+    affinity=closed({"podAntiAffinity": {"type": "object"}}),
+)  # fmt: skip
+JOB = closed(
+    {
+        "apiVersion": {"const": "batch/v1"}, "kind": {"const": "Job"},
+        "metadata": closed({"name": NAME}, labels={"type": "object"}, annotations={"type": "object"}),
+        "spec": closed(
+            {
+                "completionMode": {"const": "Indexed"}, "completions": COUNT, "parallelism": COUNT,
+                "backoffLimitPerIndex": COUNT, "template": closed({"metadata": {"type": "object"}, "spec": POD}),
+            }
+        ),
+    }
+)  # fmt: skip
+"""The part of the format of a Job (batch/v1) that is written. Whole files were also checked once with the schemas of
+Kubernetes 1.37 (kubernetes-validate --strict)."""
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return manyplans.zoo_of(tmp_path_factory.mktemp("cluster") / "a zoo", NAMES)
+
+
+@pytest.fixture
+def zoo(pristine: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(pristine)
+    monkeypatch.setenv("ZOO_THREADS", "3")
+    shutil.rmtree(pristine / "build", ignore_errors=True)
+    return pristine
+
+
+def plan(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any, str]:
+    code = main(["plan", *arguments, "--json"])
+    captured = capsys.readouterr()
+    return code, json.loads(captured.out) if captured.out else None, captured.err
+
+
+def commands(folder: Path) -> list[str]:
+    """What every task of the written files runs, by really running it with a program in the place of zoo."""
+    programs = folder / "logs"
+    programs.mkdir(exist_ok=True)
+    (programs / "zoo").write_text('#!/bin/sh\nprintf "%s\\n" "$PWD" "$ZOO_PROCESSES" "$@" | paste -sd "|"\n')
+    (programs / "zoo").chmod(0o755)
+    path = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "ZOO_PROCESSES": ""}
+    said = []
+    for script in sorted(folder.glob("*.sbatch")):
+        last = int(re.findall(r"--array=0-(\d+)", script.read_text())[0])
+        for number in range(last + 1):
+            environment = {**path, "SLURM_ARRAY_TASK_ID": str(number)}
+            said.append(subprocess.check_output(["bash", script], env=environment, text=True).strip())
+    for file in sorted(folder.glob("*.json")):
+        job = json.loads(file.read_text())
+        container = job["spec"]["template"]["spec"]["containers"][0]
+        for number in range(job["spec"]["completions"]):
+            environment = {**path, "JOB_COMPLETION_INDEX": str(number)}
+            words = [*container["command"], *container["args"]]
+            said.append(
+                subprocess.check_output(words, env=environment, text=True, cwd=container["workingDir"]).strip()
+            )
+    return said
+
+
+@pytest.mark.parametrize("engine", ["slurm", "kubernetes"])
+def test_every_step_is_written_once_and_the_scripts_are_valid(
+    zoo: Path, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--image", "registry.example/zoo:1") if engine == "kubernetes" else ()
+    code, answer, err = plan(capsys, "--all", "--as-jobs", engine, "--jobs", "7", *more)
+    assert code == 0, err
+    folder = zoo / "build/jobs"
+    wanted: dict[str, str] = {}
+    for planned in manyplans.plans_of(zoo, ZOO_THREADS="3").values():
+        for id_ in planned.to_run:
+            wanted.setdefault(planned.plan.step(id_).key, id_)
+    assert answer["steps"] == len(wanted) == sum(one["tasks"] for one in answer["arrays"])
+    ran = commands(folder)
+    assert sorted(line.split("|")[4] for line in ran) == sorted(wanted.values())
+    assert {tuple(line.split("|")[:4]) for line in ran} == {(str(zoo), "", "build", "--step")}
+    assert {tuple(line.split("|")[5:8]) for line in ran} == {("--threads", "3", "--")}
+    scripts = [folder / "submit.sh", *folder.glob("*.sbatch")]
+    for script in scripts:
+        subprocess.run(["bash", "-n", script], check=True)
+    checker = Path(sys.executable).with_name("shellcheck")
+    checked = subprocess.run([checker, *scripts], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_slurm_scripts_ask_for_what_the_plan_counts(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, answer, _ = plan(capsys, "bb", "--as-jobs", "slurm", "--device", "cuda")
+    folder, seen = zoo / "build/jobs", set[str]()
+    for array in answer["arrays"]:
+        text = (folder / f"{array['name']}.sbatch").read_text()
+        options = dict(re.findall(r"^#SBATCH (--[\w-]+)=?(\S*)$", text, re.M))
+        assert int(options["--mem"].removesuffix("M")) << 20 >= array["memory_bytes"]
+        assert options["--cpus-per-task"] == "3" and "--requeue" in options
+        assert ("--exclusive" in options) == array["name"].endswith("-benchmark")
+        assert options.get("--gres") == ("gpu:1" if array["gpus"] else None)
+        assert {*array["needs"]} <= seen, "what comes first is submitted first"
+        seen.add(array["name"])
+    assert [one["name"][3:] for one in answer["arrays"] if one["gpus"]][-1] == "distill"
+    # A stand-in for sbatch shows what is submitted: identity 100 and more, as "--parsable" prints it.
+    sbatch = folder / "logs" / "sbatch"
+    sbatch.parent.mkdir(exist_ok=True)
+    sbatch.write_text('#!/bin/bash\necho "$@" >> calls\necho "$((99 + $(wc -l < calls)));here"\n')
+    sbatch.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{sbatch.parent}:{os.environ['PATH']}"}
+    said = subprocess.check_output(["bash", folder / "submit.sh", "--time=60"], env=environment, text=True)
+    calls = (folder / "calls").read_text().splitlines()
+    (folder / "calls").unlink()
+    identity = {one["name"]: str(100 + number) for number, one in enumerate(answer["arrays"])}
+    for array, call in zip(answer["arrays"], calls, strict=True):
+        after = [f"--dependency=afterany:{':'.join(identity[name] for name in array['needs'])}"] * bool(array["needs"])
+        assert call.split() == ["--parsable", "--time=60", *after, f"{array['name']}.sbatch"]
+    assert "scancel 100 101" in said
+
+
+def test_jobs_of_kubernetes_have_the_form_of_a_job(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, answer, err = plan(capsys, "--all", "--as-jobs", "kubernetes", "--image", "r.example/zoo:1", "--jobs", "2")
+    assert code == 0, err
+    files = sorted((zoo / "build/jobs").glob("*.json"))
+    assert [file.stem for file in files] == [one["name"] for one in answer["arrays"]]
+    for file, array in zip(files, answer["arrays"], strict=True):
+        job = json.loads(file.read_text())
+        jsonschema.validate(job, JOB)
+        pod = job["spec"]["template"]["spec"]
+        assert job["spec"]["completions"] == len(pod["containers"][0]["args"]) == array["tasks"]
+        assert job["spec"]["parallelism"] == min(2, array["tasks"])
+        assert ("affinity" in pod) == array["name"].endswith("-benchmark")
+    script = (zoo / "build/jobs/submit.sh").read_text()
+    order = [line.split()[1].removeprefix("zoo-") for line in script.splitlines() if line.startswith("start ")]
+    assert order == [one["name"] for one in answer["arrays"]]
+    lines = script.splitlines()
+    for array in answer["arrays"]:
+        start = lines.index(f"start zoo-{array['name']} {array['name']}.json")
+        ended = {word for line in lines[:start] if line.startswith("finish ") for word in line.split()[1:]}
+        assert {f"zoo-{need}" for need in array["needs"]} <= ended
+
+
+def test_what_a_cluster_could_not_use_is_refused(
+    zoo: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    cases = {
+        "no container image": ("aa", "--as-jobs", "kubernetes"),
+        "outside of the zoo's folder": ("aa", "--as-jobs", "kubernetes", "--image", "x", "--work", str(tmp_path / "w")),
+        "has other files": ("aa", "--as-jobs", "slurm", "--out", "recipes"),
+        "is not a folder": ("aa", "--as-jobs", "slurm", "--out", "zoo.toml"),
+        "use --all alone": ("aa", "--all"),
+        "no recipe was named": (),
+    }
+    for words, arguments in cases.items():
+        code, _, err = plan(capsys, *arguments)
+        assert (code, words in err) == (2, True), err
+    assert not (zoo / "build/jobs").exists()
+
+
+def test_several_plans_are_one_table_and_their_problems_come_together(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, answer, _ = plan(capsys, "--all")
+    assert [one["recipe"] for one in answer["recipes"]] == list(NAMES)
+    assert answer["different_steps"] < sum(len(one["to_run"]) for one in answer["recipes"])
+    broken = {name: (zoo / f"recipes/{name}.yaml").read_text() for name in NAMES}
+    try:
+        for name, text in broken.items():
+            (zoo / f"recipes/{name}.yaml").write_text(text.replace("zoo: 1", "zoo: 9"))
+        code, _, err = plan(capsys, "--all", "--as-jobs", "slurm")
+        assert code == 2 and "2 recipes cannot be planned" in err and "aa.yaml" in err and "bb.yaml" in err
+    finally:
+        for name, text in broken.items():
+            (zoo / f"recipes/{name}.yaml").write_text(text)
+
+
+def test_a_large_level_is_cut_into_arrays_that_slurm_allows() -> None:
+    first = Task("k", "a", "import", "import", (), 5, 0, ("a",))
+    many = [Task(f"k{n}", "a", f"s{n}", "export", ("k",), n or None, 0, ("a",)) for n in range(MOST_TASKS + 5)]
+    made = arrays([first, *many], lambda task: task.step)
+    assert [(one.name, len(one.commands), one.needs) for one in made] == [
+        ("01-import", 1, ()), ("02-export", MOST_TASKS, ("01-import",)), ("03-export", 5, ("01-import",)),
+    ]  # fmt: skip
+    # One of unknown size makes the need of its array unknown.
+    assert [one.memory_bytes for one in made] == [5, None, MOST_TASKS + 4]

@@ -1,0 +1,139 @@
+"""Writes the steps of recipes as files for a cluster."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.words import counted
+from zoo import commandline
+from zoo.errors import InputError
+from zoo.files.whole import write_atomic
+from zoo.jobs import kubernetes, slurm
+from zoo.jobs.arrays import Array, arrays
+from zoo.jobs.files import SUBMIT, Order
+from zoo.jobs.tasks import Task, union
+from zoo.plan.prepare import Planned
+from zoo.settings import Settings
+
+WRITERS: Mapping[str, Callable[[Sequence[Array], Order], Mapping[str, str]]] = {
+    "slurm": slurm.files, "kubernetes": kubernetes.files,
+}  # fmt: skip
+"""Name of a cluster's engine -> its files. A new engine is a row."""
+
+_OWN = (SUBMIT, "[0-9]*-*.sbatch", "[0-9]*-*.json")
+"""Names of the files that are written."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked for. out: the folder; jobs: most steps of an array at the same time, None for all."""
+
+    engine: str
+    out: Path
+    jobs: int | None
+    image: str | None
+    claim: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: for programs, and as a sentence."""
+
+    data: Mapping[str, object]
+    sentence: str
+
+
+def write(plans: Mapping[str, Planned], wanted: Wanted, settings: Settings, here: Path) -> Written:
+    """Write the files; those of an earlier call are replaced. plans: by the word for the recipe, as typed in ``here``.
+
+    Raises InputError for a folder with other files, and for places that the machines of a cluster could not see.
+    """
+    folder = wanted.out if wanted.out.is_absolute() else here / wanted.out
+    _refuse(wanted, folder, settings)
+    placed = {_word(name, here, settings.root): planned for name, planned in plans.items()}
+    tasks = union(placed)
+    root = str(settings.root.resolve())
+    command = shlex.join(["zoo", "plan", *plans, "--as-jobs", wanted.engine]) if len(plans) < 5 else (
+        f"zoo plan --as-jobs {wanted.engine}, for {len(plans)} recipes"
+    )  # fmt: skip
+    order = Order(
+        root, list(_flags(settings)), settings.threads, settings.processes, wanted.jobs, command,
+        wanted.image or "", wanted.claim,
+    )  # fmt: skip
+    made = arrays(tasks, order.line)
+    folder.mkdir(parents=True, exist_ok=True)
+    for pattern in _OWN:
+        for old in folder.glob(pattern):
+            old.unlink()
+    for name, text in WRITERS[wanted.engine](made, order).items():
+        write_atomic(folder / name, text)
+    (folder / SUBMIT).chmod(0o755)
+    return Written(_data(folder, made, tasks, settings), _sentence(folder, made, tasks, settings))
+
+
+def _refuse(wanted: Wanted, folder: Path, settings: Settings) -> None:
+    if wanted.engine == "kubernetes":
+        if not wanted.image:
+            raise InputError(
+                "no container image was named", remedy="Name one that has zoo, such as: --image registry.example/zoo:1"
+            )
+        root = settings.root.resolve()
+        for name in ("work", "releases"):
+            if not settings.folder(name).resolve().is_relative_to(root):
+                raise InputError(
+                    f"setting {name} is outside of the zoo's folder, which is all that the volume has",
+                    where=settings.values[name].origin, remedy=f"Leave out --{name}, or name a folder in the zoo",
+                )  # fmt: skip
+    if folder.is_dir():
+        mine = {path for pattern in (*_OWN, "logs") for path in folder.glob(pattern)}
+        others = sorted(path.name for path in folder.iterdir() if path not in mine)
+        if others:
+            raise InputError(
+                f"{settings.shown(folder)} has other files: {', '.join(others[:3])}", safe="Nothing was written.",
+                remedy="Name another folder with --out",
+            )  # fmt: skip
+    elif folder.exists():
+        raise InputError(f"{settings.shown(folder)} is not a folder", remedy="Name another one with --out")
+
+
+def _word(name: str, here: Path, root: Path) -> str:
+    """The word for a recipe in the zoo's folder: its name, or the path of its file."""
+    if "/" not in name and not name.endswith((".yaml", ".yml")):
+        return name
+    path = (here / name).resolve()
+    return path.relative_to(root.resolve()).as_posix() if path.is_relative_to(root.resolve()) else str(path)
+
+
+def _flags(settings: Settings) -> Iterator[str]:
+    """Settings that a machine of the cluster would not find in ``zoo.toml``; and those that depend on the machine."""
+    for name in commandline.TAKES["build"]:
+        value = settings.values[name]
+        if name == "threads":
+            yield from ("--threads", str(settings.threads))
+        elif value.origin.startswith(("flag", "environment")) and value.text:
+            yield from (f"--{name}", value.text)
+
+
+def _data(folder: Path, made: Sequence[Array], tasks: Sequence[Task], settings: Settings) -> Mapping[str, object]:
+    listed = [
+        {
+            "name": one.name, "tasks": len(one.commands), "needs": list(one.needs), "memory_bytes": one.memory_bytes,
+            "threads": settings.threads, "gpus": one.gpus,
+        }
+        for one in made
+    ]  # fmt: skip
+    return {"folder": settings.shown(folder), "steps": len(tasks), "arrays": listed}
+
+
+def _sentence(folder: Path, made: Sequence[Array], tasks: Sequence[Task], settings: Settings) -> str:
+    submit = shlex.quote(settings.shown(folder / SUBMIT))
+    unknown = sum(one.memory_bytes is None for one in made)
+    lines = [f"Wrote {counted(len(tasks), 'step')} as {counted(len(made), 'array')} to {settings.shown(folder)}."]
+    if unknown:
+        lines.append(f"{counted(unknown, 'array')} without a limit on memory. zoo lock records how large sources are.")
+    lines.append(f"Submit them with: {submit if '/' in submit else './' + submit}")
+    lines.append("When all have ended, run: zoo release --all")
+    return "\n".join(lines)
