@@ -19,6 +19,7 @@ from catalog import (
     microbatches,
     placeholders,
     plainfiles,
+    presets,
     schema,
     secrets,
     shell,
@@ -89,7 +90,7 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         except OSError as error:
             found.append(_unreadable(document, "licence_files", error, root))
     problems = tuple(limited(found))
-    hints = (*placeholders.hints(document), *maturity.hints(document))
+    hints = (*placeholders.hints(document), *maturity.hints(document), *presets.hints(document))
     return CheckedRecipe(shown, text, document, None if found else recipe, lock, problems, files, hints)
 
 

@@ -59,7 +59,7 @@ LONG = (
     "tests/training/test_gguf_again.py", "tests/tui/driving.py", "tests/tui/terminal.py", "tests/tui/test_terminal.py",
     "tests/llama/test_measuring_early.py", "tests/training/test_together.py", "tests/training/test_training_import.py",
     "tests/training/test_resaved_tokenizers.py", "tests/upkeep/test_reproduce.py",
-    "tests/jobs/manyplans.py", "tests/jobs/test_pool.py", "tests/jobs/test_tasks.py",
+    "tests/training/test_presets.py", "tests/jobs/manyplans.py", "tests/jobs/test_pool.py", "tests/jobs/test_tasks.py",
     "tests/whole/builtwheel.py", "tests/whole/test_crash.py", "tests/whole/test_crash_search.py",
     "tests/whole/test_demo.py", "tests/whole/test_families.py", "tests/whole/test_little_memory.py",
     "tests/whole/test_odd_folders.py", "tests/whole/test_pipeline.py", "tests/whole/test_real_recipe.py",

@@ -48,6 +48,7 @@ PRESETS = {
     "ampere-balanced": Preset("nf4", "bfloat16", True, 64, 128, 0.05),
     "turing-safe": Preset("nf4", "float16", True, 32, 64, 0.10),
     "ada-memory": Preset("fp4", "bfloat16", False, 16, 32, 0.05),
+    "ada-memory-nf4": Preset("nf4", "bfloat16", True, 16, 32, 0.05),
     "cpu-small": Preset(None, "float32", False, 16, 32, 0.0),
 }
 
