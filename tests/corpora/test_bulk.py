@@ -51,22 +51,24 @@ def damaged(line: bytes, chance: random.Random) -> bytes:
 def test_what_is_accepted_at_once_is_accepted_line_by_line(name: str) -> None:
     kind, chance, accepted = KINDS[name], random.Random(name), 0
     sound = [json.dumps(row, ensure_ascii=False).encode() for row in SAMPLES[name]]
-    assert bulk.identities(sound, kind) == [kind.identity(json.loads(line)) for line in sound]
+    found = bulk.accepted(sound, kind)
+    assert found and found.records == list(map(json.loads, sound))
+    assert found.identities == list(map(kind.identity, found.records))
     for _ in range(1000):
         line = damaged(chance.choice(sound), chance)
-        found = bulk.identities([sound[0], line], kind)
+        found = bulk.accepted([sound[0], line], kind)
         if found is not None:
             accepted += 1
             record = records.sound(line, kind)
             assert record is not None, line
-            assert found[1] == kind.identity(record), line
+            assert found.identities[1] == kind.identity(record) and found.records[1] == record, line
     assert accepted > 5, "too much damage shows nothing"
 
 
 def test_a_key_that_is_written_twice_is_never_accepted() -> None:
     for twice in (b'"user": "b"', b'"user" : "b"', b'"us\\u0065r":"\\u0022\\u0022"', b'"user":"\\""'):
         line = b'{"user": "a", %s}' % twice
-        assert json.loads(line) and bulk.identities([line], KINDS["prompt"]) is None
+        assert json.loads(line) and bulk.accepted([line], KINDS["prompt"]) is None
 
 
 @pytest.mark.parametrize("name", ["conversation", "prompt"])
@@ -74,7 +76,7 @@ def test_a_number_that_no_float_holds_is_never_accepted(name: str) -> None:
     text = json.dumps(SAMPLES[name][-1]).replace('"maximum": 9', '"maximum": 9007199254740993')
     line = text.replace('"living room"', "9007199254740993").encode()
     assert line != text.encode() or name == "prompt"
-    assert bulk.identities([line], KINDS[name]) is None
+    assert bulk.accepted([line], KINDS[name]) is None
 
 
 def test_plain_text_is_its_own_normal_form() -> None:

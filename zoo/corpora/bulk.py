@@ -7,20 +7,30 @@ and explains; a test compares the two on damaged lines.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from catalog import quick, schema
 from catalog.jsontext import JsonObject
 from zoo.corpora import quickjson
 from zoo.corpora.records import Identity, Kind
 
+PART = 128
+"""Lines that are accepted together. More do not fit into the caches of a processor."""
+
 _AS_ZERO = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
 _LONG = b"0" * 16
 """No whole number of fewer digits is beyond jsontext.LARGEST."""
 
 
-def identities(lines: Sequence[bytes | None], kind: Kind) -> Sequence[Identity] | None:
-    """The identity of the record of every line, if every line certainly has one without a fault; else None."""
+class Accepted(NamedTuple):
+    """The record of every line, and its identity."""
+
+    records: list[JsonObject]
+    identities: Sequence[Identity]
+
+
+def accepted(lines: Sequence[bytes | None], kind: Kind) -> Accepted | None:
+    """What the lines are, if every line certainly has a record without a fault; else None."""
     decode, encode = quickjson.decoder(), quickjson.encoder()
     if decode is None or encode is None:
         return None
@@ -41,7 +51,8 @@ def identities(lines: Sequence[bytes | None], kind: Kind) -> Sequence[Identity] 
     if not quick.every_sound(data, kind.schema, schema.load):
         return None
     found = cast("list[JsonObject]", data)
-    return kind.bulk(found, encode) if kind.bulk is not None else _one_by_one(found, kind, text)
+    identities = kind.bulk(found, encode) if kind.bulk is not None else _one_by_one(found, kind, text)
+    return None if identities is None else Accepted(found, identities)
 
 
 def _one_by_one(found: list[JsonObject], kind: Kind, text: bytes) -> Sequence[Identity] | None:

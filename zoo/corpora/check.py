@@ -20,10 +20,9 @@ from zoo.errors import InputError
 from zoo.progress import Advance, unheard
 
 _HEAD = 4096
-_PART, _SPLIT, _FEW = 128, 8, 32
-"""Lines that are accepted together. If they are not, each eighth of them is tried, and then each line by itself. So one
-bad line costs some 30 others the quick way, and a file of bad lines is read twice more. More lines do not fit
-into the caches of a processor."""
+_SPLIT, _FEW = 8, 32
+"""If bulk.PART lines are not accepted together, each eighth of them is tried, and then each line by itself. So one
+bad line costs some 30 others the quick way, and a file of bad lines is read twice more."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +95,17 @@ class _File:
             if first == 1 and (misfit := _misfit(lines[0])):
                 self._note(1, [misfit])
                 return
-            for start in range(0, len(lines), _PART):
-                part = lines[start : start + _PART]
+            for start in range(0, len(lines), bulk.PART):
+                part = lines[start : start + bulk.PART]
                 is_empty = not self._part(first + start, part) and is_empty
         if is_empty:
             self._note(1, [Fault("", "the file has no records", "Write one JSON object per line")])
 
     def _part(self, first: int, lines: stream.Lines) -> bool:
         """Whether there is something on any of the lines."""
-        if self.kind is not None and (found := bulk.identities(lines, self.kind)) is not None:
-            self.found.records[self.kind.name] += len(found)
-            self.repeats.add(self.kind.name, found, self.number, first)
+        if self.kind is not None and (found := bulk.accepted(lines, self.kind)) is not None:
+            self.found.records[self.kind.name] += len(lines)
+            self.repeats.add(self.kind.name, found.identities, self.number, first)
             return True
         if len(lines) > _FEW:
             size = -(-len(lines) // _SPLIT)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from catalog.jsontext import JsonObject
-from zoo.corpora import kinds, language, records, stream, tagging
+from zoo.corpora import bulk, kinds, language, records, stream, tagging
 from zoo.corpora.check import File
 from zoo.corpora.distributions import QUANTILES
 from zoo.corpora.records import Kind
@@ -115,20 +115,38 @@ def describe(files: Sequence[File], kind: Kind | None = None, advance: Advance =
     for file in files:
         of_file = kind
         for first, lines in stream.batches(file.path, file.shown, advance):
-            for number, line in enumerate(lines, first):
-                if line is not None and not line.strip():
-                    continue
-                of_file = of_file or kinds.kind_of(records.decoded_or_none(line or b""))
-                record = records.sound(line, of_file) if of_file else None
-                if record is None or of_file is None:
-                    raise InputError(
-                        "the record is not valid", where=f"{file.shown}:{number}",
-                        remedy=f"See its problems with: zoo corpus check {file.shown}",
-                    )  # fmt: skip
-                _count(found, record, of_file)
+            of_file = of_file or _kind(lines)
+            for start in range(0, len(lines), bulk.PART):
+                part = lines[start : start + bulk.PART]
+                for record in _records(part, of_file, file, first + start):
+                    assert of_file is not None, "nothing is a record without a kind"
+                    _count(found, record, of_file)
     if not found.records:
         raise InputError("the files have no records", remedy="Name files with records")
     return found
+
+
+def _kind(lines: stream.Lines) -> Kind | None:
+    """That of the first line that is a record."""
+    written = (line for line in lines if line is not None and line.strip())
+    return next((kind for line in written if (kind := kinds.kind_of(records.decoded_or_none(line)))), None)
+
+
+def _records(lines: stream.Lines, kind: Kind | None, file: File, first: int) -> Iterator[JsonObject]:
+    """The records of some lines. Raises InputError for one that is not valid."""
+    if kind is not None and (found := bulk.accepted(lines, kind)) is not None:
+        yield from found.records
+        return
+    for number, line in enumerate(lines, first):
+        if line is not None and not line.strip():
+            continue
+        record = records.sound(line, kind) if kind else None
+        if record is None:
+            raise InputError(
+                "the record is not valid", where=f"{file.shown}:{number}",
+                remedy=f"See its problems with: zoo corpus check {file.shown}",
+            )  # fmt: skip
+        yield record
 
 
 def misses(found: Described, limits: Iterable[Limit]) -> Iterator[Miss]:

@@ -191,7 +191,7 @@ def _data(text: str) -> Json:
 
 def _sequence(text: str) -> list[Json]:
     """Values of JSON after each other; templates of Hermes do not escape a line break in a description. The last one is
-    None if it is no JSON."""
+    None if it cannot be read."""
     read = json.JSONDecoder(strict=False, object_pairs_hook=_once).raw_decode
     found: list[Json] = []
     place = 0
