@@ -1,7 +1,7 @@
 """The errors of the program.
 
 An error is a sentence for a person: what happened, where, what is still safe, what to do next.
-``zoo.__main__`` is the only place that turns one into text and an exit code.
+``zoo.cli.outcome`` is the only place that turns one into text and an exit code.
 At its import, this module imports nothing of ours.
 """
 

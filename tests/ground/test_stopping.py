@@ -83,6 +83,19 @@ def nobody_is_left(folder: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_still_loads_ends_in_the_same_way(number: int) -> None:
+    code = (
+        "import os, sys\n"
+        f"stop = lambda event, found: found[0] == 'click' and os.kill(os.getpid(), {int(number)})\n"
+        "sys.addaudithook(lambda event, found: event == 'import' and stop(event, found))\n"
+        "from zoo.__main__ import main\nsys.exit(main(['--version']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=FAR_SECONDS)
+    assert (done.returncode, done.stdout) == (128 + number, "")
+    assert done.stderr == f"zoo: {stopping.WORDS}\n"
+
+
 def test_a_release_that_is_asked_to_end(tmp_path: Path) -> None:
     tinyzoo = pytest.importorskip("tinyzoo")
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")

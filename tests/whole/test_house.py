@@ -94,13 +94,13 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "playwright": "benchmarks",
     "rich": ("zoo.output", "zoo.views.screen", "zoo.tui"),
     "textual": ("zoo.tui", "benchmarks"),
-    "click": ("zoo.cli", "zoo.__main__"),
+    "click": "zoo.cli",
     "cyclonedx": "zoo.release.provenance",
     "packageurl": "zoo.release.provenance",
     "model_signing": "zoo.release.provenance.signing",
     "cryptography": "zoo.release.provenance.signing",
 }  # fmt: skip
-"""External package -> the only places that may import it. ``zoo.__main__`` catches click's errors."""
+"""External package -> the only places that may import it."""
 
 NEIGHBOURS = ("pi_runtime", "site", "benchmarks")
 """What is next to the house: a board's program, the hooks of mkdocs, the measurements."""

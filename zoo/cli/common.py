@@ -99,7 +99,7 @@ def _kept(output: Output, recorder: Recorder) -> Iterator[list[int]]:
 
 
 def _code(error: BaseException) -> int:
-    """The exit code that ``zoo.__main__`` gives an error."""
+    """The exit code that ``zoo.cli.outcome`` gives an error."""
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return stopping.exit_code(error)
     return error.exit_code if isinstance(error, ZooError | click.ClickException) else 1
