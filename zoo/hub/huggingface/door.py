@@ -6,6 +6,7 @@ made here. Every request of it says for which hub its token is, and ``session`` 
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from dataclasses import dataclass, field
@@ -85,7 +86,7 @@ class Door:
         """The official client, with the token for a repository if one is named. Raises MissingExtra, and RemoteError if
         a hub that is only read is away."""
         self.contact.check()
-        extras.require("A hub over HTTP", "huggingface-hub")
+        _required()
         library = extras.load("huggingface_hub")
         tune()
         # None: HF_TOKEN or the client's own store.
@@ -117,6 +118,12 @@ class Door:
         approve = self.withheld()
         token_from = _token_from(token) if sent else ""
         return Asked(self.address, repository, revision, path, token_from, writing, secrets, withheld, approve)
+
+
+@functools.cache
+def _required() -> None:
+    """Raises MissingExtra without the client. Looked up once: every request asks for it."""
+    extras.require("A hub over HTTP", "huggingface-hub")
 
 
 def _token_from(token: str | None) -> str:
