@@ -16,7 +16,7 @@ from zoo import catalogfile, commandline, hub
 from zoo.commandline import Command
 from zoo.errors import GateRefused, InputError, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
-from zoo.hub.located import as_here, at_home, here, hub_of_settings, recorded_name
+from zoo.hub.located import as_here, at_home, elsewhere, here, hub_of_settings, is_alias, recorded_name
 from zoo.judge.gates import Verdict
 from zoo.plan import corpuslimits, engine, foresight, preflight, prepare
 from zoo.plan.costs import Costs
@@ -244,7 +244,10 @@ def _publication(
     dataset = f"{settings.namespace}/{names[1]}" if names[1] else None
     publish_there = commandline.of(settings, "publish", release.model.name, *asked.kept)
     build_there = commandline.of(settings, "build", release.model.name)
-    place = places.Place(there.name, expected.name, dataset, publish_there, build_there, here([], there).has)
+    place = places.Place(
+        there.name, expected.name, dataset, publish_there, build_there, here([], there).has,
+        elsewhere(known, there, settings), functools.partial(is_alias, hub=there, settings=settings),
+    )  # fmt: skip
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
     if asked.stage and known:
         raise VersionTaken(
@@ -338,7 +341,7 @@ def delete_others(name: str, settings: Settings, report: Reporter) -> None:
 
 def _foreign(name: str, there: hub.Hub, settings: Settings) -> list[str]:
     again = commandline.line(settings, "publish", name, "--repair")
-    return foreign.delete(as_here(restore.model_of(name, settings), there), there, again)
+    return foreign.delete(as_here(restore.model_of(name, settings), there, settings), there, again)
 
 
 def unstage(planned: Planned, settings: Settings) -> list[str]:

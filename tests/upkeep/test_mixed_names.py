@@ -89,7 +89,7 @@ def test_what_is_left_out_is_named(
         code, out, err = call(capsys, *command, "--hub", other)
         assert code == 0 and f"1 version never published at {other} left out: {MODEL} 1.0.0" in err, out + err
     code, _, err = call(capsys, "verify", f"{MODEL}@1.0.0", "--on-hub", "--hub", other)
-    assert code == 2 and f"{MODEL} 1.0.0 at another place than {other}" in err and "or name folder" in err
+    assert code == 2 and f"{MODEL} 1.0.0 at another place than {other}" in err and "or name build/hub" in err
     before = (tmp_path / "model_catalog.json").read_bytes()
     code, _, err = call(capsys, "yank", f"{MODEL}@1.0.0", *REASON, "--hub", other)
     assert code == 2 and f"1.0.0 was never published at {other}" in err

@@ -102,7 +102,7 @@ def test_a_yank_at_one_hub_names_the_others_that_serve_the_version(
 ) -> None:
     yank = ("yank", f"{MODEL}@1.1.0", "--reason", "Nor this one.")
     code, _, err = call(capsys, *yank, "--hub", mirror)
-    assert code == 0 and "folder also serves this version" in err and "without --hub" in err
+    assert code == 0 and "build/hub also serves this version" in err and "without --hub" in err
     assert "Version 1.1.0" in card(tmp_path, "public") and "Version 1.1.0" not in card(tmp_path, "build/hub")
     code, _, err = call(capsys, *yank, "--hub", "build/hub")
     assert code == 0 and f"{mirror} also serves this version" in err

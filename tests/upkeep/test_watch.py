@@ -299,6 +299,8 @@ def test_a_hub_that_cannot_be_requested_is_reported_and_no_drift(zoo: Path, sett
     assert "the folder hub does not exist" in found.unchecked[0].why
     assert reports.badge(found).state == "unchecked"
     (zoo / "zoo.toml").write_text('hub = "http://127.0.0.1:9"\n', encoding="utf-8")
+    assert "the folder hub does not exist" in look(settings_room.load(zoo, {}, {})).unchecked[0].why
+    (zoo / "build/releases/folder_hubs.json").unlink()
     assert "was published to hub folder" in look(settings_room.load(zoo, {}, {})).unchecked[0].why
 
 

@@ -3,6 +3,7 @@ another."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from catalog.words import counted, data_size, plus_minus
 from zoo import catalogfile, commandline
 from zoo.cli.common import Call
 from zoo.errors import InputError
-from zoo.hub.located import hub_of_settings
+from zoo.hub.located import A_FOLDER, hub_of_settings, spoken
 from zoo.judge.gates import Verdict
 from zoo.plan.prepare import Planned
 from zoo.publish.apply import Published
@@ -99,7 +100,7 @@ def result_of(
     model = catalogfile.read_model(settings, name)
     yank = model.yank_of(version) if model else None
     place = published.location
-    behind = _behind(model, version) if model and way is Way.PLACE and not published.already else []
+    behind = _behind(model, version, settings) if model and way is Way.PLACE and not published.already else []
     verb = {
         Way.PLACE: "was released before" if published.already else "is released",
         Way.MIRROR: f"has a mirror on hub {place.hub}",
@@ -125,12 +126,13 @@ def result_of(
     }
 
 
-def _behind(model: Model, version: str) -> list[str]:
+def _behind(model: Model, version: str, settings: Settings) -> list[str]:
     """Hubs that mirror the model's other newest version, but not this one."""
     release = model.release(version)
     have = {place.hub for place in release.places()} if release else set()
     others = [one for one in model.preferred() if one.version != version][:1]
-    return [place.hub for one in others for place in one.mirrors or () if place.hub not in {*have, "folder"}]
+    lacking = [place for one in others for place in one.mirrors or () if place.hub not in have]
+    return [hub for place in lacking if (hub := spoken(place, settings)) != A_FOLDER]
 
 
 def versioned(name: str) -> tuple[str, str]:
@@ -172,7 +174,7 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
     cards = {
         "committed": f"The card of {banner.repository} {now} (commit {(banner.commit or '')[:12]}).",
         "unchanged": f"The card of {banner.repository} {before}.",
-        "left out": f"The card of {banner.repository} was not changed.",
+        "left out": f"The card of {banner.repository} was not looked at.",
         "pending": f"The card of {banner.repository} is not changed yet.",
     }
     also = at_mirrors(done.mirrors)
@@ -187,12 +189,13 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
         )
     if done.elsewhere:
         call.output.warn(
-            f"{' and '.join(done.elsewhere)} also serve{'s' if len(done.elsewhere) == 1 else ''} this version, and the "
-            "card there was not changed, because --hub names another hub. Run the same command without --hub"
+            f"{' and '.join(done.elsewhere)} also serve{'s' if len(done.elsewhere) == 1 else ''} this version. The "
+            "card there was not looked at, because --hub names another hub. Run the same command without --hub"
         )
     for hub, one in done.mirrors:
         if one.state == "pending":
+            flag = "that flag" if hub == A_FOLDER else f"--hub {shlex.quote(hub)}"
             call.output.warn(
                 f"The card of the mirror {one.repository} on {hub} is not changed yet: {one.why} Run the same command "
-                f"again with: --hub {hub}"
+                f"again with: {flag}"
             )

@@ -121,7 +121,7 @@ def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
         yank = yanks.standing(shelf.catalog, model.name, release.version)
         if named and named.place(release) is None:
             left_out.append(f"{model.name} {release.version}")
-            hubs |= dict.fromkeys(place.hub for place in release.places())
+            hubs |= dict.fromkeys(shelf.spoken(place) for place in release.places())
             continue
         for source in sources(shelf, release, named):
             whole = full or source.hub.name == "folder"

@@ -133,6 +133,11 @@ class FolderRepo:
                 folderrefs.remove(self.folder, "heads", name)  # the next commit is the first one again
             return True
 
+    def has(self, oid: str) -> bool:
+        """Whether a commit is there, undamaged or not."""
+        oid = self.whole(oid)
+        return bool(folderobjects.SHA256.match(oid)) and (self.folder / "commits" / f"{oid}.json").is_file()
+
     def _is_readable(self, oid: str) -> bool:
         try:
             self.body(oid)

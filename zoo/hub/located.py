@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from catalog.release import Location, Model, Release
@@ -12,9 +12,14 @@ from zoo.errors import InputError, ZooError
 from zoo.files.filelist import MANIFEST
 from zoo.hub import Hub, Hubs, Refs
 from zoo.hub.approved import is_named_by_user
+from zoo.hub.folder import FolderHub
+from zoo.hub.folders import FOLDER, UNKNOWN, Folders
 from zoo.hub.interface import ABSENT_COMMIT, is_same_commit
 from zoo.progress import Reporter
-from zoo.settings import CATALOG, DEFAULT_HUB, MARKER, Settings, load
+from zoo.settings import CATALOG, MARKER, Settings
+
+_MARK = "one-hub"
+"""A branch that a hub has for a moment."""
 
 
 def hub_of_settings(settings: Settings, *, quick: bool = False) -> Hub:
@@ -27,15 +32,6 @@ def hubs_of(settings: Settings, *, quick: bool = False) -> Hubs:
     """The hubs of a catalog of this zoo. Make it once for a command. quick: see ``Hubs``."""
     named = "" if settings.values["hub"].origin == CATALOG else settings.hub
     return Hubs(settings.root, named, by_user=is_named_by_user(settings), quick=quick, in_zoo=True)
-
-
-def folder_hubs(settings: Settings) -> list[str]:
-    """Folders that a folder hub of the catalog may be: of the settings, of the settings file if a flag or the catalog
-    named another hub, and the default one. Only folders that exist."""
-    of_file = load(settings.root, {}, {}).hub
-    named = dict.fromkeys((settings.hub, of_file, DEFAULT_HUB))
-    paths = [one for one in named if not addresses.is_http(one)]
-    return [one for one in paths if (settings.root / one).is_dir()]
 
 
 def at_home(name: str, version: str, settings: Settings, report: Reporter) -> Settings:
@@ -52,7 +48,7 @@ def at_home(name: str, version: str, settings: Settings, report: Reporter) -> Se
     if model is None or not model.releases:
         return settings
     place = (model.release(version) or model.preferred()[0]).location
-    if place.hub == "folder":
+    if place.hub == FOLDER:
         return settings
     report.say(
         f"the catalog says that {name} is at {place.hub}, so this is done there, not in the folder {given.text}. For "
@@ -67,12 +63,14 @@ class Here:
 
     A hub is known by its name, by another address of the same server, and by its commits: ``folder`` and the address
     that serves it have the same. This is the one place that decides it. names: the hub's own in the catalog, without
-    asking it; empty if the catalog does not know it at all. silence: why it did not answer, if it did not.
+    asking it; empty if the catalog does not know it at all. folders: tell which folder ``folder`` is; without them it
+    is the hub's. silence: why it did not answer, if it did not.
     """
 
     hub: Hub
     names: frozenset[str]
     beside: frozenset[str]
+    folders: Folders | None = None
     silence: ZooError | OSError | None = None
     _known: dict[str, Refs] = field(default_factory=dict)
 
@@ -83,10 +81,17 @@ class Here:
         """
         if not self.names and len({place.model.commit for place in release.places()}) == 1:
             return release.location  # it is the same at every place
-        there = [place for place in release.places() if place.hub in self.names]
+        there = [place for place in release.places() if self.is_named(place, release)]
         exact = [place for place in there if place.hub == self.hub.name]
         found = exact or there or list(filter(self.has, release.places()))
         return next(iter(found), None if self.names else release.location)
+
+    def is_named(self, place: Location, release: Release) -> bool:
+        """Whether a place of a release has one of the hub's names, and is not in another folder."""
+        is_mirror = place != release.location
+        return place.hub in self.names and not (
+            self.folders and self.folders.is_elsewhere(place, self.hub, mirror=is_mirror)
+        )
 
     def has(self, place: Location) -> bool:
         """Whether the hub has the commit of a place, under its tag or without any. Of one that does not answer nothing
@@ -107,12 +112,13 @@ class Here:
             return False
 
 
-def here(releases: Iterable[Release], hub: Hub, name: str = "") -> Here:
-    """Which releases are at a hub. name: one more name of it, if that is known. Nothing is asked yet."""
+def here(releases: Iterable[Release], hub: Hub, name: str = "", *, settings: Settings | None = None) -> Here:
+    """Which releases are at a hub. name: one more name of it, if that is known. settings: of the zoo whose catalog has
+    them; None for somebody else's. Nothing is asked yet."""
     releases = list(releases)
     names = names_of(releases, hub.name) | ({name} if name else set())
     beside = {place.hub for one in releases if any(at.hub in names for at in one.places()) for place in one.places()}
-    return Here(hub, names, frozenset(beside - names))
+    return Here(hub, names, frozenset(beside - names), Folders(settings) if settings else None)
 
 
 def names_of(releases: Iterable[Release], hub: str) -> frozenset[str]:
@@ -134,58 +140,129 @@ def named_place(model: Model, release: Release, settings: Settings, hubs: Hubs) 
     given = settings.values["hub"]
     if not given.origin.startswith("flag"):
         return release.location
-    found = here(model.releases, hubs.open(given.text)).place(release)
+    hub = hubs.open(given.text)
+    found = here(model.releases, hub, settings=settings).place(release)
     if found is None:
+        at = " and ".join(spoken(one, settings) for one in release.places())
         raise InputError(
             f"{model.name} {release.version} was never published at {given.text}",
             safe="Nothing was changed.",
-            remedy=f"It is at {' and '.join(one.hub for one in release.places())}. Leave out --hub, or name its hub",
+            remedy=f"It is at {at}. Leave out --hub, or name its hub",
         )
+    Folders(settings).note(found, hub)
     return found
 
 
-def to_name(place: Location, settings: Settings) -> str:
-    """The hub that the flag --hub of a command for a place must name; empty if the command goes there anyway."""
-    is_named = settings.values["hub"].origin.startswith("flag") or place.hub in ("folder", settings.hub)
-    return "" if is_named else place.hub
+def to_name(place: Location, settings: Settings, hub: Hub | None = None, *, mirror: bool = False) -> str:
+    """The hub that the flag --hub of a command for a place must name; empty if the command goes there anyway. hub: that
+    of the place, if it is opened. mirror: the place is not the release's own."""
+    if settings.values["hub"].origin.startswith("flag") or place.hub == settings.hub:
+        return ""
+    if place.hub != FOLDER:
+        return place.hub
+    folders = Folders(settings)
+    hub = hub or folders.holder(place)
+    if not isinstance(hub, FolderHub):
+        return UNKNOWN if mirror else ""
+    return "" if folders.is_own(hub) and not mirror else folders.text(hub)
 
 
-def as_here(model: Model, hub: Hub) -> Model:
+A_FOLDER = "a folder"
+"""A recorded folder that this machine does not know."""
+
+
+def spoken(place: Location, settings: Settings) -> str:
+    """The hub of a place for people who read it on this machine, and for the flag --hub: of a folder its path. A_FOLDER
+    if that is not known."""
+    if place.hub != FOLDER:
+        return place.hub
+    folders = Folders(settings)
+    holder = folders.holder(place)
+    return folders.text(holder) if holder else A_FOLDER
+
+
+def elsewhere(release: Release | None, hub: Hub, settings: Settings) -> Callable[[Location], str]:
+    """Gives the folder of a place of the release that is recorded in another folder than ``hub``, else empty text."""
+    folders = Folders(settings)
+
+    def folder(place: Location) -> str:
+        is_mirror = release is not None and place != release.location
+        if not folders.is_elsewhere(place, hub, mirror=is_mirror):
+            return ""
+        holder = folders.holder(place)
+        return folders.text(holder) if holder else "a folder that is not known on this machine"
+
+    return folder
+
+
+def is_alias(place: Location, hub: Hub, settings: Settings) -> bool:
+    """Whether the hub of a place is ``hub`` under another name: one of them is a folder, and the other serves it. A hub
+    with the same commits may be a copy, so a branch is made in the folder for a moment: only the same hub shows it."""
+    recorded = Folders(settings).holder(place) if place.hub == FOLDER else hubs_of(settings).open(place.hub)
+    if recorded is None or isinstance(recorded, FolderHub) == isinstance(hub, FolderHub):
+        return False
+    folder, other = (recorded, hub) if isinstance(recorded, FolderHub) else (hub, recorded)
+    namespace, _, name = place.model.name.partition("/")
+    try:
+        there, seen = folder.repo("model", namespace, name), other.repo("model", namespace, name)
+        there.begin(_MARK, place.model.commit)
+        try:
+            return _MARK in seen.refs().branches
+        finally:
+            there.end(_MARK)
+    except (ZooError, OSError):
+        return False  # without the commit, or not to be written or asked: publishing there reports why
+
+
+def as_here(model: Model, hub: Hub, settings: Settings) -> Model:
     """The model with ``hub`` as the place of the versions that are there under another name. A hub that the catalog
-    does not know at all is every one of which it has a commit. Raises ZooError if such a hub does not answer."""
-    known = here(model.releases, hub)
+    does not know at all is every one of which it has a commit. A place in another folder has that as its hub. Raises
+    ZooError if such a hub does not answer."""
+    known, folders = here(model.releases, hub, settings=settings), Folders(settings)
     places = [place for one in model.releases for place in one.places()]
     aliases = known.names or {place.hub for place in places if known.has(place)}
     if known.silence and not known.names:
         raise known.silence
 
-    def renamed(place: Location) -> Location:
+    def renamed(place: Location, one: Release) -> Location:
+        if place.hub in known.names and not known.is_named(place, one):
+            holder = folders.holder(place)
+            return dataclasses.replace(place, hub=folders.text(holder) if holder else UNKNOWN)
         is_here = place.hub in aliases or (known.names and known.has(place))
         return dataclasses.replace(place, hub=hub.name) if is_here else place
 
     def here_too(one: Release) -> Release:
-        mirrors = one.mirrors and tuple(map(renamed, one.mirrors))
-        return dataclasses.replace(one, location=renamed(one.location), mirrors=mirrors)
+        mirrors = one.mirrors and tuple(renamed(place, one) for place in one.mirrors)
+        return dataclasses.replace(one, location=renamed(one.location, one), mirrors=mirrors)
 
     return dataclasses.replace(model, releases=tuple(map(here_too, model.releases)))
 
 
-def hub_of(place: Location, settings: Settings, hubs: Hubs) -> Hub:
-    """The recorded hub, or the one that --hub names. Raises InputError if the setting names another one."""
+def hub_of(place: Location, settings: Settings, hubs: Hubs, *, mirror: bool = False) -> Hub:
+    """The recorded hub, or the one that --hub names. mirror: the place is not the release's own. Raises InputError if
+    the setting names another hub, or for a mirror in a folder that this machine does not know."""
     there, given = place.hub, settings.values["hub"]
-    if addresses.is_http(there) and not given.origin.startswith("flag"):
+    if given.origin.startswith("flag"):
+        return hubs.open(given.text)
+    if addresses.is_http(there):
         return hubs.open(there)
+    holder = Folders(settings).holder(place) if there == FOLDER else None
+    if holder and holder.folder.is_dir():
+        return holder
     found = hubs.open(given.text)
-    if found.name != there and not given.origin.startswith("flag"):
-        if other := _another_way(place, found, settings, hubs):
-            return other
+    if not isinstance(found, FolderHub) and here([], found).has(place):
+        return found
+    if holder:
+        return holder  # it was there, and is gone
+    if found.name == there and not mirror:
+        return found
+    if mirror:
         raise InputError(
-            f"{place.model.name} was published to hub {there}, but the setting hub is {found.name}",
-            remedy="Name the hub with --hub",
+            f"the mirror of {place.model.name} is in a folder that is not known on this machine: the catalog does not "
+            "record paths",
+            remedy=f"Name it with: --hub {UNKNOWN}, where {UNKNOWN} is the path of that hub's folder",
         )
-    return found
-
-
-def _another_way(place: Location, named: Hub, settings: Settings, hubs: Hubs) -> Hub | None:
-    """The folder of this zoo that is the recorded folder hub, else the named hub if it serves it; None for neither."""
-    return next((one for one in (*map(hubs.open, folder_hubs(settings)), named) if here([], one).has(place)), None)
+    raise InputError(
+        f"{place.model.name} was published to hub {there}, but the setting hub is {found.name}",
+        remedy="Name the hub with --hub",
+    )

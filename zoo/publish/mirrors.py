@@ -14,6 +14,7 @@ from catalog.release import Release, Repository
 from zoo.errors import ZooError
 from zoo.files.digests import git_blob_sha1, sha256_file
 from zoo.hub import Hubs, Listed, Repo
+from zoo.hub.folders import FOLDER, UNKNOWN
 from zoo.progress import Reporter
 from zoo.publish.stalls import watched
 
@@ -38,9 +39,9 @@ class Mirrors:
         it or answers. The folder holds one content at a time."""
         for place in release.places():
             there = place.model if kind == "model" else place.dataset
-            if there is None or place.hub == self.hub:
+            if there is None or place.hub in (self.hub, UNKNOWN):
                 continue
-            for hub in self.folders if place.hub == "folder" else [place.hub]:
+            for hub in self.folders if place.hub == FOLDER else [place.hub]:
                 try:
                     namespace, _, name = there.name.partition("/")
                     repo = self.hubs.open(hub).repo(kind, namespace, name)

@@ -14,11 +14,9 @@ from catalog.release import Location, Release
 from zoo import addresses
 from zoo.commandline import Command
 from zoo.errors import InputError
+from zoo.hub.folders import FOLDER
 from zoo.publish.plan import VersionTaken
 from zoo.release.folder import bare
-
-FOLDER = "folder"
-"""What the catalog calls a hub that is a folder."""
 
 
 class Way(Enum):
@@ -33,7 +31,9 @@ class Way(Enum):
 class Place:
     """A hub and the full names of the repositories there; dataset is None without one. publish and build: give the
     command that does it there, with the options that they are given. has: whether this hub
-    has the commit of a location, so that it may be that hub under another name, or a copy."""
+    has the commit of a location, so that it may be that hub under another name, or a copy. elsewhere: the folder of a
+    location that is recorded in another folder than this one, else empty. is_alias: whether this hub is the one of a
+    location, under another name."""
 
     hub: str
     model: str
@@ -41,11 +41,13 @@ class Place:
     publish: Command
     build: Command
     has: Callable[[Location], bool] = lambda _: False
+    elsewhere: Callable[[Location], str] = lambda _: ""
+    is_alias: Callable[[Location], bool] = lambda _: False
 
     def holds(self, location: Location) -> bool:
         """Whether a location is here, at any commit."""
         dataset = location.dataset.name if location.dataset else None
-        is_here = addresses.is_same_place(location.hub, self.hub)
+        is_here = addresses.is_same_place(location.hub, self.hub) and not self.elsewhere(location)
         return is_here and (location.model.name, dataset) == (self.model, self.dataset)
 
 
@@ -81,16 +83,9 @@ def decide(
             safe="Nothing was changed; published versions never change.",
             remedy="Raise the version in the recipe, then release again",
         )
+    if asked is Way.MIRROR and place.hub == FOLDER:
+        _refuse_second_folder(who, known, place)
     if place.holds(known.location):
-        if asked is Way.MIRROR and place.hub == FOLDER:
-            # It may be another folder: the catalog does not say which one it means.
-            raise InputError(
-                f"the catalog records every folder hub as `{FOLDER}`, without its path, and {who} is already published "
-                "in one. So a second folder cannot be recorded as a mirror",
-                safe="Nothing was changed.",
-                remedy="For a second copy on this machine, copy the folder of the hub. For a mirror, name a hub with "
-                "an address: --hub http://...",
-            )
         if asked is Way.MIRROR:
             other = "" if place.hub == known.location.hub else f": {place.hub} is another name of {known.location.hub}"
             raise InputError(
@@ -104,13 +99,23 @@ def decide(
         perhaps = ""
         if place.has(known.location):
             perhaps = "This hub has its commits: if it is that hub under another name, there is nothing to do. "
+        at = place.elsewhere(known.location) or known.location.hub
+        second = f"To record this hub as a second place for the same files: {place.publish('--mirror')}. "
         raise VersionTaken(
-            f"{who} is already published at another place: {known.location.model.name} on hub {known.location.hub}",
+            f"{who} is already published at another place: {known.location.model.name} on hub {at}",
             safe="Nothing was changed.",
-            remedy=f"{perhaps}To record this hub as a second place for the same files: {place.publish('--mirror')}. "
+            remedy=f"{perhaps}{'' if place.hub == known.location.hub == FOLDER else second}"
             f"To make it the place that people are sent to: {place.publish('--move')}",
         )
     way = Way.MIRROR if asked is Way.PLACE else asked
+    if way is Way.MIRROR and mirror is None and (same_hub := next(filter(place.is_alias, known.places()), None)):
+        raise InputError(
+            f"{place.hub} and {same_hub.hub} are two names of one hub, where {who} is already published, so this is "
+            "not a mirror",
+            safe="Nothing was changed.",
+            remedy="Name another hub with --hub. To record this name instead of the other one: "
+            f"{place.publish('--move')}",
+        )
     pinned = known.location.model.manifest_sha256
     if way is Way.MIRROR and pinned and manifest_sha256 != pinned:
         namespace = known.location.model.name.partition("/")[0]
@@ -120,6 +125,23 @@ def decide(
             remedy=f"Make the published files again with: {place.build('--namespace', namespace)}",
         )
     return Decision(way, mirror)
+
+
+def _refuse_second_folder(who: str, known: Release, place: Place) -> None:
+    """Raises InputError if the version is recorded in a folder already, which may be this one."""
+    recorded = next((one for one in known.places() if one.hub == FOLDER), None)
+    if recorded is None or (recorded in (known.mirrors or ()) and place.holds(recorded)):
+        return
+    if recorded.model.name != place.model and not place.elsewhere(recorded):
+        return
+    raise InputError(
+        f"the catalog records every folder hub as `{FOLDER}`, without its path, and {who} is already published "
+        f"in one{f' ({there})' if (there := place.elsewhere(recorded)) else ''}. So a second folder cannot be recorded "
+        "as a mirror",
+        safe="Nothing was changed.",
+        remedy="For a second copy on this machine, copy the folder of the hub. For a mirror, name a hub with "
+        "an address: --hub http://...",
+    )
 
 
 def is_out(known: Release | None, hub: str, access: str | None, asked: Way) -> bool:

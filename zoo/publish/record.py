@@ -8,10 +8,13 @@ from pathlib import Path
 
 from catalog import index
 from catalog.release import Location, Release
+from zoo import addresses
 from zoo.catalogfile import change_model, read_model
 from zoo.errors import InputError, ZooError
 from zoo.files.digests import sha256_file
 from zoo.files.whole import sweep, write_atomic
+from zoo.hub import FolderHub
+from zoo.hub.folders import FOLDER, Folders
 from zoo.publish import places
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
@@ -117,14 +120,17 @@ def record(
                 write_atomic(there, (release.folder / "model" / "evidence" / file.path).read_bytes())
         return merged
 
-    return change_model(settings, release.model.name, step)
+    changed = change_model(settings, release.model.name, step)
+    if not addresses.is_http(settings.hub):
+        Folders(settings).note(location, FolderHub(settings.root / Path(settings.hub).expanduser()))
+    return changed
 
 
 def _merged(catalog: index.Catalog, release: ReleaseFolder, entry: Release, way: Way) -> index.Catalog:
     known, name, place = catalog.release(release.model.name, entry.version), release.model.name, entry.location
     if known and places.same(known, entry):
         # A folder hub that was lost and made again has other commits at the same place.
-        again = known.location.hub == place.hub == "folder" and known.location.model.name == place.model.name
+        again = known.location.hub == place.hub == FOLDER and known.location.model.name == place.model.name
         # The same place, but somebody else may read it now.
         opened = known.location != place == dataclasses.replace(known.location, access=place.access)
         if way is not Way.PLACE or again or opened:

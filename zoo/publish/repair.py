@@ -23,8 +23,9 @@ from zoo.files.digests import git_blob
 from zoo.files.filelist import MANIFEST, SUMS
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Hub, HubConflict, Listed, Repo
+from zoo.hub.folders import Folders
 from zoo.hub.interface import is_same_commit
-from zoo.hub.located import folder_hubs, hubs_of
+from zoo.hub.located import hubs_of, spoken
 from zoo.progress import Reporter
 from zoo.publish import line, others
 from zoo.publish.copies import Copies
@@ -104,7 +105,7 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
     found = Repaired(hub.name)
     with tempfile.TemporaryDirectory(prefix="zoo-repair-") as scratch:
         copies = Copies.of(model, settings, Path(scratch))
-        mirrors = Mirrors(hub.name, folder_hubs(settings), hubs_of(settings, quick=True), Path(scratch), report)
+        mirrors = Mirrors(hub.name, Folders(settings).paths(), hubs_of(settings, quick=True), Path(scratch), report)
         # A commit can only be written again if its parent is known, so the oldest comes first.
         for release in reversed(model.releases):
             for place in release.places():
@@ -115,7 +116,7 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
                     if there:
                         _Repository(kind, there, model, release, hub, copies, mirrors, report, found, settings).repair()
     if not found.versions:
-        hubs = sorted({place.hub for release in model.releases for place in release.places()})
+        hubs = sorted({spoken(place, settings) for release in model.releases for place in release.places()})
         publish = commandline.of(settings, "publish", model.name)
         raise InputError(
             f"the catalog records no version of {model.name} at {hub.name}, and the hub has none of its commits either",

@@ -12,7 +12,7 @@ from catalog.release import Location
 from zoo import addresses, catalogfile
 from zoo.errors import InputError
 from zoo.hub import Hubs, ReadHub
-from zoo.hub.located import Here, here, hubs_of
+from zoo.hub.located import Here, here, hub_of, hubs_of, spoken
 from zoo.progress import Reporter
 from zoo.pull import sites, webfile
 from zoo.settings import Settings
@@ -22,20 +22,22 @@ from zoo.settings import Settings
 class Shelf:
     """A catalog and where its releases are.
 
-    hub_text: a folder or address that was named instead of the recorded one, else empty. folder_hub: what the word
-    ``folder`` in the catalog means; empty if nobody knows. hubs: opens those that the catalog records. site: where the
-    site of the catalog is, which may carry the files of a folder hub; empty if it is not known.
+    hub_text: a folder or address that was named instead of the recorded one, else empty. settings: of the zoo whose
+    catalog it is, which tell what the word ``folder`` in it means; None if nobody knows. hubs: opens those that the
+    catalog records. site: where the site of the catalog is, which may carry the files of a folder hub; empty if it is
+    not known.
     """
 
     catalog: Catalog
     shown_as: str
     hub_text: str
-    folder_hub: str
+    settings: Settings | None
     hubs: Hubs
     site: str = ""
 
-    def hub(self, location: Location) -> ReadHub:
-        """The hub of a release. Raises InputError for somebody else's folder hub, or for what is not a hub."""
+    def hub(self, location: Location, *, mirror: bool = False) -> ReadHub:
+        """The hub of a place; mirror: it is not the release's own. Raises InputError for somebody else's folder hub, or
+        for what is not a hub."""
         if location.hub == "folder" and self.site and not self.hub_text:
             return sites.hub_of(self.site, self.catalog)
         if not self.hub_text and location.hub != "folder" and not addresses.is_http(location.hub):
@@ -44,26 +46,32 @@ class Shelf:
                 safe="Nothing was downloaded.",
                 remedy="Add --hub with the folder or the address of the hub, and report this to the catalog's owner",
             )
-        recorded = self.folder_hub if location.hub == "folder" else location.hub
-        if not (self.hub_text or recorded):
+        if self.hub_text:
+            return self.hubs.open(self.hub_text)
+        if location.hub == "folder" and self.settings:
+            return hub_of(location, self.settings, self.hubs, mirror=mirror)
+        if location.hub == "folder":
             raise InputError(
                 f"the releases of {self.shown_as} are in a folder hub, but the catalog does not record its place",
                 remedy="Add --hub with the folder, or with the address that serves it",
             )
-        return self.hubs.open(self.hub_text or recorded)
+        return self.hubs.open(location.hub)
 
+    def spoken(self, location: Location) -> str:
+        """The hub of a place as people name it here."""
+        return spoken(location, self.settings) if self.settings else location.hub
 
     def named(self) -> Here | None:
         """The hub that was named, as the catalog records it; None if none was named."""
         releases = [one for model in self.catalog.models for one in model.releases]
-        return here(releases, self.hubs.open(self.hub_text)) if self.hub_text else None
+        return here(releases, self.hubs.open(self.hub_text), settings=self.settings) if self.hub_text else None
 
 
 def own_shelf(settings: Settings, hub_text: str | None) -> Shelf:
     """The catalog of this zoo. Raises InputError."""
     shown = settings.shown(settings.catalog)
     found = catalogfile.read(settings)
-    return Shelf(found, shown, hub_text or "", settings.hub, _hubs(hub_text, settings))
+    return Shelf(found, shown, hub_text or "", settings, _hubs(hub_text, settings))
 
 
 def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
@@ -77,7 +85,7 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
         if not path.is_file():
             raise InputError(f"catalog {catalog} was not found", remedy="Name an existing model_catalog.json")
         found = catalogfile.read_catalog(path, catalog, catalogfile.ANOTHERS)
-    return Shelf(found, addresses.shown(catalog), hub_text or "", "", _hubs(hub_text), site)
+    return Shelf(found, addresses.shown(catalog), hub_text or "", None, _hubs(hub_text), site)
 
 
 def _hubs(hub_text: str | None, settings: Settings | None = None) -> Hubs:

@@ -41,7 +41,7 @@ def sources(shelf: Shelf, release: Release, named: Here | None = None) -> Iterat
     """
     if shelf.hub_text:
         only = shelf.hubs.open(shelf.hub_text)
-        there = (named or here([release], only)).place(release) or release.location
+        there = (named or here([release], only, settings=shelf.settings)).place(release) or release.location
         yield Source(only, _at(release, there))
         return
     refused: InputError | None = None
@@ -50,7 +50,7 @@ def sources(shelf: Shelf, release: Release, named: Here | None = None) -> Iterat
         if not _same_files(place, release.location):
             continue
         try:
-            hub = shelf.hub(place)
+            hub = shelf.hub(place, mirror=place != release.location)
         except InputError as error:
             refused = refused or error
             continue

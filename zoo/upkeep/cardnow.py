@@ -17,7 +17,7 @@ from zoo import commandline
 from zoo.errors import ZooError
 from zoo.files import filelist
 from zoo.files.filelist import MANIFEST
-from zoo.hub import BRANCH, Hub, Repo
+from zoo.hub import BRANCH, FolderHub, FolderRepo, Hub, Repo
 from zoo.hub.located import here, to_name
 from zoo.settings import Settings
 from zoo.upkeep import banner
@@ -36,10 +36,10 @@ def latest(model: Model, sha256: str, released: Mapping[str, str], kind: str = "
     return next((one for one in reversed(all_) if one.version == version), None)
 
 
-def at_place(model: Model, place: Location, hub: Hub) -> Model:
+def at_place(model: Model, place: Location, hub: Hub, settings: Settings) -> Model:
     """The model as far as it is in the repository of a place, which is on ``hub``. Only versions that are there are
     withdrawn there."""
-    known = here(model.releases, hub, place.hub)
+    known = here(model.releases, hub, place.hub, settings=settings)
 
     def at(release: Release) -> Location | None:
         found = place if place in release.places() else known.place(release)
@@ -66,9 +66,14 @@ def refuse_newer(card: str, repo: Repo, model: Model, settings: Settings, *, alw
     than the catalog. model: as far as it is there. always: look into the history even if the card is as it should be.
     """
     titles = titles_of(repo) if always or not banner.shows(card, model) else ()
-    hub = next((to_name(one.location, settings) for one in model.releases), "")
+    hub = next((to_name(one.location, settings, _hub(repo)) for one in model.releases), "")
     replace = commandline.line(settings, "card", model.name, "--publish", "--force", hub=hub)
     banner.refuse_newer(card, model.name, model, replace, titles)
+
+
+def _hub(repo: Repo) -> Hub | None:
+    """The hub of a repository, if it is a folder."""
+    return FolderHub(repo.objects.parent) if isinstance(repo, FolderRepo) else None
 
 
 def titles_of(repo: Repo) -> list[str]:

@@ -14,10 +14,10 @@ from catalog.words import shortened
 from zoo import addresses, catalogfile, commandline
 from zoo.errors import InputError, ZooError
 from zoo.hub import Hub
+from zoo.hub.folders import FOLDER
 from zoo.hub.interface import Collection, Collections, Entry
 from zoo.hub.located import hubs_of, names_of
 from zoo.progress import Reporter
-from zoo.publish.places import FOLDER
 from zoo.settings import Settings
 
 DESCRIPTION = "Every model of this zoo, in the order of its catalog."

@@ -23,7 +23,7 @@ from zoo import catalogfile, commandline
 from zoo.errors import AGAIN, InputError, ZooError
 from zoo.files.whole import write_atomic
 from zoo.hub import BRANCH, Hub
-from zoo.hub.located import hub_of, hubs_of, named_place
+from zoo.hub.located import hub_of, hubs_of, named_place, spoken
 from zoo.plan import foresight
 from zoo.release import cards, record, selfcheck
 from zoo.settings import Settings
@@ -95,7 +95,7 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
     othercard.refuse_version(before, release, release.location.model, repo)
     earlier = tuple(one for one in model.corrected("model") if one.version == release.version)
     if not force:
-        cardnow.refuse_newer(shown, repo, cardnow.at_place(model, release.location, hub), settings)
+        cardnow.refuse_newer(shown, repo, cardnow.at_place(model, release.location, hub, settings), settings)
         othercard.refuse_changed(cardnow.recorded(before, model, settings), repo, release.location.model, earlier)
     entry = _entry(checked, release, fields, reason or _default_reason(fields), date)
     words = record.model(recipe)
@@ -163,12 +163,12 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
             raise ZooError(
                 "README.md was changed on the hub meanwhile", remedy="Look at the change there", again=AGAIN
             )
-        return banner.put(card, cardnow.at_place(model, place, hub))
+        return banner.put(card, cardnow.at_place(model, place, hub, settings))
 
     message = f"{model.name} {release.version}: corrected card"
     try:
         card = commit_card(repo, name, change, message)
-        data = datacard.publish(found.data, model, release, settings) if found.data else None
+        data = datacard.publish(found.data, model, release, settings, hub) if found.data else None
     except ZooError as error:
         error.safe = "The catalog has the correction. No card has half of it; one may have the old words."
         error.again = error.again or AGAIN
@@ -178,13 +178,13 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
     for place in (release.mirrors or ()) if not settings.values["hub"].origin.startswith("flag") else ():
         try:
             there = dataclasses.replace(release, location=place)
-            of_mirror = hub_of(place, settings, hubs)
+            of_mirror = hub_of(place, settings, hubs, mirror=True)
             here, repo = functools.partial(change, place=place, hub=of_mirror), repo_of(there, settings, of_mirror)
-            mirrors.append((place.hub, commit_card(repo, place.model.name, here, message)))
-            if found.data and (there_too := datacard.publish(found.data, model, there, settings)):
-                data_mirrors.append((place.hub, there_too))
+            mirrors.append((spoken(place, settings), commit_card(repo, place.model.name, here, message)))
+            if found.data and (there_too := datacard.publish(found.data, model, there, settings, of_mirror)):
+                data_mirrors.append((spoken(place, settings), there_too))
         except (ZooError, OSError) as error:
-            mirrors.append((place.hub, Banner("pending", place.model.name, why=cause(error))))
+            mirrors.append((spoken(place, settings), Banner("pending", place.model.name, why=cause(error))))
     return Done(card, tuple(mirrors), data, tuple(data_mirrors))
 
 

@@ -14,7 +14,7 @@ from catalog.release import Correction, Model, Release
 from zoo.corpora import datafiles, distributions
 from zoo.errors import AGAIN, InputError, ZooError
 from zoo.files.digests import pretty_json
-from zoo.hub import BRANCH
+from zoo.hub import BRANCH, Hub
 from zoo.release import cards
 from zoo.settings import Settings
 from zoo.upkeep import cardnow, correction, othercard
@@ -83,12 +83,13 @@ def prepare(
     )
 
 
-def publish(found: DataCard, model: Model, release: Release, settings: Settings) -> Banner | None:
-    """Commit the card at the release's place, which may be a mirror; None if that has no dataset. Raises ZooError."""
+def publish(found: DataCard, model: Model, release: Release, settings: Settings, hub: Hub) -> Banner | None:
+    """Commit the card at the release's place on ``hub``, which may be a mirror; None if that has no dataset. Raises
+    ZooError."""
     place = release.location.dataset
     if place is None:
         return None
-    repo = repo_of(release, settings, kind="dataset")
+    repo = repo_of(release, settings, hub, "dataset")
     # A mirror may still have the released card, or an earlier correction.
     released = read_card(repo, place.commit)
     earlier = {one.card_sha256 for one in model.corrected("dataset") if one.version == release.version}

@@ -12,6 +12,7 @@ from catalog.watch import Finding, Unchecked
 from zoo import commandline
 from zoo.errors import ZooError
 from zoo.hub import Hubs, Repo
+from zoo.hub.folders import FOLDER
 from zoo.progress import Reporter
 from zoo.publish.repair import deleting
 from zoo.settings import Settings
@@ -61,12 +62,12 @@ class Spot:
     ) -> None:
         """Add a finding; revision and the two digests as a report has them. kind: a row of ``remedies``."""
         hub = self.release.location.hub
-        if hub == "folder":
+        if hub == FOLDER:
             kind = kind.removesuffix(LOST)
         spot = (self.model.name, self.release.version, self.repository)
         place = self.release.location.dataset if self.of == "dataset" else self.release.location.model
         tag = revision if kind.startswith("tag") or place is None else place.tag
-        delete = deleting(hub, self.notes.settings.hub, self.of, self.repository, str(tag))
+        delete = deleting(hub, self.notes.hub or self.notes.settings.hub, self.of, self.repository, str(tag))
         values = {"name": self.model.name, "version": self.release.version, "delete": delete}
         repair = remedy(kind, values, self.notes.command)
         kind = "card" if kind in ("correction", "notice", "stale") else kind.partition(" ")[0]

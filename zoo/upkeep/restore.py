@@ -13,12 +13,13 @@ from catalog.release import Location, Model, Release
 from zoo import catalogfile, commandline
 from zoo.errors import ZooError
 from zoo.hub import BRANCH, FolderHub, Hub, NoCommit
-from zoo.hub.located import as_here, names_of
+from zoo.hub.folders import FOLDER
+from zoo.hub.located import as_here, here
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish import line, record, repair
 from zoo.publish.others import Cards
-from zoo.publish.places import FOLDER, Way
+from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
 from zoo.release import kept
 from zoo.settings import Settings
@@ -39,12 +40,11 @@ class Order:
 def restore(order: Order, settings: Settings, report: Reporter) -> Repaired:
     """Repair every version of a model at a hub, and its card there. Raises ZooError if the hub does not answer."""
     model, hub = model_of(order.name, settings), order.hub
-    here = as_here(model, hub)
-    found = repair.repair(here, hub, settings, report)
+    found = repair.repair(as_here(model, hub, settings), hub, settings, report)
     if order.move or isinstance(hub, FolderHub):
         for version in list(found.lost):
             _again(model_of(order.name, settings), version, hub, settings, report, found)
-    _cards(here if here != model else model_of(order.name, settings), hub, settings, found)
+    _cards(as_here(model_of(order.name, settings), hub, settings), hub, settings, found)
     return found
 
 
@@ -122,8 +122,8 @@ def _again(
     if copy is None:
         found.leave(f"{found.lost.pop(version)}, and this machine has no copy of version {version}", repair.COPIES)
         return
-    of_hub = names_of(model.releases, hub.name)
-    place = next((one for one in release.places() if one.hub in of_hub), None)
+    known = here(model.releases, hub, settings=settings)
+    place = next((one for one in release.places() if known.is_named(one, release)), None)
     if place is None:
         # Under another name than the recorded one, it cannot get other commits than the recorded ones.
         again = commandline.of(settings, "publish", model.name, "--repair", "--move")
@@ -169,7 +169,7 @@ def _cards(model: Model, hub: Hub, settings: Settings, found: Repaired) -> None:
             for done in _both_cards(model, dataclasses.replace(release, location=place), hub, settings):
                 if done.state == "committed":
                     is_model = done.repository == place.model.name
-                    what = _what(cardnow.at_place(model, place, hub)) if is_model else "its correction"
+                    what = _what(cardnow.at_place(model, place, hub, settings)) if is_model else "its correction"
                     found.restored.append(f"card of {done.repository}, with {what}")
                 elif done.why:
                     found.leave(f"the card of {done.repository}: {done.why}", repair.REPEAT)

@@ -6,6 +6,7 @@ recipe that a version was released from, and the commits of its tags on the hub.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 from catalog import access, checks
@@ -14,7 +15,7 @@ from zoo import catalogfile, commandline
 from zoo.errors import Damaged, ZooError
 from zoo.hub import Hub
 from zoo.hub.interface import is_same_commit
-from zoo.hub.located import here, hub_of_settings
+from zoo.hub.located import elsewhere, here, hub_of_settings
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
 from zoo.publish import places
@@ -55,9 +56,14 @@ def is_out(planned: Planned, settings: Settings, way: Way) -> bool:
     VersionTaken if the version is published from another one."""
     refuse(planned, settings)
     known, there = _known(planned, settings)[1], hub_of_settings(settings)
-    if known and any(restore.is_lost(place, there) for place in known.places() if place.hub == there.name):
+    if known is None:
         return False
-    return places.is_out(known, there.name, planned.recipe.publish.access, way)
+    other = elsewhere(known, there, settings)
+    if any(restore.is_lost(place, there) for place in known.places() if place.hub == there.name and not other(place)):
+        return False
+    mirrors = tuple(one for one in known.mirrors or () if not other(one))
+    here_ = dataclasses.replace(known, mirrors=mirrors or None)
+    return places.is_out(here_, there.name, planned.recipe.publish.access, way)
 
 
 def released_before(planned: Planned, settings: Settings) -> Location | None:
@@ -74,7 +80,10 @@ def released_before(planned: Planned, settings: Settings) -> Location | None:
     hub, at = hub_of_settings(settings), f"{settings.namespace}/"
     dataset = f"{at}{publish.dataset}" if known.location.dataset else None
     build, publish_there = (commandline.of(settings, command, name) for command in ("build", "publish"))
-    place = places.Place(hub.name, f"{at}{publish.model}", dataset, publish_there, build, here([], hub).has)
+    place = places.Place(
+        hub.name, f"{at}{publish.model}", dataset, publish_there, build, here([], hub).has,
+        elsewhere(known, hub, settings),
+    )  # fmt: skip
     recorded = places.decide(name, known, known.location.model.manifest_sha256, known, place, Way.PLACE).recorded
     assert recorded
     _refuse_lost(name, version, recorded, hub, settings)

@@ -23,8 +23,9 @@ from zoo.errors import RemoteError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, Hub, Refs, Repo, approval, withheld
 from zoo.hub.download import Patience
+from zoo.hub.folders import Folders
 from zoo.hub.interface import ABSENT_COMMIT, ABSENT_CONTENT, Served, is_same_commit
-from zoo.hub.located import Here, here, hub_of, hubs_of, to_name
+from zoo.hub.located import Here, here, hub_of, hubs_of, spoken, to_name
 from zoo.progress import Reporter, carried
 from zoo.publish import line, repair
 from zoo.pull.accounts import Difference
@@ -97,21 +98,28 @@ def _named(catalog: Catalog, settings: Settings, notes: Notes) -> Here | None:
     if not given.origin.startswith("flag"):
         return None
     releases = [one for model in catalog.models for one in model.releases]
-    return here(releases, notes.hubs.open(given.text))
+    return here(releases, notes.hubs.open(given.text), settings=settings)
 
 
 def _release(
     model: Model, release: Release, settings: Settings, notes: Notes, pool: ThreadPoolExecutor
 ) -> Watched | None:
     place, who = release.location, f"{model.name} {release.version}"
-    notes.hub = to_name(place, settings)
+    known = model.release(release.version)
+    is_mirror = known is None or place != known.location
+    # A command without --hub goes to the hub of the newest version.
+    apart = is_mirror or model.preferred()[0].location.hub != place.hub
+    notes.hub = to_name(place, settings, mirror=apart)
     try:
-        hub = hub_of(place, settings, notes.hubs)
+        hub = hub_of(place, settings, notes.hubs, mirror=is_mirror)
+        notes.hub = to_name(place, settings, hub, mirror=apart)
+        if settings.values["hub"].origin.startswith("flag"):
+            Folders(settings).note(place, hub)
         if isinstance(hub, FolderHub) and not hub.folder.is_dir():
             lost = f"If it was deleted, restore it with: {notes.command('publish', model.name, '--repair')}"
             raise ZooError("the folder hub does not exist", remedy=f"{lost}. If it is elsewhere, name it with --hub")
         # Other versions may be in a repository of the same name on another hub.
-        model = cardnow.at_place(model, place, hub)
+        model = cardnow.at_place(model, place, hub, settings)
         repo = _repo(hub, "model", place.model)
         account = functools.partial(account_of, model, settings, (repo, None), notes)
         parts = [Part("model", repo, place.model, lambda one: one.location.model, account)]
@@ -142,7 +150,8 @@ def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool
     that is asked, so mirrors are left out then."""
     if settings.values["hub"].origin.startswith("flag"):
         return
-    own, at = Notes(notes.hubs, notes.report, notes.full, settings), f"(mirror on {there.location.hub})"
+    own = Notes(notes.hubs, notes.report, notes.full, settings)
+    at = f"(mirror on {spoken(there.location, settings)})"
     own.versions = notes.versions
     _release(model, there, settings, own, pool)
     notes.requests += own.requests

@@ -20,7 +20,7 @@ from zoo import catalogfile
 from zoo.errors import AGAIN, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Hub, HubConflict, Hubs, Repo
-from zoo.hub.located import hub_of, hubs_of, named_place
+from zoo.hub.located import hub_of, hubs_of, named_place, spoken
 from zoo.progress import unheard
 from zoo.settings import Settings
 from zoo.upkeep import banner, cardnow
@@ -85,8 +85,10 @@ def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, c
     # A hub that was named is the only one that is written to.
     is_named = settings.values["hub"].origin.startswith("flag")
     others = [one for one in release.places() if one != place] if card else []
-    elsewhere = tuple(one.hub for one in others) if is_named else ()
-    mirrors = [(one.hub, _at(model, release, one, settings, hubs)) for one in (() if is_named else others)]
+    elsewhere = tuple(spoken(one, settings) for one in others) if is_named else ()
+    mirrors = [
+        (spoken(one, settings), _at(model, release, one, settings, hubs)) for one in (() if is_named else others)
+    ]
     return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"), tuple(mirrors), elsewhere)
 
 
@@ -103,8 +105,8 @@ def _place_before(name: str, version: str, settings: Settings, hubs: Hubs) -> Lo
         return None
     place = named_place(model, release, settings, hubs)
     try:
-        hub = hub_of(place, settings, hubs)
-        there = cardnow.at_place(model, place, hub)
+        hub = hub_of(place, settings, hubs, mirror=place != release.location)
+        there = cardnow.at_place(model, place, hub, settings)
         repo = repo_of(dataclasses.replace(release, location=place), settings, hub)
         head = repo.refs().branches.get(BRANCH)
         card = read_card(repo, head) if head else ""
@@ -118,7 +120,8 @@ def _at(model: Model, release: Release, place: Location, settings: Settings, hub
     """Update the card at a place; ``pending`` if that fails now. The card itself shows a watch what is missing."""
     try:
         there = dataclasses.replace(release, location=place)
-        return _commit_due(model, there, settings, hub_of(place, settings, hubs))
+        hub = hub_of(place, settings, hubs, mirror=place != release.location)
+        return _commit_due(model, there, settings, hub)
     except (ZooError, OSError) as error:
         return Banner("pending", place.model.name, why=cause(error))
 
@@ -127,7 +130,7 @@ def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub, on
     """Commit the card as it should be at the release's place. only: not for the record of events alone, which people do
     not see."""
     repo, place = repo_of(release, settings, hub), release.location.model.name
-    there = cardnow.at_place(model, release.location, hub)
+    there = cardnow.at_place(model, release.location, hub, settings)
 
     def change(card: str) -> str:
         after = cardnow.due(card, repo, place, there, settings)

@@ -1,0 +1,135 @@
+"""Which folder a recorded folder hub is. The catalog is public, so it says ``folder`` and no path of a machine.
+
+A folder is known by the commits of the release. Two folders may have the same ones, and a folder may lose them, so this
+machine also notes where it published or found a release last: a file next to the release folders, never committed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypedDict
+
+from catalog import jsontext
+from catalog.paths import within
+from catalog.release import Location
+from catalog.shapes import shaped
+from zoo import addresses
+from zoo.errors import InputError, ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.locks import locked_folder
+from zoo.files.whole import write_atomic
+from zoo.hub.folder import FolderHub
+from zoo.hub.interface import Hub
+from zoo.settings import DEFAULT_HUB, Settings, load
+
+FILE = "folder_hubs.json"
+FORMAT = 1
+FOLDER = "folder"
+"""What the catalog calls a hub that is a folder."""
+UNKNOWN = "FOLDER"
+"""The place of a folder in a command, where this machine does not know it."""
+
+
+class _Noted(TypedDict):
+    format: int
+    folders: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folder hubs that this machine knows. Made for one command; the notes are read once."""
+
+    settings: Settings
+    _notes: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    _read: list[bool] = field(default_factory=list, compare=False, repr=False)
+
+    def paths(self) -> list[str]:
+        """Folders that exist: of the settings, of the settings file if a flag or the catalog named another hub, the
+        default one, and those that are noted."""
+        of_file = load(self.settings.root, {}, {}).hub
+        named = dict.fromkeys((self.settings.hub, of_file, DEFAULT_HUB, *self._noted().values()))
+        return [one for one in named if not addresses.is_http(one) and self._open(one).folder.is_dir()]
+
+    def holder(self, place: Location) -> FolderHub | None:
+        """The folder of a recorded place: the noted one while it exists, also if it lost the commit, else one that has
+        it. None if no folder is known."""
+        text = self._noted().get(_key(place))
+        noted = self._open(text) if text else None
+        if noted and noted.folder.is_dir():
+            return noted
+        return next((hub for hub in map(self._open, self.paths()) if has(hub, place)), noted)
+
+    def is_elsewhere(self, place: Location, hub: Hub, *, mirror: bool) -> bool:
+        """Whether a place that is recorded in a folder is not in the folder ``hub``. If no folder is known that exists,
+        the place of a version is taken for one that its folder lost, and a mirror for one in another folder."""
+        if place.hub != FOLDER or not isinstance(hub, FolderHub) or has(hub, place):
+            return False
+        holder = self.holder(place)
+        if holder and _is_same(holder, hub):
+            return False
+        return mirror or bool(holder and holder.folder.is_dir())
+
+    def text(self, hub: FolderHub) -> str:
+        """A folder as the flag --hub takes it: relative to the zoo if it was named so."""
+        root = self.settings.root
+        # As it was named, even if that begins with ``..``.
+        return hub.folder.relative_to(root).as_posix() if hub.folder.is_relative_to(root) else within(hub.folder, root)
+
+    def is_own(self, hub: FolderHub) -> bool:
+        """Whether a folder is the hub of the settings."""
+        return not addresses.is_http(self.settings.hub) and _is_same(hub, self._open(self.settings.hub))
+
+    def note(self, place: Location, hub: Hub) -> None:
+        """Note that a place is in a folder, if it is. A note only saves a flag, so one that cannot be written is left
+        out."""
+        if place.hub != FOLDER or not isinstance(hub, FolderHub) or not has(hub, place):
+            return
+        key, text = _key(place), self.text(hub)
+        if self._noted().get(key) == text:
+            return
+        path = path_of(self.settings)
+        with contextlib.suppress(OSError, ZooError), locked_folder(path.parent):
+            self._notes.update({**_read(path), key: text})
+            write_atomic(path, pretty_json({"format": FORMAT, "folders": self._notes}))
+
+    def _noted(self) -> dict[str, str]:
+        if not self._read:
+            self._notes.update(_read(path_of(self.settings)))
+            self._read.append(True)
+        return self._notes
+
+    def _open(self, text: str) -> FolderHub:
+        return FolderHub(self.settings.root / Path(text).expanduser())
+
+
+def path_of(settings: Settings) -> Path:
+    """The file of the notes."""
+    return settings.releases / FILE
+
+
+def has(hub: FolderHub, place: Location) -> bool:
+    """Whether a folder has the commit of a place, undamaged or not."""
+    namespace, _, name = place.model.name.partition("/")
+    try:
+        return hub.repo("model", namespace, name).has(place.model.commit)
+    except (InputError, OSError):
+        return False
+
+
+def _is_same(one: FolderHub, other: FolderHub) -> bool:
+    return one.folder.resolve() == other.folder.resolve()
+
+
+def _key(place: Location) -> str:
+    return f"{place.model.name}@{place.model.commit}"
+
+
+def _read(path: Path) -> dict[str, str]:
+    """The notes; none if they cannot be read."""
+    try:
+        told = shaped(jsontext.read(path), _Noted)
+    except (OSError, ValueError, InputError):
+        return {}
+    return told["folders"] if told["format"] == FORMAT else {}
