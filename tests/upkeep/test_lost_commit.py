@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,14 +21,24 @@ def lose(zoo: Path, name: str) -> str:
     return oid
 
 
+def damage(zoo: Path, name: str) -> str:
+    oid = str({**repo(zoo).refs().tags, **repo(zoo).refs().branches}[name])
+    path = repo(zoo).folder / "commits" / f"{oid}.json"
+    path.write_bytes(path.read_bytes().replace(b"README.md", b"README.mb"))
+    return oid
+
+
+@pytest.mark.parametrize("harm", [lose, damage])
 def test_the_commit_of_a_version_and_of_the_branch_is_written_again(
-    one: Path, capsys: pytest.CaptureFixture[str]
+    harm: Callable[[Path, str], str], one: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    catalog, oid = (one / "model_catalog.json").read_bytes(), lose(one, "main")
+    catalog, oid = (one / "model_catalog.json").read_bytes(), harm(one, "main")
     assert oid == repo(one).refs().tags["v1.0.0"]
     code, out, err = call(capsys, "watch", "--no-upstream")
     assert code == 3 and "zoo publish plain --repair" in out, out + err
     assert "zoo publish plain --repair" in err or "could not be checked" not in err, err
+    code, out, err = call(capsys, "verify", "plain", "--on-hub")
+    assert code == 3, out + err
     code, out, err = call(capsys, "publish", "plain", "--repair")
     assert code == 0 and f"restored: commit {oid[:12]} of model tiny/plain-gguf" in out, out + err
     assert call(capsys, "watch", "--no-upstream", "--full")[0] == 0
@@ -64,6 +76,16 @@ def test_a_commit_that_cannot_be_written_again_gets_a_new_one(one: Path, capsys:
     after = model_of(one).releases[0].location.model.commit
     assert code == 0 and f"now at commit {after[:12]}" in out, out + err
     assert call(capsys, "watch", "--no-upstream", "--full")[0] == 0
+
+
+def test_a_machine_without_the_files_says_that_the_commit_is_lost(
+    one: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(one / "build/releases")
+    assert call(capsys, "publish", "plain")[0] == 0
+    lose(one, "v1.0.0")
+    code, out, err = call(capsys, "publish", "plain")
+    assert code == 1 and "is lost" in err and "zoo publish plain --repair" in err, out + err
 
 
 def test_every_warning_of_a_lost_commit_names_a_command(one: Path, capsys: pytest.CaptureFixture[str]) -> None:

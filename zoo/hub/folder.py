@@ -38,6 +38,7 @@ from zoo.hub.interface import (
     ABSENT_FILE,
     BRANCH,
     CommitNote,
+    DamagedCommit,
     HubConflict,
     Incoming,
     Listed,
@@ -99,7 +100,7 @@ class FolderRepo:
     def served(self, revision: str, path: str) -> Served:
         try:
             file = self.tree(revision).get(path)
-        except InputError:
+        except (InputError, DamagedCommit):
             return Served(ABSENT_COMMIT)
         if file is None:
             return Served(ABSENT_FILE)
@@ -310,7 +311,7 @@ class FolderRepo:
             raise self._absent(revision) from None
         except ValueError:
             pass
-        raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name, remedy=REPAIR)
+        raise DamagedCommit(f"commit {revision[:12]} is damaged on disk", where=self.folder.name, remedy=REPAIR)
 
 
 def _refuse_main(branch: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from zoo.errors import AGAIN, InputError, ZooError
+from zoo.errors import AGAIN, Damaged, InputError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.progress import Advance
 
@@ -59,6 +59,10 @@ class NotOffered(InputError):
 
 class NoCommit(InputError):
     """The repository does not have the commit, or does not exist."""
+
+
+class DamagedCommit(Damaged):
+    """The disk of the hub has another content for a commit, so nothing is known of its files."""
 
 
 @dataclass(frozen=True)

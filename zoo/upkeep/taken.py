@@ -13,8 +13,9 @@ from catalog import access, checks
 from catalog.release import Location, Model, Release
 from zoo import catalogfile, commandline
 from zoo.errors import Damaged, ZooError
+from zoo.files.filelist import MANIFEST
 from zoo.hub import Hub
-from zoo.hub.interface import is_same_commit
+from zoo.hub.interface import ABSENT_COMMIT, is_same_commit
 from zoo.hub.located import elsewhere, here, hub_of_settings
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
@@ -105,11 +106,12 @@ def _refuse_lost(name: str, version: str, place: Location, hub: Hub, settings: S
         namespace, _, repository = there.name.partition("/")
         tagged = hub.repo(kind, namespace, repository).refs().tags.get(there.tag)
         same = is_same_commit(tagged or "", there.commit)
-        if same and not restore.is_lost(place, hub):
+        if same and hub.repo(kind, namespace, repository).served(there.commit, MANIFEST).absent != ABSENT_COMMIT:
             continue
-        found = f"is on commit {tagged[:12]}" if tagged and not same else "is lost"
+        at, found = f"of {kind} {there.name} at {hub.name}", f"is on commit {tagged[:12]}" if tagged else "is lost"
+        what = f"the commit of tag {there.tag} {at} is lost" if same else f"tag {there.tag} {at} {found}"
         raise Damaged(
-            f"{name} {version} is released, but tag {there.tag} of {kind} {there.name} at {hub.name} {found}. The "
+            f"{name} {version} is released, but {what}. The "
             f"catalog records commit {there.commit[:12]}, and this machine has no copy of the files",
             safe="Nothing was changed.",
             remedy=f"In the zoo that released it, run: {commandline.line(settings, 'publish', name, '--repair')}",

@@ -16,8 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import cast
 
-from zoo.errors import InputError, ZooError
+from zoo.errors import Damaged, InputError, ZooError
 from zoo.hub.folder import FolderHub
+from zoo.hub.interface import CONTENT_LOST, DamagedCommit, NoCommit
 from zoo.hub.server.access import Access
 from zoo.hub.server.routes import Routes
 from zoo.hub.server.store import Store
@@ -52,6 +53,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _refused(error: ZooError) -> ApiError:
+    """What is lost or damaged on the hub's disk is no 5xx, which clients would repeat: only repairing it helps."""
+    if isinstance(error, NoCommit | DamagedCommit):
+        return ApiError(404, error.what, "RevisionNotFound")
+    if isinstance(error, Damaged):
+        return ApiError(410, error.what, CONTENT_LOST)
+    return ApiError(400 if isinstance(error, InputError) else 500, error.what)
 
 
 class HubServer(ThreadingHTTPServer):
@@ -145,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ApiError as error:
             answer = refusal(error)
         except ZooError as error:
-            answer = refusal(ApiError(400 if isinstance(error, InputError) else 500, error.what))
+            answer = refusal(_refused(error))
         except (ConnectionError, TimeoutError):
             self.close_connection = True
             return
