@@ -141,6 +141,18 @@ def newer(label: str, repo: Repo, refs: Refs, version: str, owner: Owner, known:
     return None
 
 
+def unfinished(label: str, repo: Repo, refs: Refs, owner: Owner, known: Iterable[str]) -> str | None:
+    """The version that the main branch holds without its tag, if it is not one of ``known``: its publication was
+    stopped, or still runs. None for a branch of which the hub lost the commit. Raises ZooError if it does not answer.
+    """
+    head = refs.branches.get(BRANCH)
+    try:
+        held = _held(label, repo, head, owner) if head else None
+    except (OtherModel, Damaged):
+        return None
+    return held if held and held not in known and f"v{held}" not in refs.tags else None
+
+
 def refuse_other_model(label: str, repo: Repo, head: str | None, owner: Owner) -> None:
     """Raises OtherModel if a commit of the repository holds another model's release."""
     if head is not None:

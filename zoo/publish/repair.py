@@ -53,6 +53,11 @@ def unknown(version: str, repository: str) -> str:
     return f"{repository} has v{version} (tag), which this catalog does not know"
 
 
+def unfinished(version: str, branch: str) -> str:
+    """What a stopped publication leaves. Also the words of ``zoo watch``."""
+    return f"{branch} holds {version}, which has no tag yet: its publication was stopped, or still runs"
+
+
 def deleting(hub: str, folder: str, kind: str, repository: str, tag: str) -> str:
     """How to delete a tag, as the object of a sentence. hub: its address, or ``folder``. folder: that of a folder
     hub."""
@@ -170,8 +175,19 @@ class _Repository:
             why = unknown(newer, self.place.name)
             self.found.leave(f"the main branch of {self.label}: {why}, so it is left as it is", NEWEST)
         self._refs(repo, is_main=self.release.version == self.highest and not newer)
-        if self.release.version == self.highest and not newer:
+        if self.release.version == self.highest and not newer and not self._unfinished(repo):
             self._main(repo)
+
+    def _unfinished(self, repo: Repo) -> bool:
+        """Whether the main branch holds a version that is not published completely. It is left as it is then."""
+        owner = line.owner_of(self.model.name, self.model, self.hub.name)
+        known = [one.version for one in self.model.releases]
+        held = line.unfinished(self.label, repo, repo.refs(), owner, known)
+        if held:
+            self.found.outdated = True
+            finish = commandline.line(self.settings, "publish", self.model.name)
+            self.found.leave(unfinished(held, f"the main branch of {self.label}"), f"Finish it with: {finish}")
+        return held is not None
 
     def _newer(self, repo: Repo) -> str | None:
         """The version that the main branch should hold, if only the hub knows it."""

@@ -21,6 +21,10 @@ UNKNOWN = " unknown"
 """It is of a version that the catalog does not have, and that changes nothing for people who name no version."""
 
 
+UNFINISHED = " unfinished"
+"""It is of a version whose publication was stopped."""
+
+
 @dataclass(frozen=True)
 class Remedy:
     """words: a sentence without its full stop; {0} and {1} stand for the commands, and {delete} for the tag and how to
@@ -45,6 +49,9 @@ _NEWEST = (
 
 TABLE: Mapping[str, Remedy] = {
     "branch": _REPAIR,
+    "branch unfinished": Remedy(
+        "If no other machine publishes it now, finish it where it was started: {0}", (("publish", "{name}"),)
+    ),
     "card": Remedy("To replace it with the words of the recipe: {0}", (_CARD,)),
     "commit": _REPAIR,
     "commit lost": Remedy(
@@ -76,7 +83,10 @@ TABLE: Mapping[str, Remedy] = {
         "Delete {delete}, then set it again with: {0}. If the new commit is right, record it with: {1}",
         (("publish", "{name}", "--repair"), ("publish", "{name}", "--move")),
     ),
-    "tag newer": Remedy(f"{_NEWEST}, then run: {{0}}", (("publish", "{name}", "--repair"),)),
+    "tag newer": Remedy(
+        f"{_NEWEST}, then run: {{0}}. If its publication was stopped on this machine, finish it with: {{1}}",
+        (("publish", "{name}", "--repair"), ("publish", "{name}")),
+    ),
     "tag unknown": Remedy(_NEWEST),
 }
 """Kind of difference -> what to do."""

@@ -37,7 +37,7 @@ from zoo.upkeep.branch import Known, strange
 from zoo.upkeep.cardnow import CARD
 from zoo.upkeep.notes import Notes, Part, account_of, accounts_of, evidence_of
 from zoo.upkeep.recorded import Expected, of_model, verdict
-from zoo.upkeep.remedies import ACCESS, LOST, MOVED, NEWER, UNKNOWN
+from zoo.upkeep.remedies import ACCESS, LOST, MOVED, NEWER, UNFINISHED, UNKNOWN
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
 
 WORKERS = 8
@@ -186,6 +186,8 @@ def _part(
         if is_same_commit(head, commit):
             is_lost = any(answer.absent == ABSENT_COMMIT for answer in pinned)  # reported already
         elif not (is_lost := _is_lost(model, release, part, head, notes)):
+            if _unfinished(model, release, part, refs, notes):
+                return len(expected), equal, size_only
             _head(model, release, part, head, notes, pool)
         if not is_lost:
             _branch(model, release, part, head, notes)
@@ -203,6 +205,20 @@ def _is_lost(model: Model, release: Release, part: Part, head: str, notes: Notes
     what = f"branch {BRANCH} of {part.place.name} is on commit {head[:12]}, which the hub no longer has"
     part.spot(notes, model, release).note("branch", None, BRANCH, part.place.commit, head, what)
     return True
+
+
+def _unfinished(model: Model, release: Release, part: Part, refs: Refs, notes: Notes) -> bool:
+    """Whether the branch holds a version that was never published completely. Then nothing of it can be compared."""
+    name, owner = part.place.name, line.owner_of(model.name, model, release.location.hub)
+    notes.requests += 2
+    try:
+        held = line.unfinished(name, part.repo, refs, owner, notes.versions[model.name])
+    except (ZooError, OSError):
+        return False  # what is asked next reports it
+    if held:
+        what = repair.unfinished(held, f"the branch of {name}")
+        part.spot(notes, model, release).note(f"branch{UNFINISHED}", None, BRANCH, release.version, held, what)
+    return held is not None
 
 
 def _newer(model: Model, release: Release, part: Part, refs: Refs, notes: Notes) -> bool:
