@@ -167,10 +167,13 @@ def test_interrupted_between_catalog_and_hub_the_same_command_continues(
     def broken(*_: object) -> None:
         raise ZooError("the hub went away")
 
+    killed = zoo / "site/evidence/plain/1.0.0/corrections/.card.md.abc.tmp"
+    killed.parent.mkdir()
+    killed.touch()
     with monkeypatch.context() as patched:
         patched.setattr(correct, "commit_card", broken)
         code, _, err = call(capsys, "card", "plain", "--publish", "--reason", "Not clear.")
-    assert code == 1 and "The catalog has the correction" in err
+    assert code == 1 and "The catalog has the correction" in err and not killed.exists()
     text = (zoo / "model_catalog.json").read_bytes()
     code, out, _ = call(capsys, "card", "plain", "--publish", "--reason", "Not clear.")
     assert code == 0 and "Only README.md changed." in out

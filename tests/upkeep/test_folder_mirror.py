@@ -73,8 +73,11 @@ def test_a_yank_and_its_end_reach_the_mirror_and_not_the_own_hub(
 def test_a_watch_looks_into_the_mirror_and_its_command_repairs_it(
     zoo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    killed = zoo / "site/evidence/.watch.json.abc.tmp"
+    killed.parent.mkdir(parents=True, exist_ok=True)
+    killed.touch()
     code, out, err = call(capsys, "watch", "--no-upstream")
-    assert code == 0, out + err
+    assert code == 0 and not killed.exists(), out + err
     for path in (zoo.parent / "hub2/repos/model/local/tutor-gguf").glob("commits/*"):
         path.unlink()
     code, out, err = call(capsys, "watch", "--no-upstream")

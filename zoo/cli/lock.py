@@ -15,7 +15,7 @@ from catalog.paths import unsafe_reason
 from catalog.words import counted
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ModelFileError, RemoteError, ZooError
-from zoo.files.whole import write_atomic
+from zoo.files.whole import write_alone
 from zoo.output import Output
 from zoo.plan import prepare
 from zoo.settings import Settings
@@ -60,7 +60,7 @@ def command(call: Call, recipe: str) -> int:
     # A source that was pinned before but cannot be reached now keeps its pin.
     before = _before(target, settings).pins if target.exists() else {}
     kept = {uri: pin for uri, pin in before.items() if uri in uris}
-    write_atomic(target, Lock({**kept, **pins}).to_text())
+    write_alone(target, Lock({**kept, **pins}).to_text())
     texts = _texts(data, path.stem, pins, failures, settings, call.output)
     shown = settings.shown(target)
     pinned = {uri: [vars(file) for file in pin.files] for uri, pin in pins.items()}
@@ -98,7 +98,7 @@ def _texts(
             report.warn(str(error))
             continue
         (settings.root / target).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(settings.root / target, raw)
+        write_alone(settings.root / target, raw)
         found.append(target)
     return found
 

@@ -15,7 +15,7 @@ from zoo.cli.answers import today
 from zoo.cli.common import Call, options
 from zoo.commandline import TAKES
 from zoo.errors import ZooError
-from zoo.files.whole import write_atomic
+from zoo.files.whole import write_alone
 from zoo.hub.interface import Described
 from zoo.hub.located import hub_of_settings
 from zoo.pull.arriving import some
@@ -44,7 +44,7 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
     path = settings.evidence / reports.FILE
     how = watch.How(None if no_upstream else _ask, full)
     found = watch.look(catalog, settings, today(), _before(path), call.output, how)
-    write_atomic(path, reports.to_text(found))
+    write_alone(path, reports.to_text(found))
     badge = reports.badge(found)
     differs = _collection(call, settings)
     lines = [f"DRIFT {one.name} {one.version}: {one.what}. {one.repair}" for one in found.findings]

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from zoo.files.locks import locked_folder
+
 GRAIN_SECONDS = 0.02
 """Two changes of a file within this time may have the same time of change; Linux counts in steps of 1 to 10 ms."""
 
@@ -32,6 +34,13 @@ def write_atomic(path: Path, data: str | bytes | Iterable[bytes], *, settled: bo
         error.filename, error.filename2 = str(path), None
         raise
     fsync(path.parent)
+
+
+def write_alone(path: Path, data: str | bytes) -> None:
+    """``write_atomic`` under the lock of the folder; what killed calls for this file left is removed."""
+    with locked_folder(path.parent):
+        sweep(path.parent, path.name)
+        write_atomic(path, data)
 
 
 def _write_beside(path: Path, blocks: Iterable[bytes], settled: bool) -> None:

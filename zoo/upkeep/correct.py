@@ -21,7 +21,7 @@ from catalog.release import Correction, Location, Model, Release
 from catalog.yanks import REASON_CHARACTERS
 from zoo import catalogfile, commandline
 from zoo.errors import AGAIN, InputError, ZooError
-from zoo.files.whole import write_atomic
+from zoo.files.whole import sweep, write_atomic
 from zoo.hub import BRANCH, Hub
 from zoo.hub.located import hub_of, hubs_of, named_place, spoken
 from zoo.plan import foresight
@@ -134,14 +134,14 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
     name, release = found.release.location.model.name, found.release
     model = found.model
     entries = [(found.entry, found.card), *([(found.data.entry, found.data.card)] if found.data else [])]
-    for entry, text in entries:
-        if entry:
-            write_atomic(settings.evidence / model.name / release.version / entry.evidence, text)
-    if news := [entry for entry, _ in entries if entry]:
+    if news := [(entry, text) for entry, text in entries if entry]:
         words = record.model(recipe)
 
         def step(catalog: Catalog) -> Catalog:
-            for one in news:
+            for one, text in news:
+                path = settings.evidence / model.name / release.version / one.evidence
+                sweep(path.parent)
+                write_atomic(path, text)
                 catalog = index.with_correction(catalog, words, one)
             return catalog
 

@@ -56,7 +56,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _refused(error: ZooError) -> ApiError:
-    """What is lost or damaged on the hub's disk is no 5xx, which clients would repeat: only repairing it helps."""
+    """What is lost or damaged on the hub's disk gets no 5xx, which clients would repeat: only repairing it helps."""
     if isinstance(error, NoCommit | DamagedCommit):
         return ApiError(404, error.what, "RevisionNotFound")
     if isinstance(error, Damaged):
