@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import random
 import re
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from privacysentences import CLEAN, MARKED
 from catalog import schema
 from zoo.corpora import check, kinds, records
 from zoo.corpora.privacy import checks, keys, leaves, redact
+from zoo.corpora.privacy.finders import FINDERS, Finder
 from zoo.corpora.privacy.finding import find
 from zoo.corpora.privacy.folding import fold
 from zoo.corpora.privacy.placeholders import Placeholders
@@ -207,3 +209,17 @@ def test_a_key_is_made_kept_and_forgotten(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no key"):
         keys.forget(other)
     assert other.read_text(encoding="utf-8") == "text"
+
+
+@pytest.mark.parametrize("finder", [one for one in FINDERS if one.begin], ids=lambda one: one.what)
+def test_what_is_looked_for_first_is_in_every_match(finder: Finder) -> None:
+    chance, near = random.Random(finder.what), finder.near
+    texts = [parts(one)[0] for some in (*MARKED.values(), *CLEAN.values()) for one in some]
+    matches = 0
+    for _ in range(3000):
+        one, other = chance.choice(texts), chance.choice(texts)
+        text = one[: chance.randrange(len(one) + 1)] + chance.choice(("", " ", "1", "A")) + other[chance.randrange(9) :]
+        for match in finder.search.finditer(fold(text).text):
+            matches += 1
+            assert near is not None and near.search(match.group()), match.group()
+    assert matches > 50

@@ -19,7 +19,8 @@ from zoo.corpora.privacy.decide import Seen, Span
 class Finder:
     """needs: one of these is in every text that has the kind. row: digits that are near each other there, 0, 1 or LONG.
     pattern: its shape. choose: the span that is the value, None for a look-alike. same: the form in which two ways to
-    write a value are equal.
+    write a value are equal. begin: a pattern that begins with a class of characters, and is somewhere in every match:
+    such a pattern is found several times as fast.
     """
 
     kind: str
@@ -30,6 +31,12 @@ class Finder:
     choose: Callable[[Seen, re.Match[str]], Span | None]
     same: Callable[[str], str] = digits
     flags: re.RegexFlag = re.NOFLAG
+    begin: str = ""
+
+    @functools.cached_property
+    def near(self) -> re.Pattern[str] | None:
+        """What every match has in it, found sooner; None without ``begin``."""
+        return re.compile(self.begin) if self.begin else None
 
     @functools.cached_property
     def search(self) -> re.Pattern[str]:
@@ -108,6 +115,7 @@ FINDERS = (
     Finder(
         "IBAN", "bank accounts (IBAN)", 1, ("",),
         r"\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}", decide.iban_span, lambda text: re.sub(r"[ -]", "", text),
+        begin="[A-Z][A-Z][0-9][0-9]",
     ),
     Finder(
         "CARD", "payment cards", LONG, ("",),
@@ -165,7 +173,7 @@ FINDERS = (
         "IP", "public IP addresses, version 4", 1, (".",),
         r"(?<![\w.-])(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})(?![\w-]|"
         r"\.[0-9])",
-        decide.ipv4_span, str,
+        decide.ipv4_span, str, begin=r"[0-9]\.[0-9]",
     ),
     Finder(
         "IP", "public IP addresses, version 6", 0, (":",),
@@ -185,7 +193,7 @@ FINDERS = (
         rf"(?<![\w.-])[0-9]{{1,5}}(?:-[0-9]{{1,5}})?[A-DF-Za-df-z]?,? (?:(?:[1-9]?[0-9]?[0-9])(?:e|re|er) (?:avenue|"
         rf"rue|rang)\b|"
         rf"(?:(?i:{_STREET})) {_NAME}(?: {_NAME}){{0,4}}){_DOOR}",
-        decide.all_span, decide.folded,
+        decide.all_span, decide.folded, begin="[0-9][A-Za-z]?,? [0-9A-Za-z\u0130\u0131]",
     ),
     Finder(
         "ADDRESS", "street addresses, the street's kind after its name", 1, ("",),
@@ -194,7 +202,7 @@ FINDERS = (
         r"(?:St|Street|Ave|Avenue|Rd|Road|Blvd|Boulevard|Dr|Drive|Lane|Ln|Crescent|Cres|Court|Ct|Way|Terrace|"
         r"Hwy|Highway|Pkwy)"
         rf"\b\.?(?: (?:North|South|East|West|[NSEW])\b\.?)?{_DOOR}",
-        decide.all_span, decide.folded,
+        decide.all_span, decide.folded, begin="[0-9][A-Za-z]? [A-Z0-9]",
     ),
     Finder(
         "ADDRESS", "post office boxes", 1, ("C.", "ase postale", "ox "),
@@ -205,13 +213,13 @@ FINDERS = (
         "POSTAL", "Canadian postal codes", 1, ("",),
         r"(?<![\w-])[ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z] "
         r"{1,2}[0-9][ABCEGHJ-NPRSTV-Z][0-9](?![\w-])", decide.all_span,
-        lambda text: text.replace(" ", ""),
+        lambda text: text.replace(" ", ""), begin="[A-Z][0-9][A-Z] ",
     ),
     Finder(
         "POSTAL", "Canadian postal codes without a space, after a word", 1, ("",),
         r"(?<![\w-])[ABCEGHJ-NPRSTVXYabceghj-nprstvxy][0-9][A-Za-z] ?[0-9][A-Za-z][0-9](?![\w-])",
         decide.postal_span,
-        lambda text: text.replace(" ", "").upper(),
+        lambda text: text.replace(" ", "").upper(), begin="[A-Za-z][0-9][A-Za-z] ?[0-9]",
     ),
 )  # fmt: skip
 """In the order in which one of two overlapping finds is kept: what is checked most, and is worst to lose, first."""

@@ -36,8 +36,10 @@ def find(text: str, hint: str, is_phone: IsPhone) -> list[Find]:
     has = 0 if _DIGIT.search(plain) is None else LONG if _LONG.search(plain) else 1
     taken = [match.span() for match in PLACEHOLDER.finditer(plain)] if "-" in plain else []
     found = []
-    for finder in FINDERS:
-        if finder.row > has or not _needed(finder.needs, plain):
+    for finder in _CALLED[has]:
+        if finder.needs != _ANY and not any(map(plain.__contains__, finder.needs)):
+            continue
+        if finder.near is not None and finder.near.search(plain) is None:
             continue
         for match in finder.search.finditer(plain):
             span = finder.choose(seen, match)
@@ -48,11 +50,8 @@ def find(text: str, hint: str, is_phone: IsPhone) -> list[Find]:
     return sorted(found)
 
 
-def _needed(needs: tuple[str, ...], text: str) -> bool:
-    return needs == _ANY or any(need in text for need in needs)
-
-
 _ANY = ("",)
+_CALLED = {has: [finder for finder in FINDERS if finder.row <= has] for has in (0, 1, LONG)}
 
 
 def _may_hold(text: str) -> bool:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.corpora import BOM
+from catalog.jsontext import JsonObject
 from zoo import __version__, extras
-from zoo.corpora import kinds, records, stream
+from zoo.corpora import bulk, kinds, records, stream
 from zoo.corpora.check import File
 from zoo.corpora.privacy import leaves
 from zoo.corpora.privacy.decide import IsPhone
@@ -126,15 +127,23 @@ class _File:
     def lines(self, advance: Advance) -> Iterator[bytes]:
         """The lines of the new file."""
         for first, lines in stream.batches(self.file.path, self.file.shown, advance):
-            made: list[bytes] = []
-            for number, line in enumerate(lines, first):
-                if number == 1 and line is not None:
-                    line = line.removeprefix(BOM.encode())
-                if line is None or line.strip():
-                    made += self._line(number, line)
-            block = b"".join(made)
-            self.digest.update(block)
-            yield block
+            for start in range(0, len(lines), bulk.PART):
+                block = b"".join(self._part(first + start, lines[start : start + bulk.PART]))
+                self.digest.update(block)
+                yield block
+
+    def _part(self, first: int, lines: stream.Lines) -> Iterator[bytes]:
+        accepted = bulk.accepted(lines, self.kind) if self.kind else None
+        if accepted is not None:
+            for record, line in zip(accepted.records, lines, strict=True):
+                assert line is not None, "only lines are accepted"
+                yield from self._record(record, line)
+            return
+        for number, line in enumerate(lines, first):
+            if number == 1 and line is not None:
+                line = line.removeprefix(BOM.encode())
+            if line is None or line.strip():
+                yield from self._line(number, line)
 
     def _line(self, number: int, line: bytes | None) -> Iterator[bytes]:
         if self.kind is None and line is not None:
@@ -145,10 +154,15 @@ class _File:
                 "the record is not valid", where=f"{self.file.shown}:{number}",
                 safe="Nothing was written.", remedy=f"See its problems with: zoo corpus check {self.file.shown}",
             )  # fmt: skip
+        yield from self._record(record, line)
+
+    def _record(self, record: JsonObject, line: bytes) -> Iterator[bytes]:
+        assert self.kind is not None, "a record has a kind"
         made, found, in_keys = leaves.redact(record, self.kind, self.way.placeholders, self.is_phone)
         self.count.records += 1
         self.count.in_keys += in_keys
-        self.count.found.update(found)
+        if found:
+            self.count.found.update(found)
         if made is None:
             self.count.left_out += 1
         elif found:
