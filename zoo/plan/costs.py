@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from catalog import sources
 from catalog.recipe import Recipe
 from zoo.plan.plan import Plan, Step, file_makers, is_gguf
+from zoo.stages.intermediate import Layers, guessed
 from zoo.stages.table import STAGES, Load, Need
 
 PROGRAM_BYTES = 450_000_000
@@ -48,10 +49,11 @@ class Costs:
 @dataclass(frozen=True)
 class Known:
     """What is known of the student. kept: the share of its weights that is left after layers were removed. vocabulary:
-    number of its tokens, 0 if unknown."""
+    number of its tokens, 0 if unknown. layers: their shape before any was removed, None if unknown."""
 
     kept: float = 1.0
     vocabulary: int = 0
+    layers: Layers | None = None
 
 
 def estimate(
@@ -74,7 +76,7 @@ def estimate(
     found = sizes | dict(found)
     wanted = set(to_run)
     steps = [step for step in plan.steps if step.id in wanted]
-    needing = _Needing(recipe, found, student.vocabulary, prompt_rows)
+    needing = _Needing(recipe, found, student, prompt_rows)
     # Removing layers holds all of them in memory.
     needs = {step.id: needing.of(step, 1.0 if step.stage == "prune" else student.kept) for step in steps}
     steps_disk = _most_disk(steps, lambda step: needing.of(step, student.kept))
@@ -138,11 +140,11 @@ def _role(step: Step) -> str:
 
 @dataclass(frozen=True)
 class _Needing:
-    """What every step of a recipe works on. found: weights by source; vocabulary: of the student, or 0."""
+    """What every step of a recipe works on. found: weights by source."""
 
     recipe: Recipe
     found: Mapping[str, int]
-    vocabulary: int
+    student: Known
     prompts: int
 
     def of(self, step: Step, kept: float = 1.0) -> Need:
@@ -150,8 +152,11 @@ class _Needing:
         weights = whole if step.stage == "import" or _role(step) == "teacher" else int(whole * kept)
         is_served = self.recipe.teacher is not None and sources.is_served(self.recipe.teacher.source)
         tutor = 0 if is_served else parameters_of(self.recipe, "teacher", self.found)
-        tokens = self.vocabulary or min(WIDEST, whole // NARROWEST)
-        return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts)
+        tokens = self.student.vocabulary or min(WIDEST, whole // NARROWEST)
+        layers = self.student.layers or guessed(whole)
+        left = len(self.recipe.student.layers or ()) / max(1, layers.count) if self.student.layers else kept
+        share = left if self.recipe.student.layers else 1.0
+        return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts, layers, share)
 
 
 def _work(recipe: Recipe, steps: list[Step], prompt_rows: int) -> Iterator[str]:

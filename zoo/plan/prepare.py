@@ -18,7 +18,7 @@ from catalog.words import counted, data_size
 from zoo import addresses
 from zoo.errors import InputError, ZooError
 from zoo.files.digests import digest
-from zoo.gguf.header import read_header
+from zoo.gguf.header import Header, read_header
 from zoo.modelfolder import depth, weights
 from zoo.plan import costs, engine, foresight, plan, world
 from zoo.plan.known import Known
@@ -27,6 +27,7 @@ from zoo.plan.store import Workspace
 from zoo.progress import Reporter, record
 from zoo.settings import Settings
 from zoo.sources import resolve
+from zoo.stages.intermediate import Layers
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def make_plan(name: str, settings: Settings, tools: Mapping[str, str] | None = N
     rows = _prompt_rows(checked.recipe, checked)
     estimate = costs.estimate(
         checked.recipe, made, to_run, rows, _weights(checked.recipe, settings),
-        costs.Known(_kept(checked.recipe, settings), vocabulary(checked.recipe, settings)),
+        _known(checked.recipe, settings),
     )
     if any(made.step(id_).stage == "ask" for id_ in to_run):
         estimate = dataclasses.replace(estimate, work=(*estimate.work, _asking_cost(checked.recipe, rows, settings)))
@@ -204,6 +205,38 @@ def vocabulary(recipe: Recipe, settings: Settings) -> int:
             config = table(jsontext.read(path / "config.json", bounded=False, finite=False))
             return whole(table(config.get("text_config", config)).get("vocab_size"))
     return 0
+
+
+def _known(recipe: Recipe, settings: Settings) -> costs.Known:
+    return costs.Known(_kept(recipe, settings), vocabulary(recipe, settings), layers_of(recipe, settings))
+
+
+def layers_of(recipe: Recipe, settings: Settings) -> Layers | None:
+    """The shape of the student's layers, None if its source is not on this machine; only training asks for it."""
+    uri = recipe.student.source
+    is_asked = recipe.distill is not None and not uri.startswith("hf:")
+    path = resolve.locate(uri, settings.root, settings.work) if is_asked else None
+    # An unreadable file is reported when it is used, and one that says less gives an estimate.
+    with contextlib.suppress(ZooError, OSError, ValueError, TypeError):
+        if path and path.is_file():
+            return _of_header(read_header(path))
+        if path:
+            config = table(jsontext.read(path / "config.json", bounded=False, finite=False))
+            inner = table(config.get("text_config", config))
+            count, width, heads, between = (
+                whole(inner.get(key))
+                for key in ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")
+            )
+            size = whole(inner.get("head_dim") or width // max(1, heads))
+            return Layers(count, width, between, size * whole(inner.get("num_key_value_heads") or heads))
+    return None
+
+
+def _of_header(header: Header) -> Layers | None:
+    between = header.metadata.get(f"{header.metadata.get('general.architecture')}.feed_forward_length")
+    if not isinstance(between, int):
+        return None
+    return Layers(header.block_count, header.embedding_length, between, header.key_length * header.head_count_kv)
 
 
 def _kept(recipe: Recipe, settings: Settings) -> float:

@@ -14,6 +14,7 @@ from catalog.quants import QUANTS
 from catalog.recipe import Recipe, plain
 from catalog.words import counted
 from zoo.machine.processor import Processor
+from zoo.stages.intermediate import Layers, guessed
 
 CONVERTER = "llama.cpp-converter"
 """The name under which llama.cpp's converter is a tool. ``zoo.llama.convert.source`` has its version."""
@@ -48,7 +49,8 @@ SEARCH_TRIALS = 80
 class Need:
     """The inputs for estimating a step's costs. weights: of the model that it works on, and of the teacher.
 
-    vocabulary: logits per position. prompts: of the corpus, all parts together.
+    vocabulary: logits per position. prompts: of the corpus, all parts together. layers: of the student, and the share
+    of them that is left.
     """
 
     recipe: Recipe
@@ -57,6 +59,8 @@ class Need:
     teacher_weights: int
     vocabulary: int
     prompts: int
+    layers: Layers | None = None
+    kept: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,9 @@ def _distill_memory(need: Need) -> int:
     if d.loss:
         chunk = processes * (d.loss.chunk_positions or CHUNK_POSITIONS)
         logits = min(logits, 4 * chunk * need.vocabulary * CHUNK_COPIES)
-    trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights * processes + logits
+    layers = need.layers or guessed(need.weights)
+    between = together * layers.token_bytes(need.kept, again=bool(d.gradient_checkpointing))
+    trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights * processes + logits + int(between)
     return max(trained, 4 * need.teacher_weights + 4 * need.weights + 2 * row)
 
 
