@@ -69,7 +69,8 @@ def _value(one: Field, given: Values) -> str:
 def _words(one: Field, wrong: str) -> str:
     allowed = f"Allowed: {', '.join(one.choices)}." if one.choices else ""
     needed = "Required." if one.missing and not wrong else ""
-    return " ".join(filter(None, (f"WRONG: {wrong}" if wrong else "", needed, one.words, allowed)))
+    said = f"WRONG: {wrong.removesuffix('.')}." if wrong else ""
+    return " ".join(filter(None, (said, needed, one.words, allowed)))
 
 
 def _first(form: Form, given: Values) -> str:

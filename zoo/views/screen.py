@@ -22,6 +22,10 @@ NARROWEST = 40
 GAP = "  "
 _LEAST_LAST = 20
 """Columns that the last column of a table gets at least, before the others are cut."""
+_LEAST = 4
+"""Columns that any column keeps."""
+_MOST_LOOKED_AT = 2000
+"""Characters of a cell among which its longest word is looked for."""
 _MOST_IN_CELL = 12
 """Lines of one cell; none of our sentences is longer, only one that repeats its input can be."""
 
@@ -185,22 +189,36 @@ def _cells(row: Row) -> list[str]:
 
 def _widths(names: Sequence[str], table: Table, width: int) -> list[int]:
     """Columns for each column: what it needs, and the last one what is left. If little is left, the widest of the
-    others are cut."""
-    needed = [cell_len(name) for name in names]
+    others are cut: first those whose words can go below each other, and in words only if that is not enough."""
+    needed, words = [cell_len(name) for name in names], [_longest(name) for name in names]
     for row in table.rows:
         for place, cell in enumerate(row.cells):
             if len(cell) > needed[place] or not cell.isascii():
                 needed[place] = max(needed[place], cell_len(clean(cell)))
+            if not table.flat:
+                words[place] = max(words[place], _longest(cell))
     needed[-1] = max(needed[-1], table.last)
     room = width - len(GAP) * (len(names) - 1)
-    least = min(needed[-1], _LEAST_LAST)
-    while len(needed) > 1 and sum(needed[:-1]) + least > room:
-        most = max(range(len(needed) - 1), key=needed.__getitem__)
-        if needed[most] <= 4:
-            break
-        needed[most] -= 1
+    others = room - min(needed[-1], _LEAST_LAST)
+    if not table.flat:
+        _cut(needed, words, others)
+    _cut(needed, [_LEAST] * len(needed), others)
     needed[-1] = max(min(needed[-1], room - sum(needed[:-1])), 1)
     return needed
+
+
+def _longest(cell: str) -> int:
+    """Columns of the longest word, at most; no more of a long cell than can be shown is looked at."""
+    return max((cell_len(clean(word)) for word in cell[:_MOST_LOOKED_AT].split()), default=0)
+
+
+def _cut(needed: list[int], least: Sequence[int], room: int) -> None:
+    """Make the widest columns but the last narrower until they fit, none narrower than its least."""
+    while sum(needed[:-1]) > room:
+        wide = [place for place in range(len(needed) - 1) if needed[place] > least[place]]
+        if not wide:
+            return
+        needed[max(wide, key=needed.__getitem__)] -= 1
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
