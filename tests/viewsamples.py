@@ -54,8 +54,9 @@ from zoo.views.screen import Screen
 
 ROOT = Path(__file__).parents[1]
 NAMES = (
-    "runs", "run", "run-alive", "log", "plan", "gates", "publication", "publication-one", "history", "catalog",
-    "catalog-one", "machine", "drift", "yanks", "coverage", "recipe", "recipe-one", "form", "form-one", "form-wrong",
+    "runs", "run", "run-alive", "run-died", "log", "plan", "gates", "publication", "publication-one", "history",
+    "catalog", "catalog-one", "machine", "drift", "yanks", "coverage", "recipe", "recipe-one", "form", "form-one",
+    "form-wrong",
 )  # fmt: skip
 ID = "261129-031500-3fa9"
 AT = "2026-11-29T03:15:00.000Z"
@@ -241,7 +242,10 @@ def screens(folder: Path) -> dict[str, Screen]:
     return {
         "runs": runs.listed(every_run()),
         "run": runs.one(summary("finished"), a_release()),
-        "run-alive": runs.one(summary("running", at="at step export"), a_release(over=False)),
+        "run-alive": runs.one(
+            summary("running", at="at step export", last=a_release(over=False)[-1]), a_release(over=False)
+        ),
+        "run-died": runs.one(summary("died", at="at step export"), a_release(over=False)),
         "log": runs.log(summary("finished"), a_release()),
         "plan": plans.screen(*a_plan()),
         "gates": gates.screen(judged(folder)),

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.cli import ui
-from zoo.views import publication
+from zoo.runs.reader import State
+from zoo.views import publication, runs
 from zoo.views.publication import NOTHING, step_of
 from zoo.views.screen import Row, Screen, Table, cell_len, clean, lines, spark, text
 from zoo.views.table import VIEWS
@@ -118,6 +119,18 @@ def test_a_publication_that_runs_and_one_that_was_interrupted_differ_in_words() 
     busy = publication.State("m", "1.0.0", "committing", True)
     assert busy.words.startswith("being published now")
     assert dataclasses.replace(busy, busy=False).words.startswith("interrupted")
+
+
+@pytest.mark.parametrize(
+    ("state", "command", "resumes"),
+    [("died", "zoo release 'my model'", True), ("stopped", "zoo build x", True), ("finished", "zoo build x", False),
+     ("running", "zoo build x", False), ("failed", "zoo release x --hub https://***@hub.example", False),
+     ("died", "zoo hub serve", False), ("died", "zoo", False)],
+)  # fmt: skip
+def test_a_run_that_ended_early_names_the_command_that_resumes_it(state: State, command: str, resumes: bool) -> None:
+    """Not one that serves, and not one of whose words a secret was taken away."""
+    found = dataclasses.replace(viewsamples.summary(state), command=command)
+    assert (command in runs.one(found, []).commands) == resumes
 
 
 def test_bars_show_order_and_runs_that_are_not_valid() -> None:

@@ -7,6 +7,7 @@ is gone. Journals may be large, so a list reads only the first and the last line
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ def summary(path: Path) -> Summary | None:
         return None
     last = tail[-1] if tail else first
     words = first.get("arguments")
-    command = " ".join(["zoo", *map(str, words)]) if isinstance(words, list) else str(first.get("command"))
+    command = shlex.join(["zoo", *map(str, words)]) if isinstance(words, list) else str(first.get("command"))
     state = _state(last, locked, time.time() - beat)
     return Summary(path.stem, path, state, command, str(first.get("at")), _place(tail), last)
 

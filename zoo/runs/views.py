@@ -37,6 +37,8 @@ def show(one: Summary, events: Iterable[JsonObject]) -> str:
     lines = [one.command, f"  began {one.began[:19].replace('T', ' ')} UTC", f"  {one.words}: {STATES[one.state]}"]
     if one.state in ("died", "stopped", "failed"):
         lines.append(f"  {RESUME}")
+    if one.state in ("running", "silent") and one.last["event"] == "progress":
+        lines.append(f"  newest progress: {_words(one.last).strip()}")
     steps: dict[str, str] = {}
     for event in events:
         match event:

@@ -15,6 +15,8 @@ from zoo.views.screen import Row, Screen, Table
 
 LOG_LINES = 500
 """Newest events of a log."""
+RESUMED = ("build", "release", "publish", "pull", "reproduce")
+"""Commands that continue where they ended."""
 SAFE = "Stopping it is safe: Ctrl-C in its terminal. Finished steps are kept, and the same command resumes."
 
 
@@ -35,7 +37,14 @@ def one(found: Summary, events: Sequence[JsonObject]) -> Screen:
     is_alive = found.state in ("running", "silent")
     parts = [*([SAFE] if is_alive else []), words.show(found, events)]
     follow = f"zoo runs {'follow' if is_alive else 'replay'} {shell.argument(found.id)}"
-    return Screen(f"Run {found.id}: {found.words}", tuple(parts), (f"zoo ui log {found.id}", follow))
+    again = (found.command,) if _resumes(found) else ()
+    return Screen(f"Run {found.id}: {found.words}", tuple(parts), (*again, f"zoo ui log {found.id}", follow))
+
+
+def _resumes(found: Summary) -> bool:
+    """Whether its command resumes it. A secret of the command line was not kept, so then that line is another one."""
+    is_over = found.state in ("died", "stopped", "failed")
+    return is_over and "***" not in found.command and found.command.split()[1:2] in [[name] for name in RESUMED]
 
 
 def log(found: Summary, events: Sequence[JsonObject]) -> Screen:
