@@ -78,6 +78,20 @@ def test_the_keyboard_reaches_rows_views_and_back(zoo: Path) -> None:
     driving.drive(zoo, act, Place("runs"))
 
 
+def test_the_cursor_is_on_the_first_row_of_a_list_that_was_empty(zoo: Path) -> None:
+    held = zoo / "build/work/runs"
+    kept = held.rename(held.with_name("kept"))
+
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        assert app.lines_shown.link is None
+        kept.rename(held)
+        await press(app, pilot, "r")
+        await press(app, pilot, "enter")
+        assert app.place == Place("run", viewsamples.ID)
+
+    driving.drive(zoo, act, Place("runs"))
+
+
 def first_command(app: ZooApp) -> str:
     """Of the list in the palette, which is searched meanwhile; "" while it is empty."""
     listed = app.screen.query_one(OptionList)
@@ -206,6 +220,8 @@ def test_a_dry_run_comes_before_a_publication(zoo: Path) -> None:
     assert zoo.is_dir()
     done = shown_child(("publish", "tutor", "--dry-run"), "Would upload 1 MB.\n", 0)
     assert done.commands == ("zoo publish tutor",)
+    # Of a long output the end is seen, so it says how the command ended.
+    assert done.parts == ("Would upload 1 MB.", "exit code 0")
     assert not shown_child(("publish", "tutor", "--dry-run"), "", None).commands
     assert not shown_child(("publish", "tutor", "--dry-run"), "", 1).commands
     assert not shown_child(("publish", "tutor"), "", 0).commands
@@ -246,5 +262,22 @@ def test_ten_thousand_models_are_filtered_while_somebody_types(zoo: Path) -> Non
         assert [line.opens for line in app.query_one(Lines).lines].count(("catalog", model["name"])) == 100
         # Of the processor, which other programs do not disturb; aimed at are 0.1 s.
         assert sorted(took)[-2] < 0.5, took
+
+    driving.drive(zoo, act, Place("catalog"))
+
+
+def test_keys_that_are_typed_ahead_do_what_they_say(zoo: Path) -> None:
+    """As a fast typist, or a program that sends keys, does: the next key is there before the one before is handled."""
+    async def act(app: ZooApp, pilot: Driven) -> None:
+        for key in ("slash", *"tutor", "enter", "enter"):
+            app.post_message(events.Key(key, driving.NAMES.get(key, key if len(key) == 1 else None)))
+        await settled(app, pilot)
+        assert app.places == [Place("catalog"), Place("catalog", "smollm2-tutor-57m")]
+        for key in ("escape", "colon", *"yanks", "enter", "escape"):
+            app.post_message(events.Key(key, driving.NAMES.get(key, key if len(key) == 1 else None)))
+        await settled(app, pilot)
+        # Back at the filter and the row.
+        assert app.places == [Place("catalog")] and "catalog, filter: tutor" in driving.visible(app)
+        assert app.query_one(Lines).link == ("catalog", "smollm2-tutor-57m") and NAME not in shown(app)
 
     driving.drive(zoo, act, Place("catalog"))

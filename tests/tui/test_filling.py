@@ -143,6 +143,8 @@ def test_a_list_of_known_values_is_marked(zoo: Path) -> None:
         await on_field(app, pilot, "quantize.ladder")
         await press(app, pilot, "enter")
         assert isinstance(app.screen, Several) and app.screen.choices[:2] == ["Q8_0", "Q6_K"]
+        # Marks are characters: they are seen without colours.
+        assert "[x] Q8_0" in driving.visible(app) and "[ ] Q6_K" in driving.visible(app)
         await press(app, pilot, "home", "space", "down", "space", "enter")
         assert isinstance(app.screen, Changing)
         assert "+  ladder: [Q5_K_M, Q4_0, Q6_K]" in app.screen.difference

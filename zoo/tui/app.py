@@ -152,7 +152,7 @@ class ZooApp(Viewer):
 
     def _start(self, command: str | None, *, exact: bool) -> None:
         if words := startable(command or "", exact=exact):
-            self.child = Child(words, self.asked.settings)
+            self.child = Child(words, self.asked.settings, self.lines_shown.columns)
             self.action_go(_CHILD, shlex.join(words))
 
     def get_system_commands(self, screen: Window[object]) -> Iterable[SystemCommand]:

@@ -18,13 +18,13 @@ TAIL_BYTES = 64 << 10
 
 
 class Child:
-    """words: the command without ``zoo``."""
+    """words: the command without ``zoo``. columns: of what it prints."""
 
-    def __init__(self, words: Sequence[str], settings: Settings) -> None:
+    def __init__(self, words: Sequence[str], settings: Settings, columns: int = 80) -> None:
         self.words = tuple(words)
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "zoo", *words], cwd=settings.root, env={**os.environ, **_given(settings)},
+            [sys.executable, "-P", "-m", "zoo", *words], cwd=settings.root, env=_environment(settings, columns),
             stdin=subprocess.DEVNULL, stdout=self._out, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
@@ -49,13 +49,16 @@ def shown(words: Sequence[str], printed: str, code: int | None) -> Screen:
     # What a dry run showed can be done next.
     whole = [word for word in words if word != "--dry-run"]
     commands = (f"zoo {shlex.join(whole)}",) if code == 0 and len(whole) < len(words) else ()
-    return Screen(f"$ zoo {shlex.join(words)}", (state, "\n".join(lines)), commands)
+    # The state is last: of a long output, the end is shown.
+    parts = (text, state) if (text := "\n".join(lines).rstrip()) else (state,)
+    return Screen(f"$ zoo {shlex.join(words)}", parts, commands)
 
 
-def _given(settings: Settings) -> dict[str, str]:
-    """Settings that this program got as flags, as variables for its child."""
+def _environment(settings: Settings, columns: int) -> dict[str, str]:
+    """With the settings that this program got as flags."""
     flags = {name: value.text for name, value in settings.values.items() if value.origin.startswith("flag")}
-    return {f"{PREFIX}{name.upper()}": text for name, text in flags.items()}
+    given = {f"{PREFIX}{name.upper()}": text for name, text in flags.items()}
+    return {**os.environ, "COLUMNS": str(columns), **given}
 
 
 def startable(command: str, *, exact: bool = False) -> tuple[str, ...] | None:

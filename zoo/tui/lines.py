@@ -45,6 +45,8 @@ class Lines(ScrollView, can_focus=True):
         """Show a screen. new: it is another one, so the cursor goes to its first row. at_end: keep to the last line, if
         the cursor is there."""
         has_rows = any(isinstance(part, Table) and part.rows and part.rows[0].opens for part in screen.parts)
+        # A list that had no rows has the first one.
+        new = new or (has_rows and not any(line.opens for line in self.lines))
         was_last = self.cursor >= len(self.lines) - 1
         self._shown = screen
         self._lay_out()  # on the same row as before, wherever it is now

@@ -45,6 +45,8 @@ class Viewer(App[None]):
         # Before any other key is handed on: what is typed next belongs into the line at the foot.
         Binding("slash", "ask('filter')", "Filter", priority=True),
         Binding("colon", "ask('go')", "Go to", priority=True),
+        # What is typed next is no longer for that line.
+        Binding("enter", "accept", "Accept", priority=True), Binding("escape", "abandon", "Abandon", priority=True),
         ("r", "again", "Read again"),
         ("t", "light", "Light or dark"),
         *((str(number), f"go('{view}')", view) for number, view in enumerate(_NUMBERED, 1)),
@@ -59,7 +61,8 @@ class Viewer(App[None]):
         self.found: Screen | None = None
         self._words = self._asks = ""
         self._stamp: object = None
-        self._cursors: dict[Place, int] = {}
+        self._left: list[tuple[str, int]] = []
+        self._cursor: int | None = None
 
     def compose(self) -> ComposeResult:
         """Three parts from top to bottom, and a line to write in."""
@@ -76,7 +79,7 @@ class Viewer(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self._stop, number)
         self._arrive()
         self.set_interval(EVERY_SECONDS, self._tick)
-        self.call_after_refresh(lambda: self.run_worker(self._fits(), group="fits"))
+        self.call_after_refresh(self.run_worker, self._fits, group="fits")
 
     async def _fits(self) -> None:
         """Look whether the library has a version that this program supports. That takes longer than all else that
@@ -113,6 +116,11 @@ class Viewer(App[None]):
         return self.screen_stack[0].query_one(Input)
 
     @property
+    def _is_asking(self) -> bool:
+        """Whether keys go to the line at the foot. The widget itself hears of that later."""
+        return self.focused is self._ask
+
+    @property
     def always(self) -> bool:
         """Whether what is shown now may change at any time, so that it is read at every look."""
         return False
@@ -122,18 +130,20 @@ class Viewer(App[None]):
         """What is shown now."""
         return self.places[-1]
 
-    def _arrive(self) -> None:
-        """Show the newest place, as soon as it is read."""
-        self.found, self._words, self._stamp = None, "", None
+    def _arrive(self, words: str = "", cursor: int | None = None) -> None:
+        """Show the newest place, as soon as it is read, with a filter and the cursor on a line."""
+        self.found, self._stamp, self._words, self._cursor = None, None, words, cursor
         self.head("reading ...")
         self.read()
 
     def read(self) -> None:
         """Read the present place, and show it if it has changed."""
-        self.run_worker(self._look(self.place), exclusive=True, group="look")
+        # The function and not its coroutine, which would be left unawaited if the next one comes first.
+        self.run_worker(self._look, exclusive=True, group="look")  # type: ignore[arg-type]  # its union has three kinds
 
-    async def _look(self, place: Place) -> None:
-        """Read a place in a thread, and show it if it is still wanted and has changed."""
+    async def _look(self) -> None:
+        """Read the present place in a thread, and show it if it is still wanted and has changed."""
+        place = self.place
         try:
             stamp, found = await asyncio.to_thread(self.facts, place)
         except Exception as error:  # noqa: BLE001 - it is raised again when the terminal is restored
@@ -176,8 +186,9 @@ class Viewer(App[None]):
         if self.found:
             shown = filtered(self.found, self._words) if self._words else self.found
             self.lines_shown.show(shown, new=new, at_end=self.place.view == "log" or self.always)
-            if new and (before := self._cursors.pop(self.place, None)) is not None:
-                self.lines_shown.move_to(before)
+            if new and self._cursor is not None:
+                self.lines_shown.move_to(self._cursor)
+            self._cursor = None
 
     def head(self, state: str = "") -> None:
         """The title."""
@@ -189,25 +200,23 @@ class Viewer(App[None]):
     def action_go(self, view: str, name: str = "") -> None:
         """Show another place."""
         if Place(view, name) != self.place:
-            self._cursors[self.place] = self.lines_shown.cursor
+            # With its filter and cursor, as somebody who comes back left it.
+            self._left.append((self._words, self.lines_shown.cursor))
             self.places.append(Place(view, name))
             self._arrive()
 
     def action_open(self) -> None:
-        """Show what the row with the cursor is about."""
-        if link := self.lines_shown.link:
+        """Show what the row with the cursor is about. Until a place is read, the rows are those of another one."""
+        if self.found and (link := self.lines_shown.link):
             self.action_go(*link)
 
     def action_leave(self) -> None:
-        """Leave the line at the foot, else the filter, else show the place before."""
-        if self._ask.has_focus:
-            self._close()
-            self._filter("")
-        elif self._words:
+        """Leave the filter, else show the place before."""
+        if self._words:
             self._filter("")
         elif len(self.places) > 1:
             self.places.pop()
-            self._arrive()
+            self._arrive(*self._left.pop())
 
     def replace_place(self, place: Place) -> None:
         """Show another state of the same place; the cursor stays on its row."""
@@ -220,9 +229,12 @@ class Viewer(App[None]):
         self.read()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """Keys with priority are ordinary ones in the line at the foot, and in windows over the screen."""
+        """Keys with priority are ordinary ones in windows over the screen; some are only for the line at the foot, and
+        the others are not."""
         del parameters
-        return action != "ask" or not (self._ask.has_focus or len(self.screen_stack) > 1)
+        if action not in ("ask", "accept", "abandon"):
+            return True
+        return len(self.screen_stack) == 1 and self._is_asking == (action != "ask")
 
     def action_ask(self, what: str) -> None:
         """Write in the line at the foot: a filter, or where to go."""
@@ -236,15 +248,26 @@ class Viewer(App[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is written."""
-        if self._asks == "filter":
+        if self._asks == "filter" and self._is_asking:
             self._filter(event.value)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    async def action_accept(self) -> None:
         """Keep the filter, or go."""
+        typed = asyncio.Event()
+        self._ask.call_later(typed.set)  # after the keys that it has not handled yet
+        await typed.wait()
+        words = self._ask.value.strip()
         self._close()
-        if self._asks == "go" and event.value.strip():
-            view, _, name = event.value.strip().partition(" ")
+        if self._asks == "filter":
+            self._filter(words)
+        elif words:
+            view, _, name = words.partition(" ")
             self.action_go(view, name.strip())
+
+    def action_abandon(self) -> None:
+        """Leave the line at the foot; all rows are shown again."""
+        self._close()
+        self._filter("")
 
     def _close(self) -> None:
         self._ask.styles.display = "none"

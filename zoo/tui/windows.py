@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, SelectionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from zoo.views.screen import clean
 
@@ -68,6 +68,7 @@ class Several(ModalScreen[str | None]):
 
     BINDINGS = [  # noqa: RUF012 - as the library has it
         Binding("enter", "keep", "Keep", priority=True), ("escape", "dismiss(None)", "Close"),
+        ("space", "mark", "Mark"),
     ]  # fmt: skip
 
     def __init__(
@@ -76,21 +77,42 @@ class Several(ModalScreen[str | None]):
         super().__init__()
         self._what, self._words, self._before = name, words, list(value)
         self.choices, self._join = list(choices), join
+        self._marked = {one for one in self.choices if one in self._before}
 
     def compose(self) -> ComposeResult:
         """What the field is, and the values, marked where they are in it."""
-        rows = [(clean(one), one, one in self._before) for one in self.choices]
         with Vertical():
             yield Static(clean(self._what), classes="what", markup=False)
             yield Static(clean(self._words), markup=False)
-            yield SelectionList[str](*rows)
+            yield OptionList(*map(self._row, self.choices), markup=False)
             yield Static(f"space marks one  {_KEEP}", markup=False)
+
+    def _row(self, one: str) -> str:
+        """With a mark that is seen without colours, which that of the library's own list of this kind is not."""
+        return f"[{'x' if one in self._marked else ' '}] {clean(one)}"
+
+    def on_mount(self) -> None:
+        """Begin at the first value."""
+        self.query_one(OptionList).highlighted = 0
+
+    def action_mark(self) -> None:
+        """Mark the value with the cursor, or take its mark away."""
+        place = self.query_one(OptionList).highlighted
+        if place is not None:
+            self._mark(place)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """The same by mouse."""
+        self._mark(event.option_index)
+
+    def _mark(self, place: int) -> None:
+        self._marked ^= {self.choices[place]}
+        self.query_one(OptionList).replace_option_prompt_at_index(place, self._row(self.choices[place]))
 
     def action_keep(self) -> None:
         """What was in it keeps its order; what is new comes after it."""
-        marked = self.query_one(SelectionList).selected
-        kept = [one for one in self._before if one in marked]
-        self.dismiss(self._join([*kept, *(one for one in self.choices if one in marked and one not in kept)]))
+        kept = [one for one in self._before if one in self._marked]
+        self.dismiss(self._join([*kept, *(one for one in self.choices if one in self._marked and one not in kept)]))
 
 
 class Changing(ModalScreen[bool]):
