@@ -12,6 +12,7 @@
 # make pi-twice the packages compiled a second time in another folder: the same bytes (half an hour)
 # make coreml   the Core ML prototype on a tiny model; installs the extra coreml first
 # make tiers    of the ten above, those that CI runs and whose inputs changed since they passed
+# make screens  pictures of zoo ui at two sizes and in three looks, and of a session in tmux, in build/screens
 # make publish-preview  the site with the weights, as GitHub Pages publishes it, at http://127.0.0.1:8000/
 # make deb      the Debian package for a board in dist/; ARCH=amd64 for a PC
 # make help     this list
@@ -54,7 +55,7 @@ GEMMA := ==1.0.0
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers gemma demo publish-preview record picture golden test fuzz long pages families installs matrix pi pi-boot pi-twice coreml tiers deb check wheel clean pi-checkers pi-tools
+.PHONY: help environment checkers gemma demo publish-preview record picture screens golden test fuzz long pages families installs matrix pi pi-boot pi-twice coreml tiers deb check wheel clean pi-checkers pi-tools
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -153,6 +154,11 @@ record: gemma
 # The picture of the README, from the recorded releases; zoo sync --check says when it is out of date.
 picture: environment
 	$(BIN)/python scripts/picture.py
+
+# Pictures of the program in the terminal, for people to look at; the tests of make long make them too.
+screens: environment
+	@$(call DEBIAN_TOOLS,tmux,tmux)
+	LONG=1 TMUX_SESSIONS=1 $(BIN)/python -m pytest -q tests/tui/test_screens.py
 
 # What the tests compare pages, cards and the list of families with, as they are now. Look at the diff before you commit it.
 golden: environment

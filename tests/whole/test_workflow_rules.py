@@ -134,7 +134,7 @@ def test_a_workflow_in_a_page_is_one_of_the_files(page: Path) -> None:
 def test_the_repository_runs_on_github_what_ci_runs() -> None:
     targets = re.findall(r"^make (\w+)$", (REPOSITORY / ".ci/run").read_text(encoding="utf-8"), re.MULTILINE)
     runs = [run for job in workflowfiles.jobs("program-test").values() for run in workflowfiles.runs(job)]
-    assert runs == [f"make {target}" for target in targets] == ["make check", "make test", "make tiers"]
+    assert runs == [f"make {target}" for target in targets] == ["make check", "make test", "make screens", "make tiers"]
 
 
 def tool(name: str) -> str:
