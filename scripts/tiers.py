@@ -58,6 +58,7 @@ LONG = (
     "tests/teachers/test_llama_server.py",
     "tests/training/test_gguf_again.py", "tests/tui/driving.py", "tests/tui/terminal.py", "tests/tui/test_terminal.py",
     "tests/tui/multiplexer.py", "tests/tui/test_screens.py", "tests/tui/walk.py", "tests/livingrun.py",
+    "tests/views/test_views.py",
     "tests/llama/test_measuring_early.py", "tests/training/test_together.py", "tests/training/test_training_import.py",
     "tests/training/test_resaved_tokenizers.py", "tests/upkeep/test_reproduce.py",
     "tests/training/test_presets.py", "tests/jobs/manyplans.py", "tests/jobs/test_pool.py", "tests/jobs/test_tasks.py",

@@ -81,7 +81,7 @@ def test_two_versions_that_are_measured_in_turns_stay_two_series(call: Call) -> 
     assert [len(one["runs"]) for one in track["series"]] == [12, 12]
 
 
-def test_every_form_has_the_same_figures(call: Call) -> None:
+def test_every_form_has_the_same_figures(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     imported(call, *STEADY, 34, 34)
     data = json.loads(call("history", NAME, "--json")[1])
     rows = list(csv.DictReader(io.StringIO(call("history", NAME, "--csv")[1])))
@@ -99,6 +99,8 @@ def test_every_form_has_the_same_figures(call: Call) -> None:
         assert f"{run['measured_at_utc'][:10]}: {one['median']:.1f} tokens/s, {one['state']}" in picture
         assert f"decode {one['median']:.1f} tokens/s" in text
     assert data["tracks"][0]["alarms"][0]["run"] == series["runs"][-1]["id"]
+    assert main(["ui", "--plain", "--columns", "1000", "history", NAME]) == 0
+    assert text.rstrip() in capsys.readouterr().out
 
 
 def test_one_run_is_enough_for_every_form_and_none_is_said(call: Call) -> None:

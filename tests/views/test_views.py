@@ -75,14 +75,25 @@ def test_hostile_facts_become_visible_text(name: str, tmp_path: Path) -> None:
         assert not re.search("^::", shown, re.MULTILINE) and "\\u001b" in shown
 
 
-@given(st.text(max_size=60), st.integers(1, 250))
-@settings(max_examples=300, deadline=None)
-def test_any_text_is_laid_out_within_the_width(words: str, width: int) -> None:
+def check_layout(words: str, width: int) -> None:
     table = Table(("a", "#b", words), [Row((words, words, words)), Row(("", "1", ""))])
     screen = Screen(words, (words, table, dataclasses.replace(table, flat=True)))
     for line in lines(screen, width):
         assert not UNSEEN.search(line.text) and "\n" not in line.text
         assert cell_len(line.text) <= max(width, 40)
+
+
+@given(st.text(max_size=60), st.integers(1, 250))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_laid_out_within_the_width(words: str, width: int) -> None:
+    check_layout(words, width)
+
+
+@pytest.mark.long
+@given(st.text(max_size=60), st.integers(1, 250))
+@settings(max_examples=10_000, deadline=None)
+def test_ten_thousand_texts_are_laid_out_within_the_width(words: str, width: int) -> None:
+    check_layout(words, width)
 
 
 def test_a_line_of_a_megabyte_is_cut() -> None:
