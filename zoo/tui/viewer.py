@@ -24,8 +24,9 @@ EVERY_SECONDS = 0.5
 PATIENCE_SECONDS = 5.0
 """From a signal to the end, at most."""
 _NUMBERED = ("runs", "publication", "catalog", "machine", "drift", "yanks", "recipe", "form")
-_KEYS = "enter open  esc back  / filter  : go to  x start  1-8 views  ? keys  q quit"
-_ALONE = "enter open  esc back  / filter  : go to  1-8 views  ? keys  q quit"
+_KEYS = "? keys  q quit  enter open  esc back  / filter  : go to  x start  1-8 views"
+"""First what helps a stranger: a narrow terminal cuts the others."""
+_ALONE = _KEYS.replace("  x start", "")
 
 
 @dataclasses.dataclass(frozen=True)
