@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import subprocess
 
-WORDS = "stopped. Finished work is kept. Run the same command to continue."
-"""What a stopped command says last."""
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
+
+
+_noted: list[int] = []
+"""The signals that this process heard since ``heard`` began."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -29,18 +31,31 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
+def is_stop(error: BaseException) -> bool:
+    """Whether a signal is behind an error. In the middle of an import, other programs make an error of theirs of it,
+    or a panic that nothing else catches."""
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    behind = error.__cause__ or error.__context__
+    panics = not isinstance(error, Exception | SystemExit | GeneratorExit)
+    return bool(_noted) and (panics or (behind is not None and is_stop(behind)))
+
+
 def exit_code(error: BaseException | None) -> int:
     """128 and the number of the signal behind ``error``, as a shell counts; 130 for Ctrl-C."""
-    while error is not None:
-        if isinstance(error, Stopped):
-            return 128 + error.number
-        error = error.__cause__ or error.__context__
-    return 130
+    behind = error
+    while behind is not None:
+        if isinstance(behind, Stopped):
+            return 128 + behind.number
+        behind = behind.__cause__ or behind.__context__
+    is_panic = error is not None and not isinstance(error, Exception | KeyboardInterrupt)
+    return 128 + (_noted[0] if is_panic and _noted else signal.SIGINT)
 
 
 @contextmanager
 def heard() -> Iterator[None]:
-    """Within the block the signals raise Stopped, but only once: another signal must not interrupt the cleanup.
+    """Within the block the signals raise Stopped, but only once: another signal must not interrupt the cleanup. Ctrl-C
+    raises KeyboardInterrupt every time, as ever.
 
     A signal that this process was started to ignore, as by nohup, stays ignored. Only the main thread receives signals.
     """
@@ -50,17 +65,29 @@ def heard() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
     heard_now = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
 
+    _noted.clear()
+
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
+        _noted.append(number)
         for one in heard_now:
             signal.signal(one, signal.SIG_IGN)
         raise Stopped(number)
 
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        _noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     for number in heard_now:
         signal.signal(number, stop)
+    if is_usual:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
+        if is_usual:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         for number in heard_now:
             signal.signal(number, before[number])
 

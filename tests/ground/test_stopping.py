@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import stopping
+from zoo import STOPPED, stopping
 from zoo.__main__ import main
 from zoo.stopping import Stopped
 
@@ -93,7 +93,27 @@ def test_a_command_that_still_loads_ends_in_the_same_way(number: int) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=FAR_SECONDS)
     assert (done.returncode, done.stdout) == (128 + number, "")
-    assert done.stderr == f"zoo: {stopping.WORDS}\n"
+    assert done.stderr == f"zoo: {STOPPED}\n"
+
+
+class Panic(BaseException):
+    """What a package in Rust makes of an exception during its import."""
+
+
+@pytest.mark.parametrize("number", stopping.SIGNALS)
+def test_a_stop_stays_one_whatever_a_package_makes_of_it(number: int) -> None:
+    def asked(other: type[BaseException]) -> BaseException:
+        with pytest.raises(other) as found, stopping.heard():
+            try:
+                os.kill(os.getpid(), number)
+            except KeyboardInterrupt as stop:
+                raise other("of an import") from (stop if other is RuntimeError else None)
+        return found.value
+
+    for other in (RuntimeError, Panic):
+        assert stopping.is_stop(error := asked(other)) and stopping.exit_code(error) == 128 + number
+    with stopping.heard():
+        assert not stopping.is_stop(RuntimeError("of ours")) and not stopping.is_stop(SystemExit(1))
 
 
 def test_a_release_that_is_asked_to_end(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from zoo import cli, extras, stopping
+from zoo import STOPPED, cli, extras, stopping
 from zoo.errors import AGAIN, InputError, OutOfMemory, RemoteError, ZooError, is_no_memory, remedy_for
 from zoo.output import Output
 
@@ -32,16 +32,14 @@ def run(arguments: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        # After SIGHUP the terminal may be gone.
-        with contextlib.suppress(OSError, ValueError):
-            output.show_cursor()
-            output.error(stopping.WORDS)
-        return stopping.exit_code(error)
+        return _stopped(output, error)
     except BrokenPipeError:
         # The reader of our stdout has gone, so nobody can see a message.
         sys.stderr.close()
         return 1
     except Exception as error:
+        if stopping.is_stop(error):
+            return _stopped(output, error)
         known = _known(error)
         if type(known) is ZooError and "ZOO_DEBUG" in os.environ:
             raise
@@ -59,6 +57,14 @@ def run(arguments: Sequence[str]) -> int:
             with contextlib.suppress(OSError):
                 output.answer(data, "")
         return known.exit_code
+
+
+def _stopped(output: Output, error: BaseException) -> int:
+    # After SIGHUP the terminal may be gone.
+    with contextlib.suppress(OSError, ValueError):
+        output.show_cursor()
+        output.error(STOPPED)
+    return stopping.exit_code(error)
 
 
 def _open_streams() -> None:
