@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tinyzoo
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
@@ -240,3 +241,17 @@ def test_no_process_is_left_behind_when_the_program_is_killed(home: Path) -> Non
     command = [sys.executable, "-c", KILLED, paths, str(home)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     until(lambda: processes_of(home / "orphans-scratch") == [])
+
+
+@pytest.mark.long
+def test_a_release_may_train_in_two_processes(tmp_path: Path) -> None:
+    """From the setting to the published file: parity of the exported student is a step of it."""
+    pytest.importorskip("llama_cpp")
+    zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    done = tinyzoo.run(zoo, "release", "tutored", timeout_seconds=1200, ZOO_PROCESSES="2", ZOO_THREADS="2")
+    assert done.returncode == 0, done.stderr
+    evidence = zoo / "build/releases/tutored/1.0.0/model/evidence"
+    steps = {step["id"]: step for step in json.loads((evidence / "plan.json").read_text(encoding="utf-8"))["steps"]}
+    assert steps["distill"]["spec"]["processes"] == 2
+    report = json.loads((evidence / "distill-report.json").read_text(encoding="utf-8"))
+    assert report["heldout_after"]["kld_mean_nats"] < report["heldout_before"]["kld_mean_nats"]

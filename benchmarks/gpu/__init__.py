@@ -1,0 +1,1 @@
+"""What only a GPU can show about training, in one run of at most eight minutes."""
