@@ -223,3 +223,17 @@ def test_what_is_looked_for_first_is_in_every_match(finder: Finder) -> None:
             matches += 1
             assert near is not None and near.search(match.group()), match.group()
     assert matches > 50
+
+
+@pytest.mark.parametrize(
+    ("sentence", "value"),
+    [
+        ("Rotate AKIAIYYJIAMKWDDWKNJT now.", "AKIAIYYJIAMKWDDWKNJT"),
+        ("It is glpat-abcdefghijklmnopqrst.", "glpat-abcdefghijklmnopqrst"),
+        ("Allow aa:bb:cc:dd:ee:fa there.", "aa:bb:cc:dd:ee:fa"), ("Write to **jo@telus.net**.", "jo@telus.net"),
+        ("We live at 12 St. Clair Avenue.", "12 St. Clair Avenue"), ("It is 9 King St. East.", "9 King St. East"),
+        ("mdp :\n- sapin!714", "sapin!714"), ("Date de naissance :\n1968-12-25", "1968-12-25"),
+    ],
+)  # fmt: skip
+def test_what_made_up_records_once_showed(sentence: str, value: str) -> None:
+    assert [text for _, text in found(sentence)] == [value]

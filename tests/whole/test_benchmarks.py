@@ -311,3 +311,10 @@ def test_programs_below_this_one_are_its_own_while_they_live() -> None:
             assert chooser.tree_cpu_seconds() - before >= 0.45
         finally:
             os.killpg(child.pid, signal.SIGKILL)
+
+
+def test_the_published_quality_of_redaction_is_what_the_program_has() -> None:
+    pytest.importorskip("phonenumbers")
+    quality = importlib.import_module("benchmarks.redaction_quality")
+    kept = json.loads((ROOT / "benchmarks/results/redaction_quality.json").read_bytes())
+    assert kept == json.loads(json.dumps(quality.document())) and kept["kept"]

@@ -1,4 +1,5 @@
-"""What documents say of the starter corpus: its shares, their chart, and what was looked for and found in it."""
+"""What documents say of the starter corpus: its shares, their chart, and what was looked for and found in it; and how
+much of made-up personal data is found."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from zoo.corpora.check import File
 from zoo.corpora.privacy import keys, redact
 from zoo.corpora.privacy.finders import FINDERS
 from zoo.corpora.privacy.placeholders import Placeholders
+from zoo.sync.figures import Result
 
 STARTER = "recipes/corpora/starter"
 PICTURE = "site/docs/images/starter-corpus.svg"
@@ -54,6 +56,30 @@ def finds(root: Path) -> str:
     lines += [f"| `{kind}` | {'; '.join(dict.fromkeys(words))} | {found[kind]} |" for kind, words in what.items()]
     changed, every = sum(one.changed for one in counts), sum(one.records for one in counts)
     return "\n".join([*lines, "", f"{changed} of {every} records would be changed. {redact.LIMITS}"])
+
+
+def quality(root: Path) -> str:
+    """The table of how much of made-up personal data is found, by kind and language."""
+    result = Result(root, "redaction_quality")
+    lines = [
+        "| Kind | Language | Found | Recall, 95 % interval | Precision, 95 % interval |", "|---|---|---:|---|---|",
+    ]  # fmt: skip
+    kinds = result.at("kinds")
+    assert isinstance(kinds, list), "the benchmark writes a list"
+    for number, _ in enumerate(kinds):
+        row = f"kinds:{number}"
+        language = {"fr": "French", "en": "English"}[str(result.at(f"{row}:language"))]
+        found, values = (int(result.number(f"{row}:{key}")) for key in ("found", "values"))
+        shares = (_share(result, row, key) for key in ("recall", "precision"))
+        lines.append(f"| `{result.at(f'{row}:kind')}` | {language} | {found} of {values} | {' | '.join(shares)} |")
+    alike, wrong = (int(result.number(key)) for key in ("look_alikes", "look_alikes_with_a_find"))
+    words = f"Of {alike} records that only look like personal data, {wrong or 'none'} had a find."
+    return "\n".join([*lines, "", words])
+
+
+def _share(result: Result, row: str, key: str) -> str:
+    share, least, most = (result.number(f"{row}:{path}") * 100 for path in (key, f"{key}_95:0", f"{key}_95:1"))
+    return f"{share:.1f} % ({least:.1f} to {most:.1f})"
 
 
 @dataclass(frozen=True)

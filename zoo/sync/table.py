@@ -74,6 +74,9 @@ ROWS = (
     _block(_BENCHMARKS, "others", "benchmarks/results", figures.others),
     _block(_STARTER, "shares", corpora.STARTER, corpora.shares),
     _block(_STARTER, "finds", corpora.STARTER, corpora.finds),
+    _block(
+        "site/docs/how-to/redact-a-corpus.md", "quality", "benchmarks/results/redaction_quality.json", corpora.quality
+    ),
     Derived(corpora.PICTURE, corpora.STARTER, corpora.picture),
     _block("site/docs/how-to/govern-a-corpus.md", "checklist", corpora.STARTER, corpora.checklist),
     _block("site/docs/how-to/gouverner-un-corpus.md", "checklist", corpora.STARTER, corpora.checklist_fr),

@@ -63,7 +63,11 @@ _RAMQ = r"\bNAM\b|RAMQ|assurance[- ]maladie|carte soleil|health (?:insurance|car
 def email_span(_: Seen, match: re.Match[str]) -> Span | None:
     host = match["host"].casefold()
     reserved = host.endswith((".example", ".test", ".invalid", ".localhost"))
-    return None if reserved or re.search(r"(?:^|\.)example\.(?:com|net|org)$", host) else match.span()
+    if reserved or re.search(r"(?:^|\.)example\.(?:com|net|org)$", host):
+        return None
+    # Marks around a word, as Markdown has them, may be in an address too, but nobody has one that begins with them.
+    marks = len(match.group()) - len(match.group().lstrip("*`'~{|"))
+    return match.start() + marks, match.end()
 
 
 def card_span(_: Seen, match: re.Match[str]) -> Span | None:

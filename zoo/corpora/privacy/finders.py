@@ -103,7 +103,7 @@ FINDERS = (
     Finder(
         "PASSWORD", "passwords after the word", 0, ("pass", "Pass", "PASS", "mdp", "MDP", "pwd"),
         r"\b(?:mot de passe|password|passwd|mdp|pwd)\b ?(?:est|is|was|"
-        r"[:=]) ?[\"'«]? ?(?P<value>\S{5,64})", decide.password_span, str,
+        r"[:=])[ \t\n]{0,3}(?:- )?[\"'«]? ?(?P<value>\S{5,64})", decide.password_span, str,
         re.IGNORECASE,
     ),
     Finder(
@@ -186,7 +186,7 @@ FINDERS = (
     ),
     Finder(
         "BIRTH", "birth dates, after a word such as born", 1, _BIRTH,
-        rf"(?:{_BORN})[^\d\n]{{0,20}}?(?P<value>{_DATE})(?![0-9])", decide.group_span, decide.folded, re.IGNORECASE,
+        rf"(?:{_BORN})[^\d]{{0,20}}?(?P<value>{_DATE})(?![0-9])", decide.group_span, decide.folded, re.IGNORECASE,
     ),
     Finder(
         "ADDRESS", "street addresses, the street's kind before its name", 1, ("",),
@@ -197,11 +197,11 @@ FINDERS = (
     ),
     Finder(
         "ADDRESS", "street addresses, the street's kind after its name", 1, ("",),
-        r"(?<![\w.-])[0-9]{1,5}[A-Za-z]? (?:(?:[NSEW]\.?|North|South|East|West) )?(?:[A-Z][\w'-]+ |"
+        r"(?<![\w.-])[0-9]{1,5}[A-Za-z]? (?:(?:[NSEW]\.?|North|South|East|West) )?(?:St\. )?(?:[A-Z][\w'-]+ |"
         r"[0-9]{1,3}(?:st|nd|rd|th) ){1,3}"
-        r"(?:St|Street|Ave|Avenue|Rd|Road|Blvd|Boulevard|Dr|Drive|Lane|Ln|Crescent|Cres|Court|Ct|Way|Terrace|"
-        r"Hwy|Highway|Pkwy)"
-        rf"\b\.?(?: (?:North|South|East|West|[NSEW])\b\.?)?{_DOOR}",
+        r"(?:(?:St|Ave|Rd|Blvd|Dr|Ln|Cres|Ct|Hwy|Pkwy)\b\.?|"
+        r"(?:Street|Avenue|Road|Boulevard|Drive|Lane|Crescent|Court|Way|Terrace|Highway)\b)"
+        rf"(?: (?:(?:North|South|East|West)\b|[NSEW]\b\.?))?{_DOOR}",
         decide.all_span, decide.folded, begin="[0-9][A-Za-z]? [A-Z0-9]",
     ),
     Finder(

@@ -61,4 +61,12 @@ def _may_hold(text: str) -> bool:
     # A soft hyphen may be in any of the words, and other digits become usual ones.
     if not text.isascii() and ("\u00ad" in text or "\u200b" in text or _ODD_DIGIT.search(text) is not None):
         return True
-    return "ass" in text or "ASS" in text or "mdp" in text or "MDP" in text or "pwd" in text or "PRIVATE KEY" in text
+    return any(map(text.__contains__, _WITHOUT_DIGITS)) or _HEX_PAIRS.search(text) is not None
+
+
+_WITHOUT_DIGITS = (
+    "ass", "ASS", "mdp", "MDP", "pwd", "PRIVATE KEY", "AKIA", "ASIA", "AIza", "eyJ", "SG.", "sk-", "xox", "pypi-",
+    "glpat-",
+)  # fmt: skip
+"""One of these is in a password or key that has neither a digit nor an underscore."""
+_HEX_PAIRS = re.compile("[A-Fa-f]{2}[:-][A-Fa-f]{2}[:-]")
