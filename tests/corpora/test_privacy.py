@@ -237,3 +237,8 @@ def test_what_is_looked_for_first_is_in_every_match(finder: Finder) -> None:
 )  # fmt: skip
 def test_what_made_up_records_once_showed(sentence: str, value: str) -> None:
     assert [text for _, text in found(sentence)] == [value]
+
+
+def test_marks_of_direction_hide_no_number() -> None:
+    text = "Card \u202b4532 0151 1283 0366\u202c, \u200f5105105105105100\u200e."
+    assert [kind for kind, _ in found(text)] == ["CARD", "CARD"]
