@@ -59,6 +59,9 @@ def keep(report: dict[str, object], of: Measured) -> Brought | list[Problem]:
         return [Problem(str(draft), 1, 1, "", f"not a benchmark report: {error}", "Update pi-zoo on the board")]
     decode, prompt = run.median("decode_tokens_per_second"), run.median("prompt_tokens_per_second")
     if not run.valid:
+        if run.sha256 not in (of.file.sha256, of.file.measured_sha256):
+            what = f"it is about a file with the sha256 {run.sha256}, not about {of.spec}"
+            return [Problem(str(draft), 1, 1, "", what, "Run pi-zoo verify on the board")]
         line = formats.run_line(report, model=of.name, version=version, type_=type_)
         store.add(of.evidence, of.name, [line])
         draft.unlink()

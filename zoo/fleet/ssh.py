@@ -68,6 +68,8 @@ def command(one: Board, words: Sequence[str]) -> list[str]:
     settings = {
         "BatchMode": "yes", "ConnectTimeout": CONNECT_SECONDS,
         "ServerAliveInterval": ALIVE_SECONDS, "ServerAliveCountMax": ALIVE_COUNT,
+        # A connection of its own that stays in the background would keep our end of its stderr open.
+        "ControlMaster": "no",
     }  # fmt: skip
     line = ["ssh", "-T", *(part for name, value in settings.items() for part in ("-o", f"{name}={value}"))]
     line += [*(["-p", str(one.port)] if one.port else []), *(["-l", one.user] if one.user else [])]
