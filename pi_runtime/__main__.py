@@ -8,6 +8,7 @@ the next try continues.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -54,6 +55,10 @@ ENDED = {"serve": "the server was stopped", "run": "stopped"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A locale without some letter must not end the program.
+            stream.reconfigure(errors="backslashreplace")
     arguments = options.parse(argv)
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
@@ -68,11 +73,11 @@ def _code(arguments: argparse.Namespace, work: Callable[[], int | None]) -> int:
     try:
         return work() or 0
     except CouldNot as error:
-        _tell(str(error))
+        asking.warn(str(error))
         return error.exit_code
     except Stopped as stop:
         goes_on = arguments.command == "pull" or getattr(arguments, "job", None)
-        _tell("stopped; run the same command to continue" if goes_on else ENDED.get(arguments.command, LEFT))
+        asking.warn("stopped; run the same command to continue" if goes_on else ENDED.get(arguments.command, LEFT))
         return 128 + stop.number
     except BrokenPipeError:
         # Whoever read our stdout has left; without this Python complains again when it flushes at exit.
@@ -85,10 +90,6 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Stopped(number)
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pi_runtime.board import Board
 from pi_runtime.catalogue import Model, Release
 from pi_runtime.choosing import Candidate, Offer, Wish
 from pi_runtime.settings import CouldNot
-from pi_runtime.words import counted, data_size
+from pi_runtime.words import counted, data_size, harmless
 
 NEXT_BEST = 3
 PREDICTED = "A predicted speed is computed from the memory's bandwidth. Nobody has measured it on this board."
@@ -242,8 +242,10 @@ def answer(data: dict[str, object]) -> None:
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    """Lines of the answer; what others wrote in them cannot move a terminal's cursor."""
+    print(harmless(text), flush=True)
 
 
 def warn(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """Lines of progress and errors, as ``say`` prints them."""
+    print(harmless(text), file=sys.stderr, flush=True)

@@ -123,7 +123,7 @@ class Model:
 
 def preference(version: str) -> tuple[bool, tuple[int, ...], bool, tuple[tuple[int, int, str], ...], str]:
     """Sort key of semantic versions (rule 11 of https://semver.org); stable versions come after all others."""
-    core, _, pre = version.partition("-")
+    core, _, pre = version.partition("+")[0].partition("-")
     numbers = tuple(int(part) for part in core.split("."))
     parts = tuple((0, int(p), "") if re.fullmatch(r"[0-9]+", p) else (1, 0, p) for p in pre.split(".") if p)
     return not pre, numbers, not pre, parts, version
@@ -190,10 +190,17 @@ def _release(data: Json) -> Release:
         vocabulary=shape["vocabulary_size"].whole,
         chats=shape.get("template_sha256") is not None,
         cache=_cache(cache) if cache else None,
-        files=tuple(_file(one) for one in data["files"].items),
+        files=_files(data["files"]),
         evaluation_texts=tuple(sorted((one.get("sha256") or one["source"]).text for one in texts)),
         places=tuple(_place(one) for one in (data["location"], *(mirrors.items if mirrors else ()))),
     )
+
+
+def _files(data: Json) -> tuple[File, ...]:
+    found = tuple(_file(one) for one in data.items)
+    if not found:
+        raise WrongJson(f"{data.place} is empty.")
+    return found
 
 
 def _cache(data: Json) -> Cache:
@@ -254,6 +261,6 @@ def plain(data: Json) -> str:
 
 def _version(data: Json) -> str:
     version = plain(data)
-    if not re.match(r"[0-9]+(\.[0-9]+){2}(-[0-9A-Za-z.-]+)?(\+|\Z)", version):
+    if not re.match(r"[0-9]+(\.[0-9]+){2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?\Z", version):
         raise WrongJson(f"{data.place} is not a version.")
     return version

@@ -114,5 +114,12 @@ def _models() -> Iterator[Finding]:
             (GOOD if complete else BAD),
             f"{one.spec}: {'complete' if complete else 'incomplete'}; pi-zoo verify checks every byte",
         )
+    for path in store.leftovers():
+        name = path.parent.parent.name
+        yield (
+            WORTH_A_LOOK,
+            f"{path}: {data_size(path.stat().st_size)} of a stopped command. Continue: pi-zoo pull {name}. "
+            f"Delete: pi-zoo remove {name}",
+        )
     for path in store.damaged():
         yield BAD, f"{path} cannot be read. Delete it, and download the file again"

@@ -188,7 +188,8 @@ def _reported(address: str) -> Iterator[None]:
         error.close()
         kind = Gone if error.code in (404, 410) else CouldNot
         raise kind(f"{address} answered {error.code} {_shown(error.reason)}.") from error
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        # ValueError: an address to go to, or a length, that http.client and urllib cannot read.
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise CouldNot(f"{address} cannot be reached: {reason}.") from error
 

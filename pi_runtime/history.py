@@ -110,7 +110,8 @@ def parse(raw: bytes) -> History:
             else:
                 run = _run(data["report"])
                 runs.setdefault(run.id, run)
-        except CouldNot:
+        except (CouldNot, ValueError):
+            # ValueError: a number that JSON does not have, which no id can be made of.
             skipped.append(number)
     by_time = sorted(runs.values(), key=lambda run: (run.at_utc, run.id))
     return History(tuple(by_time), frozenset(accepted), tuple(skipped))

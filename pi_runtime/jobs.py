@@ -42,9 +42,12 @@ def attend(name: str, work: Callable[[], int]) -> int:
         with (folder / "alive").open("ab") as alive:
             if not (folder / "code").exists() and _locked(alive):
                 _start(folder, work)
+        return _follow(folder)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise CouldNot(f"{error.filename} cannot be written: {error.strerror}.") from error
-    return _follow(folder)
+        place = error.filename or folder
+        raise CouldNot(f"{place} cannot be used: {error.strerror}. Run the same command again.") from error
 
 
 def _locked(file: IO[bytes]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import hashlib
 import sys
 import time
@@ -241,14 +242,15 @@ def _manifest_problem(one: Kept) -> str | None:
 
 
 def remove(arguments: argparse.Namespace) -> None:
-    """Delete a file of a model, or all of its files with --all. Raises CouldNot."""
+    """Delete a file of a model, or with --all all of them, and what stopped commands left of it. Raises CouldNot."""
     name = store.parse_spec(arguments.name).name
-    some = (
-        [one for one in store.kept() if one.receipt.name == name]
-        if arguments.all
-        else [store.find(arguments.name)]
-    )
-    if not some:
+    here, rest = [one for one in store.kept() if one.receipt.name == name], store.leftovers(glob.escape(name))
+    for path in rest:
+        size = path.stat().st_size
+        store.discard(path)
+        say(f"removed {path}, {data_size(size)} without a receipt")
+    some = here if arguments.all or (rest and not here) else [store.find(arguments.name)]
+    if not some and not rest:
         raise CouldNot(f"{name} is not on this board.")
     for one in some:
         size = sum(path.stat().st_size for path in (one.path,) if path.exists())

@@ -26,6 +26,7 @@ from pi_runtime import service as services
 from pi_runtime.notify import Notifier
 from pi_runtime.service import BadService, Service
 from pi_runtime.verified import NotVerified, Unreadable, open_verified
+from pi_runtime.words import harmless
 
 SERVER = Path(__file__).resolve().parents[1] / "llama-server"
 WRONG_FILE, NO_FILE, BAD_CONFIGURATION = 65, 66, 78
@@ -114,8 +115,7 @@ class _Unix(http.client.HTTPConnection):
 def _link(service: Service) -> http.client.HTTPConnection:
     if service.socket:
         return _Unix(service.host)
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(service.host, service.host)
-    return http.client.HTTPConnection(host, service.port, timeout=PROBE_SECONDS)
+    return http.client.HTTPConnection(services.reached(service.host), service.port, timeout=PROBE_SECONDS)
 
 
 def healthy(service: Service) -> bool:
@@ -208,7 +208,7 @@ def _asked(number: int, _frame: FrameType | None) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"pi-zoo: {line}", file=sys.stderr, flush=True)
+    print(f"pi-zoo: {harmless(line)}", file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

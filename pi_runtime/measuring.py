@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,8 +53,7 @@ def bench(arguments: argparse.Namespace) -> None:
     if arguments.out is not None and not arguments.dry_run:
         for written in report.write(result, arguments.out):
             warn(f"wrote {written}")
-    sys.stdout.write(report.to_json(result) if arguments.json else report.to_summary(result, part))
-    sys.stdout.flush()
+    say((report.to_json(result) if arguments.json else report.to_summary(result, part)).removesuffix("\n"))
     if not _is_file(arguments.name):
         for line in remembering.keep(result, store.find(arguments.name)):
             warn(line) if arguments.json else say(line)

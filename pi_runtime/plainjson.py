@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from pi_runtime.settings import CouldNot
+
+MOST_BYTES = 16 << 20
+"""Of a profile, a receipt or another small document."""
 
 
 class WrongJson(CouldNot):
@@ -58,9 +64,15 @@ class Json:
     def number(self) -> float:
         """A finite number."""
         value = self.value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong("a number")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise self._wrong("a number that can be used")
+        return number
 
     @property
     def flag(self) -> bool:
@@ -102,7 +114,22 @@ def parse(text: str | bytes, name: str) -> Json:
 
 def read(path: Path) -> Json:
     """The document in a file. Raises WrongJson, or CouldNot if it cannot be read."""
+    with opened(path) as file:
+        text = file.read(MOST_BYTES + 1)
+    if len(text) > MOST_BYTES:
+        raise WrongJson(f"{path} is too long.")
+    return parse(text, path.name)
+
+
+def opened(path: Path) -> BufferedReader:
+    """A regular file, open for reading. Raises CouldNot for any other: a pipe or a device may never end."""
     try:
-        return parse(path.read_bytes(), path.name)
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise CouldNot(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise CouldNot(f"{str(path)!r} is not a path.") from error
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise CouldNot(f"{path} is not a regular file.")
+    return os.fdopen(number, "rb")

@@ -206,6 +206,8 @@ def _sysctl(name: str) -> str | None:
 def _of(data: Json, costs: Json) -> Profile:
     speed, memory = data["bandwidth"], data["memory_bytes"].whole
     low, typical, high = (speed[f"{name}_bytes_per_second"].number for name in ("low", "typical", "high"))
+    if low <= 0 or typical <= 0 or high <= 0:
+        raise CouldNot(f"{speed.place} has a figure that is not above 0.")
     reserve, reports, cores = data.get("reserve"), speed.get("reports"), data.get("cores")
     processor, engine, runtime = data.get("processor"), data.get("engine"), data.get("runtime")
     return Profile(
@@ -226,13 +228,15 @@ def _of(data: Json, costs: Json) -> Profile:
 
 def _runtime(data: Json) -> Runtime:
     decode, prompt, detect = data.get("threads_decode"), data.get("threads_prompt"), data["detect"]
-    generic = detect.get("generic")
+    generic, kv_types = detect.get("generic"), data["kv_types"].texts
+    if not kv_types or not set(kv_types) <= set(KV_TYPES):
+        raise CouldNot(f"{data.place}.kv_types must be some of {', '.join(KV_TYPES)}.")
     return Runtime(
         instructions=data["instructions"].texts,
         accelerator=data["accelerator"].text,
         threads_decode=decode.whole if decode else None,
         threads_prompt=prompt.whole if prompt else None,
-        kv_types=data["kv_types"].texts,
+        kv_types=kv_types,
         context_tokens=data["context_tokens"].whole,
         flags=data["flags"].texts,
         repacked=data["repacked"].texts,

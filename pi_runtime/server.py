@@ -26,6 +26,7 @@ from types import TracebackType
 from pi_runtime import plainjson, programs, surroundings
 from pi_runtime.children import CRASHES, die_with_parent
 from pi_runtime.plainjson import Json
+from pi_runtime.service import reached
 from pi_runtime.settings import CouldNot
 
 START_SECONDS = 300
@@ -53,6 +54,17 @@ class Address:
     port: int = 0
     keys: tuple[str, ...] = ()
 
+    def check_free(self) -> None:
+        """Raise CouldNot if another program listens there: its answers would be taken for llama-server's, and it
+        would be sent the key."""
+        if self.port == 0:
+            return
+        try:
+            socket.create_connection((reached(self.host), self.port), timeout=5).close()
+        except OSError:
+            return
+        raise CouldNot(f"Another program listens on {self.host} port {self.port}. Stop it, or choose another --port.")
+
 
 def private() -> Address:
     """A free port of this machine, with a key that only this process knows."""
@@ -66,6 +78,7 @@ class Server:
         """Starts it and waits until it answers. Raises CouldNot."""
         self._program = programs.find("llama-server")
         self._model, self._address = model, address or private()
+        self._address.check_free()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it is open as long as the server, and close() closes it
         self.load_seconds = 0.0
         self.load_reads_bytes: int | None = None
@@ -85,7 +98,7 @@ class Server:
         self.close()
 
     def _start(self, arguments: Sequence[str]) -> None:
-        with self._model.path.open("rb") as file:
+        with plainjson.opened(self._model.path) as file:
             self._verify(file)
             if self._model.cold:
                 surroundings.forget(file)
@@ -151,7 +164,7 @@ class Server:
         self, method: str, path: str, body: dict[str, object] | None, seconds: float = ANSWER_SECONDS
     ) -> http.client.HTTPResponse:
         """One request; the caller reads the answer."""
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        link = http.client.HTTPConnection(reached(self._address.host), self.port, timeout=seconds)
         headers = {"Content-Type": "application/json"}
         if self._address.keys:
             headers["Authorization"] = f"Bearer {self._address.keys[0]}"

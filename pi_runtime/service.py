@@ -80,6 +80,11 @@ class Service:
             raise BadService(f"{where}: {fault}")
 
 
+def reached(host: str) -> str:
+    """Where this machine reaches a server that listens on ``host``: all addresses are none to connect to."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -89,9 +94,9 @@ def _is_loopback(host: str) -> bool:
 
 def _faults(service: Service) -> list[str]:
     faults = [
-        f"{name} must be an absolute path, not {value!r}"
+        f"{name} must be an absolute path of printable characters, not {value!r}"
         for name in ("model", "manifest", "api_key_file")
-        if (value := getattr(service, name)) is not None and not value.startswith("/")
+        if (value := getattr(service, name)) is not None and not (value.startswith("/") and value.isprintable())
     ]
     faults += [
         f"{name} must be from {low} to {high:,}, not {value!r}"
@@ -116,7 +121,8 @@ def _host_faults(service: Service) -> list[str]:
         # Nothing outside the service's own folder is removed or made.
         folder = os.environ.get("RUNTIME_DIRECTORY") or RUNTIME
         inside = service.host.startswith(f"{folder}/") and ".." not in service.host.split("/")
-        return [] if inside else [f"a socket must be below {folder}, not {service.host}"]
+        inside = inside and service.host.isprintable()
+        return [] if inside else [f"a socket must be below {folder}, not {service.host!r}"]
     if service.host != "localhost":
         try:
             ipaddress.ip_address(service.host)
@@ -194,7 +200,8 @@ def drop_in(service: Service) -> str:
     if service.memory_bytes is not None:
         lines += [f"MemoryMax={service.memory_bytes}", f"MemoryHigh={service.memory_bytes * 15 // 16}"]
     if service.api_key_file is not None:
-        lines.append(f"LoadCredential={CREDENTIAL}:{service.api_key_file}")
+        # systemd replaces what follows a % sign.
+        lines.append(f"LoadCredential={CREDENTIAL}:{service.api_key_file.replace('%', '%%')}")
     if not service.loopback:
         lines += ["IPAddressDeny=", "IPAddressAllow="]
     return "\n".join(lines) + "\n"

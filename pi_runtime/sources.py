@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from pi_runtime import catalogue, download, plainjson, store
 from pi_runtime.catalogue import File, Model, Release
 from pi_runtime.settings import CouldNot, InvalidArguments
+from pi_runtime.words import data_size
 
 VARIABLE = "PI_ZOO_CATALOG"
 COPY = "catalog.json"
@@ -53,7 +54,7 @@ def load(given: str | None, say: Callable[[str], None]) -> Catalog:
     if not source:
         raise InvalidArguments(NOT_KNOWN)
     if not download.is_address(source):
-        path = Path(source).expanduser()
+        path = store.path_of(source)
         text = _text(path)
         found = Catalog(catalogue.read(text, path.name), str(path.resolve()), None)
     else:
@@ -68,7 +69,7 @@ def last() -> Catalog:
     if not source:
         raise InvalidArguments(NOT_KNOWN)
     if not download.is_address(source):
-        path = Path(source).expanduser()
+        path = store.path_of(source)
         return Catalog(catalogue.read(_text(path), path.name), source, None)
     download.checked(source)  # it is shown
     copy = _copy()
@@ -124,10 +125,11 @@ def _copy() -> Path:
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise CouldNot(f"{path} cannot be read: {error.strerror}.") from error
+    with plainjson.opened(path) as file:
+        text = file.read(download.SMALL_BYTES + 1)
+    if len(text) > download.SMALL_BYTES:
+        raise CouldNot(f"{path} is larger than {data_size(download.SMALL_BYTES)}.")
+    return text.decode("utf-8", errors="replace")
 
 
 def _remembered() -> str | None:

@@ -6,6 +6,7 @@ STORE/catalog.json, source.json     the catalog as it was last read, and where i
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -111,6 +112,14 @@ def of_caller(name: str) -> Path | None:
         return None
 
 
+def path_of(text: str) -> Path:
+    """A path as a person wrote it. Raises InvalidArguments for the home of somebody who does not exist."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidArguments(f"{text} begins with the home folder of a user who is not known here.") from error
+
+
 def folder_of(store: Path, name: str, version: str) -> Path:
     return store / "models" / name / version
 
@@ -163,7 +172,7 @@ def write_receipt(one: Kept) -> None:
 def digest(path: Path) -> str:
     """The sha256 of a file's content. Raises CouldNot."""
     try:
-        with path.open("rb") as file:
+        with plainjson.opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CouldNot(f"{path} cannot be read: {error.strerror}.") from error
@@ -192,13 +201,43 @@ def remove(one: Kept) -> list[Path]:
                 gone.append(path)
         if not list(one.folder.glob(f"*{RECEIPT}")):
             (one.folder / "MANIFEST.json").unlink(missing_ok=True)
-        for folder in (one.folder, one.folder.parent):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        _without_empty(one.folder)
     except OSError as error:
         again = f"Run: sudo pi-zoo remove {one.spec}"
         raise CouldNot(f"{error.filename} cannot be deleted: {error.strerror}. {again}") from error
     return gone
+
+
+def discard(path: Path) -> None:
+    """Delete a leftover. Raises CouldNot, also if a download writes it now."""
+    try:
+        with plainjson.opened(path) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        if not list(path.parent.glob(f"*{RECEIPT}")):
+            (path.parent / "MANIFEST.json").unlink(missing_ok=True)
+        _without_empty(path.parent)
+    except BlockingIOError as error:
+        raise CouldNot(f"Another pi-zoo downloads {path.name} now. Wait until it ends.") from error
+    except OSError as error:
+        raise CouldNot(f"{path} cannot be deleted: {error.strerror}. Run the command with sudo.") from error
+
+
+def _without_empty(folder: Path) -> None:
+    for one in (folder, folder.parent):
+        if one.is_dir() and not any(one.iterdir()):
+            one.rmdir()
+
+
+def leftovers(name: str | None = None) -> list[Path]:
+    """Files of stopped commands, of one model or of all: parts of downloads, and model files without a receipt."""
+    found = []
+    for store in places():
+        for path in sorted((store / "models").glob(f"{name or '*'}/*/*")):
+            whole = path.suffix == ".gguf" and path.with_name(f"{path.name}{RECEIPT}").exists()
+            if path.is_file() and path.suffix in (".part", ".gguf", ".tmp") and not whole:
+                found.append(path)
+    return found
 
 
 def make_folder(path: Path) -> None:

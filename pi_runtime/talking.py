@@ -36,7 +36,7 @@ def model_of(arguments: argparse.Namespace) -> Model:
     """A model on this board by its name, or a GGUF file by its path. Raises CouldNot."""
     name = arguments.name
     if name.endswith(".gguf") or "/" in name:
-        path = Path(name).expanduser()
+        path = store.path_of(name)
         if not path.is_file():
             raise CouldNot(f"{path} is not a file.")
         return Model(path.resolve(), None)
@@ -149,6 +149,8 @@ def embed(arguments: argparse.Namespace) -> None:
 
 def serve(arguments: argparse.Namespace) -> None:
     """Serve the API in the foreground until Ctrl-C. Raises InvalidArguments for an open address without a key."""
+    if not 0 <= arguments.port <= 65_535:
+        raise InvalidArguments("--port must be from 0 to 65535; 0 takes a free one.")
     model, plan = planned(arguments)
     address = Address(arguments.host, arguments.port, _keys(arguments))
     with Server(model, plan.server(embeddings=arguments.embeddings), address) as server:

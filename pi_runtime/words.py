@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 
 def counted(number: int, noun: str) -> str:
     """``1 thread``, ``4 threads``."""
@@ -24,3 +26,10 @@ def rate(per_second: float) -> str:
     if per_second and not 0.01 <= abs(per_second) < 1e6:
         return f"{per_second:.2g}"
     return f"{per_second:,.{2 if per_second < 9.995 else 1}f}"
+
+
+def harmless(text: str) -> str:
+    """Text of which a terminal shows every character: one that could move its cursor becomes its escape, as in JSON."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)

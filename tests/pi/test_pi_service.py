@@ -21,6 +21,9 @@ PLAIN = Service(model="/m/a.gguf", manifest="/m/MANIFEST.json")
     ("more", "sentence"),
     [
         ({"model": "a.gguf"}, "model must be an absolute path"),
+        ({"model": "/a\0b"}, "model must be an absolute path of printable characters"),
+        ({"api_key_file": "/a\nExecStart=b"}, "api_key_file must be an absolute path"),
+        ({"host": "/run/pi-zoo/a\0.sock"}, "must be below /run/pi-zoo"),
         ({"port": 0}, "port must be from 1 to 65,535"),
         ({"threads": 0}, "threads must be from 1"),
         ({"cache_type_k": "q9"}, "cache_type_k must be one of f32"),
@@ -55,6 +58,8 @@ def test_a_key_opens_the_network() -> None:
     opened.check()
     lines = services.drop_in(opened).splitlines()
     assert "LoadCredential=api-key:/etc/pi-zoo/a.key" in lines and "IPAddressDeny=" in lines
+    percent = services.drop_in(replace(opened, api_key_file="/etc/%h.key"))
+    assert "LoadCredential=api-key:/etc/%%h.key" in percent
 
 
 def test_memory_comes_from_the_profile() -> None:
