@@ -10,10 +10,12 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pullsamples
+from packaging.requirements import Requirement
 from pullsamples import NAME
 
 from zoo import extras
@@ -40,6 +42,36 @@ class Call:
 def promised(extra: str) -> tuple[str, ...]:
     """What an extra does: transformers brings the Hub client."""
     return ("train", "hub") if extra == "train" else (extra,)
+
+
+def closure(*wanted: str) -> set[str]:
+    """Names of the packages that an install with these extras brings, as the installed metadata tell it."""
+    found: set[str] = set()
+    waiting = [(extras.DISTRIBUTION, frozenset(filter(None, wanted)))]
+    while waiting:
+        name, some = waiting.pop()
+        try:
+            told = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue
+        found.add(name.lower().replace("_", "-"))
+        for requirement in map(Requirement, told):
+            environments = [{"extra": one} for one in (some or [""])]
+            if requirement.marker is None or any(map(requirement.marker.evaluate, environments)):
+                key = requirement.name.lower().replace("_", "-")
+                if key not in found or requirement.extras:
+                    waiting.append((requirement.name, frozenset(requirement.extras)))
+    return found
+
+
+def refused(*wanted: str) -> dict[str, list[str]]:
+    """Everything that is installed here and not with these extras; a module of two packages is refused if both are."""
+    allowed = closure(*wanted)
+    everything = {name: {one.lower().replace("_", "-") for one in ones}
+                  for name, ones in metadata.packages_distributions().items()}  # fmt: skip
+    modules = [name for name, packages in everything.items() if not packages & allowed]
+    packages = {name for ones in everything.values() for name in ones} - allowed
+    return {"modules": sorted(modules), "packages": sorted(packages)}
 
 
 HELP = Call(Path(), (), says="Usage: zoo")

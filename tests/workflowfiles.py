@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +42,29 @@ def jobs(name: str) -> dict[str, dict[str, Any]]:
 def runs(job: Mapping[str, Any]) -> list[str]:
     """The commands of a job, in order."""
     return [step["run"].strip() for step in job["steps"] if "run" in step]
+
+
+ZOO = """#!{python}
+import json, sys
+sys.path.insert(0, {tests!r})
+import everycommand
+everycommand.hide(**json.loads({hidden!r}))
+from zoo.__main__ import main
+sys.exit(main())
+"""
+
+
+def tools(folder: Path, install: str) -> Path:
+    """A new folder with a program ``zoo`` that has only the packages which a step installs: what a job forgets to
+    install is missing here, too. install: such as ``pip install -c constraints.txt '.[site]'``."""
+    found = re.fullmatch(r"pip install -c constraints\.txt (?:\.|'\.\[([\w,]+)\]')", install)
+    assert found, install
+    hidden = json.dumps(bareinstall.refused(*(found[1] or "").split(",")))
+    folder.mkdir()
+    text = ZOO.format(python=sys.executable, tests=str(REPOSITORY / "tests"), hidden=hidden)
+    (folder / "zoo").write_text(text, encoding="utf-8")
+    (folder / "zoo").chmod(0o755)
+    return folder
 
 
 class Step:

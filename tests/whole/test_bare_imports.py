@@ -5,44 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 import bareinstall
 import pytest
-from packaging.requirements import Requirement
 
 from zoo import extras
-
-
-def closure(extra: str) -> set[str]:
-    """Names of the packages that an install with ``extra`` brings, as the installed metadata tell it."""
-    found: set[str] = set()
-    waiting = [(extras.DISTRIBUTION, frozenset({extra} if extra else ()))]
-    while waiting:
-        name, wanted = waiting.pop()
-        try:
-            told = metadata.requires(name) or []
-        except metadata.PackageNotFoundError:
-            continue
-        found.add(name.lower().replace("_", "-"))
-        for requirement in map(Requirement, told):
-            environments = [{"extra": one} for one in (wanted or [""])]
-            if requirement.marker is None or any(map(requirement.marker.evaluate, environments)):
-                key = requirement.name.lower().replace("_", "-")
-                if key not in found or requirement.extras:
-                    waiting.append((requirement.name, frozenset(requirement.extras)))
-    return found
-
-
-def refused(extra: str) -> dict[str, list[str]]:
-    """Everything that is installed here and not with ``extra``; a module of two packages is refused if both are."""
-    allowed = closure(extra)
-    everything = {name: {one.lower().replace("_", "-") for one in ones}
-                  for name, ones in metadata.packages_distributions().items()}  # fmt: skip
-    modules = [name for name, packages in everything.items() if not packages & allowed]
-    packages = {name for ones in everything.values() for name in ones} - allowed
-    return {"modules": sorted(modules), "packages": sorted(packages)}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +21,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bareinstall.R
 
 @pytest.mark.parametrize("extra", ["", *bareinstall.EXTRAS])
 def test_every_command_with_one_extra(extra: str, released: bareinstall.Released, tmp_path: Path) -> None:
-    hidden = refused(extra)
+    hidden = bareinstall.refused(extra)
     assert "pytest" in hidden["modules"] and "click" not in hidden["modules"]
     asked = list(bareinstall.calls(tmp_path / "fresh", released, extra))
     found = bareinstall.run(sys.executable, tmp_path, asked, bareinstall.environment(), hidden)

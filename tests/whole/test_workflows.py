@@ -222,16 +222,15 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "offer", [one if one in QUICK else pytest.param(one, marks=pytest.mark.long) for one in OFFERS]
 )
 def test_a_pull_request_to_this_repository(offer: str, clone: Path, tmp_path: Path) -> None:
-    """The jobs that judge recipes, all but their installation: the environment of the tests has the program. A recipe
-    or a corpus must be all that somebody has to send: derived files agree without another command."""
+    """The jobs that judge recipes, with no package of the environment but those that the job installs. A recipe or a
+    corpus must be all that somebody has to send: derived files agree without another command."""
     checkout, named = offered(offer, clone, tmp_path / "checkout")
-    runner = Runner(tmp_path / "runner", Path(sys.executable).parent)
     codes = {}
     checks, reports = workflowfiles.jobs("program-check"), workflowfiles.jobs("program-report")
     for job in (checks["recipes"], reports["report"], *([checks["derived"]] if offer in FINE else [])):
         install, command = workflowfiles.runs(job)
-        assert install.startswith("pip install -c constraints.txt ")
-        done = runner.run(command, checkout)
+        folder = tmp_path / str(len(codes))
+        done = Runner(folder, workflowfiles.tools(tmp_path / f"tools-{len(codes)}", install)).run(command, checkout)
         codes[" ".join(command.split()[:2])] = done.returncode
         assert "Traceback" not in done.stderr and (offer in FINE or named in done.stdout), done.stdout + done.stderr
         if "Run: make picture" in done.stdout and done.stdout.count("Run: ") == 1:
@@ -246,8 +245,7 @@ def test_a_pull_request_to_this_repository(offer: str, clone: Path, tmp_path: Pa
 def test_the_preview_of_a_pull_request_to_this_repository(clone: Path, tmp_path: Path) -> None:
     checkout, _ = offered(GOOD, clone, tmp_path / "checkout")
     install, build = workflowfiles.runs(workflowfiles.jobs("program-report")["preview"])
-    assert install.startswith("pip install ")
-    done = Runner(tmp_path / "runner", Path(sys.executable).parent).run(build, checkout)
+    done = Runner(tmp_path / "runner", workflowfiles.tools(tmp_path / "tools", install)).run(build, checkout)
     assert done.returncode == 0, done.stdout + done.stderr
     roadmap = (checkout / "build/site/explanation/roadmap/index.html").read_text(encoding="utf-8")
     assert "zoo release offered" in roadmap
