@@ -15,7 +15,7 @@ EXPERIMENTAL_WORDS = "Its owners publish this model as an experiment. It is kept
 
 
 def hints(document: Document) -> Iterator[Problem]:
-    """What contradicts the word, and a recipe without it."""
+    """What contradicts the word, a recipe without it, and one that names no weakness."""
     data = document.data if isinstance(document.data, dict) else {}
     word = data.get("maturity")
     if word is None and "name" in data:
@@ -24,9 +24,10 @@ def hints(document: Document) -> Iterator[Problem]:
             "the recipe does not say how mature the model is, so it counts as usable and may be recommended",
             "Add maturity: experimental, usable or recommended",
         )
-    if word == EXPERIMENTAL and not data.get("bad_at"):
-        what = "an experimental model that names nothing it is bad at"
-        yield document.problem(("maturity",), what, "Say under bad_at what readers must not expect of it")
+    if "name" in data and not data.get("bad_at"):
+        place = "bad_at" if "bad_at" in data else "name"
+        what = "the recipe names nothing that the model is bad at, and people choose by it"
+        yield document.problem((place,), what, "Say under bad_at what you saw fail, or what nobody tried")
     if word == RECOMMENDED and data.get("probes") == []:
         what = "a recommended model without task probes, so nothing shows that it is good"
         yield document.problem(("maturity",), what, "Remove `probes: []`, or write maturity: usable")

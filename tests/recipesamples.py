@@ -20,8 +20,8 @@ task: chat
 languages: [en]
 licence: Apache-2.0
 owners: [tests]
-good_at:
-  - short answers
+good_at: [short answers]
+bad_at: [long answers]
 
 student:
   source: {GGUF}

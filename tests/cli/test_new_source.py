@@ -193,7 +193,7 @@ class Warned(Silent):
         self.texts.append(text)
 
 
-def test_the_summary_of_a_new_recipe_is_named_until_it_is_written(
+def test_what_a_new_recipe_does_not_say_yet_is_named_until_it_is_written(
     zoo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_tiny_llama(zoo / "models/mine")
@@ -209,6 +209,10 @@ def test_the_summary_of_a_new_recipe_is_named_until_it_is_written(
     assert [text for text in warned.texts if text.startswith(place)]
     lines[line - 1] = "summary: A tiny model."
     path.write_text("\n".join(lines), encoding="utf-8")
+    assert main(["check", "recipes/mine.yaml"]) == 0
+    (hint,) = [text for text in capsys.readouterr().err.splitlines() if text.startswith("hint")]
+    assert "bad_at: the recipe names nothing that the model is bad at" in hint
+    path.write_text("\n".join(lines).replace("bad_at: []", "bad_at: [facts]"), encoding="utf-8")
     assert main(["check", "recipes/mine.yaml"]) == 0 and "hint" not in capsys.readouterr().err
 
 
