@@ -132,11 +132,11 @@ def instead_of(word: str, known: Iterable[str], nothing: str = "None exist yet",
     return f"{advice}{'' if advice.endswith('?') else '.'} {more}" if more else advice
 
 
-def show(value: object) -> str:
+def show(value: object, longest: int = 60) -> str:
     """A value as a person would recognise it, on one line, short, control characters escaped."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     text = "".join(char if char.isprintable() or char in JOINERS else f"\\u{ord(char):04x}" for char in text)
-    return text if len(text) <= 60 else f"{text[:56]} ..."
+    return text if len(text) <= longest else f"{text[: longest - 4]} ..."
 
 
 def _message(text: str) -> str:

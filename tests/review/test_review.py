@@ -23,6 +23,7 @@ __all__ = ["zoo"]
 PROMPTS = "recipes/corpora/tutor/prompts.train.jsonl"
 CONVERSATIONS = "recipes/corpora/starter/conversations.train.jsonl"
 HELDOUT = "recipes/corpora/tutor/prompts.heldout.jsonl"
+STARTER = "recipes/corpora/starter"
 TUTOR = "recipes/smollm2-tutor-57m.yaml"
 Change = Callable[[Path], None]
 
@@ -55,10 +56,13 @@ def tags(row: dict[str, object]) -> list[str]:
     return found
 
 
-def leaking(zoo: Path) -> None:
-    first = (zoo / HELDOUT).read_text(encoding="utf-8").splitlines()[0]
-    with (zoo / PROMPTS).open("a", encoding="utf-8") as stream:
-        stream.write(first + "\n")
+def leaking(train: str, heldout: str) -> Change:
+    def act(zoo: Path) -> None:
+        first = (zoo / heldout).read_text(encoding="utf-8").splitlines()[0]
+        with (zoo / train).open("a", encoding="utf-8") as stream:
+            stream.write(first + "\n")
+
+    return act
 
 
 def _without(tag: str) -> Callable[[list[dict[str, object]]], list[dict[str, object]]]:
@@ -77,7 +81,11 @@ WORSE: dict[str, tuple[Change, str]] = {
         "the share of dialect:quebec falls",
     ),
     "a language is gone": (rows(_without("lang:fr-CA")), "no record of lang:fr-CA any more"),
-    "a leak": (leaking, "recipes/smollm2-tutor-57m.yaml:.*heldout"),
+    "a leak": (leaking(PROMPTS, HELDOUT), "recipes/smollm2-tutor-57m.yaml:.*heldout"),
+    "a leak in a corpus of no recipe": (
+        leaking(f"{STARTER}/prompts.train.jsonl", f"{STARTER}/prompts.heldout.jsonl"),
+        f"{STARTER}/prompts.heldout.jsonl: 1 record of it in {STARTER}/prompts.train.jsonl, too",
+    ),
     "an invalid record": (rows(lambda found: [*found, {"usr": "a"}]), "usr"),
     "fewer conversations": (rows(lambda found: found[:-1], CONVERSATIONS), "1 record fewer than before"),
     "a repeated conversation": (rows(lambda found: [*found, found[0]], CONVERSATIONS), "1 record repeated"),
@@ -177,6 +185,16 @@ def test_what_is_worth_a_look_is_shown_and_allowed(zoo: Path, capsys: Captured) 
     replaced(TUTOR, line, "summary: Write one or two sentences about what this model is.")(zoo)
     code, text = reviewed(zoo, capsys)
     assert code == 0 and "placeholder text" in text.partition("### Worth a look")[2]
+
+
+def test_an_empty_bad_at_is_worth_a_look_and_a_long_one_is_shown_completely(zoo: Path, capsys: Captured) -> None:
+    text = (zoo / TUTOR).read_text(encoding="utf-8")
+    said = text[text.index("bad_at:\n") : text.index("# An experiment stays")]
+    replaced(TUTOR, said, "bad_at: []\n")(zoo)
+    code, text = reviewed(zoo, capsys)
+    assert code == 0 and "bad_at: the recipe names nothing" in text.partition("### Worth a look")[2]
+    for line in said.splitlines()[1:]:
+        assert f'"{line.strip(" -")}" (removed)' in text
 
 
 def test_a_changed_text_or_lock_is_named(zoo: Path, capsys: Captured) -> None:

@@ -77,6 +77,7 @@ def _look(root: Path, base: str, head: str, folder: Path, command: str) -> Contr
         tuple(corpora.corpus_change(one, old, new) for one in records),
         tuple(found.problems),
         (
+            *corpora.leaks(old, new, records),
             *compare.licences(old, new, [one.path for one in recipes]),
             *recorded.lost_reports(old, new, changes),
             *recorded.broken_digests(old, new, changes),

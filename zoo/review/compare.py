@@ -17,6 +17,9 @@ from zoo.plan import prepare
 from zoo.review import brought
 from zoo.review.trees import Change
 
+_LONGEST = 250
+"""Characters of a value."""
+
 
 @dataclass(frozen=True)
 class RecipeChange:
@@ -75,11 +78,16 @@ def _sources(recipe: Recipe | None) -> Iterator[str]:
 def _keys(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
     for key in sorted(old.keys() | new.keys()):
         if key not in old:
-            yield f"{key}: {show(new[key])} (new)"
+            yield f"{key}: {_text(new[key])} (new)"
         elif key not in new:
-            yield f"{key}: {show(old[key])} (removed)"
+            yield f"{key}: {_text(old[key])} (removed)"
         elif old[key] != new[key]:
-            yield f"{key}: {show(old[key])} -> {show(new[key])}"
+            yield f"{key}: {_text(old[key])} -> {_text(new[key])}"
+
+
+def _text(value: Json) -> str:
+    """As long as a reviewer has to read it: what a model is good and bad at, and where a text comes from."""
+    return show(value, _LONGEST)
 
 
 def _flat(path: Path) -> dict[str, Json]:

@@ -118,7 +118,7 @@ def _ticks(found: Contribution, outside: Sequence[str]) -> str:
     items = [
         (not broken, "`zoo check` finds no problem in the changed files", counted(broken, "problem")),
         (not worse, "nothing got worse in corpora, licences and digests", counted(worse, "regression")),
-        (len(found.recipes) <= 1, "one recipe", counted(len(found.recipes), "recipe")),
+        (len(found.recipes) <= 1, "at most one recipe", counted(len(found.recipes), "recipe")),
         (not outside, "only files below `recipes/`", counted(len(outside), "other file")),
     ]
     if found.cards is not None:

@@ -44,7 +44,7 @@ _ALLOWED = re.compile(
         "Dataset cards|For a maintainer)",
         "#### (?:Keys|Plan|Sources and licences)",
         r"- \[[x ]\] (?:`zoo check` finds no problem in the changed files"
-        r"|nothing got worse in corpora, licences and digests|one recipe|only files below `recipes/`"
+        r"|nothing got worse in corpora, licences and digests|at most one recipe|only files below `recipes/`"
         r"|every corpus has a valid dataset card)(?: \(\d{1,6} [a-z ]{1,20}\))?",
         r"- \[ \] (?:The licence of every source allows this release\."
         r"|`good_at` and `bad_at` say what the model is really good and bad at\."
