@@ -19,7 +19,8 @@ class TooLarge(OSError):
     """A file has more bytes than any that is of use."""
 
     def __init__(self, path: Path, most_bytes: int) -> None:
-        super().__init__(errno.EFBIG, f"it is larger than {most_bytes >> 20} MiB", str(path))
+        most = f"{most_bytes >> 20} MiB" if most_bytes >= 1 << 20 else f"{most_bytes >> 10} KiB"
+        super().__init__(errno.EFBIG, f"it is larger than {most}", str(path))
 
 
 def open_handle(path: Path) -> int:

@@ -91,7 +91,7 @@ REFUSED = {
     "no source": (body(Source=""), "no source was given"),
     "another text": ("Please release my model.", "is not the text of an issue"),
     "a name with a path": (body(Name="../../evil"), "is not a valid recipe name"),
-    "too large": (body(Bad_at="x" * 300_000), "cannot be read as text"),
+    "too large": (body(Bad_at="x" * 300_000), "issue.md cannot be read (it is larger than 256 KiB)"),
 }
 
 

@@ -216,8 +216,10 @@ def _offer(path: Path) -> Offer:
     """Raises InputError for a file that is not the text of such an issue."""
     try:
         text = plainfiles.read_bounded(path, offers.MOST_BYTES).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text ({error})", remedy=_SAVE) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})", remedy=_SAVE) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text", remedy=_SAVE) from error
     found = offers.parse(text)
     if len(found.missing) == len(offers.LABELS):
         raise InputError(f"{path} is not the text of an issue that was made by the form for a model", remedy=_SAVE)
