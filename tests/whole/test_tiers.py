@@ -62,6 +62,15 @@ def test_a_pinned_version_sends_all_but_the_readers_again(tiers: dict[str, Any],
     assert waiting(tiers, copy) == {"installs", "long", "pages", "families", "matrix", "coreml"}
 
 
+def test_a_contributed_recipe_or_corpus_sends_no_tier_again(tiers: dict[str, Any], copy: Path) -> None:
+    starter = copy / "recipes/smollm2-135m-instruct.yaml"
+    shutil.copyfile(starter, copy / "recipes/offered.yaml")
+    shutil.copytree(copy / "recipes/corpora/tutor", copy / "recipes/corpora/offered")
+    assert waiting(tiers, copy) == set()
+    starter.write_text("zoo: 1\n", encoding="utf-8")
+    assert waiting(tiers, copy) == {"long", "matrix"}
+
+
 def test_an_input_that_moved_is_an_error(tiers: dict[str, Any], copy: Path) -> None:
     shutil.rmtree(copy / "zoo/llama/convert")
     with pytest.raises(FileNotFoundError, match="zoo/llama/convert"):
