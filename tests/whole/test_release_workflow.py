@@ -161,6 +161,13 @@ def test_a_release_of_another_machine_needs_its_option_and_the_same_recipe(
     assert main(["publish", "--all", "--as-built"]) == 2
 
 
+def test_the_job_that_signs_refuses_without_an_identity(zoo: Path, runner: Runner) -> None:
+    """With one, Sigstore would sign, which tests cannot reach."""
+    done = runner.run(step("sign"), zoo)
+    assert done.returncode == 1 and "id-token: write" in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert not list((zoo / "build/releases").rglob("model.sig"))
+
+
 def test_publish_then_record_and_again(zoo: Path, runner: Runner, tmp_path: Path) -> None:
     for _ in range(2):
         done = runner.run(step("publish"), zoo)
