@@ -54,8 +54,11 @@ def card(folder: Path) -> str:
         return str(stream.read().decode())
 
 
-def forget(zoo: Path) -> None:
-    folders.path_of(settings_room.load(zoo, {}, {})).unlink()
+def forget(zoo: Path, replaced: str = "") -> None:
+    """Take away the notes of where folders are; replaced: by what they say instead of ../hub2."""
+    path = folders.path_of(settings_room.load(zoo, {}, {}))
+    notes = path.read_text().replace('"../hub2"', replaced)
+    path.write_text(notes) if replaced else path.unlink()
 
 
 def test_a_yank_and_its_end_reach_the_mirror_and_not_the_own_hub(
@@ -98,6 +101,12 @@ def test_a_watch_looks_into_the_mirror_and_its_command_repairs_it(
 def test_a_folder_that_is_not_known_is_said_and_the_command_with_it_works(
     zoo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for damage in ('"~nobody-has-this-name/hub"', r'"\u0000"', "1", "{"):
+        before = (folders.path_of(settings_room.load(zoo, {}, {}))).read_bytes()
+        forget(zoo, damage)
+        code, out, err = call(capsys, "watch", "--no-upstream")
+        assert code == 1 and "is in a folder that is not known on this machine" in err, out + err
+        folders.path_of(settings_room.load(zoo, {}, {})).write_bytes(before)
     forget(zoo)
     code, out, err = call(capsys, *YANK)
     assert code == 0 and "shows the same" not in out, out + err

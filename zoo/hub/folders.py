@@ -127,9 +127,10 @@ def _key(place: Location) -> str:
 
 
 def _read(path: Path) -> dict[str, str]:
-    """The notes; none if they cannot be read."""
+    """The notes that can be paths; none if they cannot be read."""
     try:
         told = shaped(jsontext.read(path), _Noted)
     except (OSError, ValueError, InputError):
         return {}
-    return told["folders"] if told["format"] == FORMAT else {}
+    notes = told["folders"] if told["format"] == FORMAT else {}
+    return {key: text for key, text in notes.items() if text.isprintable() and text and not text.startswith("~")}
