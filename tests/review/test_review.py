@@ -84,7 +84,7 @@ WORSE: dict[str, tuple[Change, str]] = {
     "a leak": (leaking(PROMPTS, HELDOUT), "recipes/smollm2-tutor-57m.yaml:.*heldout"),
     "a leak in a corpus of no recipe": (
         leaking(f"{STARTER}/prompts.train.jsonl", f"{STARTER}/prompts.heldout.jsonl"),
-        f"{STARTER}/prompts.heldout.jsonl: 1 record of it in {STARTER}/prompts.train.jsonl, too",
+        f"{STARTER}/prompts.heldout.jsonl: 1 record of it in {STARTER}/prompts.train.jsonl, too. Delete",
     ),
     "an invalid record": (rows(lambda found: [*found, {"usr": "a"}]), "usr"),
     "fewer conversations": (rows(lambda found: found[:-1], CONVERSATIONS), "1 record fewer than before"),

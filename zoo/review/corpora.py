@@ -70,8 +70,8 @@ def leaks(base: Path, head: Path, changes: Sequence[Change]) -> Iterator[str]:
             for train in learnt:
                 now, then = _both(head, tested, train), _both(base, tested, train)
                 if now > then:
-                    more = " more" if then else ""
-                    yield f"{tested}: {counted(now - then, 'record')}{more} of it in {train}, too"
+                    what = f"{counted(now - then, 'record')}{' more' if then else ''} of it in {train}, too"
+                    yield f"{tested}: {what}. Delete them in one of the two"
 
 
 def _words(path: str) -> frozenset[str]:
