@@ -81,7 +81,7 @@ class Service:
 
 
 def reached(host: str) -> str:
-    """Where this machine reaches a server that listens on ``host``: all addresses are none to connect to."""
+    """Where this machine reaches a server that listens on ``host``: 0.0.0.0 is not an address to connect to."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
