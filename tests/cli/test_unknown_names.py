@@ -94,3 +94,12 @@ def test_what_is_like_a_word() -> None:
     assert similar("smollm", ["smollm2-135m-instruct", "qwen"]) == ["smollm2-135m-instruct"]
     assert similar("x", ["a-long-name-with-x"]) == []
     assert instead_of("model-9", many[:100], more="See: zoo catalog").endswith("? See: zoo catalog")
+
+
+@pytest.mark.parametrize(
+    "words", [("pull", "x", "--catalog", "~/c.json"), ("pull", "x", "--hub", "~/hub"), ("verify", "~/x")]
+)
+def test_a_home_folder_that_nobody_has(words: tuple[str, ...], zoo: Path, capsys: Captured) -> None:
+    assert zoo.is_dir()
+    code, _, err = called(capsys, *(word.replace("~", "~no-such-user") for word in words))
+    assert code == 2 and "home" in err and "Write the path out" in err

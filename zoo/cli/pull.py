@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import click
 
@@ -20,6 +19,7 @@ from zoo.cli.shelf import shelf_of, staged_shelf
 from zoo.cli.signatures import Check, signature_options
 from zoo.commandline import TAKES
 from zoo.errors import InputError
+from zoo.files.named import named_path
 from zoo.hub.download import Patience
 from zoo.pull import names, pulling, remembered
 from zoo.pull.accounts import UNPINNED
@@ -95,7 +95,7 @@ def command(
         if share := ranking.at_chance(chosen.model, chosen.release, shelf.catalog.models):
             call.output.warn(f"{chosen.model.name} is no better than guessing. {saying.chance(share)}")
         call.output.say(f"Chosen: {file.path}. {pick.reason}")
-    folder = Path(target or f"{chosen.model.name}-{chosen.release.version}").expanduser()
+    folder = named_path(target or f"{chosen.model.name}-{chosen.release.version}")
     patience = Patience(stall_seconds=timeout)
 
     def use(source: Source) -> Pulled:

@@ -20,6 +20,7 @@ from zoo.cli.shelf import shelf_of
 from zoo.cli.signatures import Check, signature_options
 from zoo.commandline import TAKES
 from zoo.errors import InputError
+from zoo.files.named import named_path
 from zoo.hub.download import Patience
 from zoo.pull import accounts, names, verifyhub, verifying
 from zoo.pull.accounts import MANIFEST
@@ -66,7 +67,7 @@ def command(call: Call, what: str | None, remote: bool, full: bool, check: Check
 
 def _folder(what: str | None) -> Path | None:
     """The folder to check; a model's name wins over a folder of that name unless the folder has a release."""
-    path = Path(what or ".").expanduser()
+    path = named_path(what or ".")
     if what and ("/" in what or what in (".", "..")):
         if not path.is_dir():
             found = "is a file, not a folder" if path.exists() else "was not found"

@@ -10,6 +10,7 @@ from pathlib import Path
 from zoo import addresses
 from zoo.errors import InputError
 from zoo.files.filelist import refuse_clashes
+from zoo.files.named import named_path
 from zoo.hub import approved
 from zoo.hub.folder import FolderHub, FolderRepo
 from zoo.hub.interface import (
@@ -63,7 +64,7 @@ def connect(address: str, root: Path) -> Hub:
             where="setting hub",
             remedy="Set hub to a folder, for example: zoo publish NAME --hub build/hub",
         )
-    return FolderHub(root / Path(address).expanduser())
+    return FolderHub(root / named_path(address))
 
 
 def withheld(hub: ReadHub) -> str:

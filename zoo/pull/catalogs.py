@@ -11,6 +11,7 @@ from catalog.problems import show
 from catalog.release import Location
 from zoo import addresses, catalogfile
 from zoo.errors import InputError
+from zoo.files.named import named_path
 from zoo.hub import Hubs, ReadHub
 from zoo.hub.located import Here, here, hub_of, hubs_of, spoken
 from zoo.progress import Reporter
@@ -81,7 +82,7 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
         found = read_url(catalog, report)
         site = sites.site_address(catalog)
     else:
-        path = Path(catalog).expanduser()
+        path = named_path(catalog)
         if not path.is_file():
             raise InputError(f"catalog {catalog} was not found", remedy="Name an existing model_catalog.json")
         found = catalogfile.read_catalog(path, catalog, catalogfile.ANOTHERS)
