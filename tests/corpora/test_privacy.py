@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_check_digits() -> None:
     assert not checks.sin("046 454 286"), "numbers that begin with 0 are given to nobody"
 
 
-@given(st.text(alphabet="a\u200b\u00ad ４é’-\u2011\u00a0ﬁ½①", max_size=30))
+@given(st.text(alphabet="ae\u0301\u200b\u00ad ４é’-\u2011\u00a0ﬁ½①", max_size=30))
 @hypothesis_settings(max_examples=200, deadline=None)
 def test_a_span_leads_back_to_its_characters(text: str) -> None:
     folded = fold(text)
@@ -75,6 +76,13 @@ def test_a_span_leads_back_to_its_characters(text: str) -> None:
         first, last = folded.place(start, start + 1)
         assert 0 <= first < last <= len(text)
         assert fold(text[first:last]).text and folded.text[start] in fold(text[first:last]).text
+
+
+def test_letters_with_separate_accents_are_found_and_replaced_completely() -> None:
+    text = unicodedata.normalize("NFD", "Née le 12 août 1980, elle vit au 4865 rue Sainte-Zoé.")
+    assert [kind for kind, _ in found(text)] == ["BIRTH", "ADDRESS"]
+    first = made({"user": text}).record
+    assert first is not None and not re.search("[\u0300-\u036f]", str(first["user"]).partition("Ne\u0301e")[2])
 
 
 @given(st.lists(st.sampled_from([parts(one)[0] for texts in MARKED.values() for one in texts]), max_size=4))

@@ -20,21 +20,22 @@ _UNUSUAL = re.compile("[^\\x00-\\x7f\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u015
 
 @dataclass(frozen=True)
 class Folded:
-    """text: to search. starts: for each of its characters the place in the original, and at last the original's
-    length; None if both have the same places."""
+    """text: to search. places: for each of its characters where it begins and ends in the original; None if both have
+    the same places."""
 
     text: str
-    starts: Sequence[int] | None
+    places: Sequence[tuple[int, int]] | None
 
     def place(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original that a span of ``text`` is from."""
-        if self.starts is None:
+        if self.places is None:
             return start, end
-        return self.starts[start], self.starts[end - 1] + 1 if end > start else self.starts[start]
+        return self.places[start][0], self.places[end - 1 if end > start else start][1 if end > start else 0]
 
 
 def fold(original: str) -> Folded:
-    """Full-width digits as ASCII (NFKC), invisible format characters left out, usual apostrophes, hyphens, spaces."""
+    """Full-width digits as ASCII (NFKC), letters with their accents as one character, invisible format characters left
+    out, usual apostrophes, hyphens, spaces."""
     if original.isascii():
         return Folded(original, None)
     # The usual typing of French, without a look at each character.
@@ -44,18 +45,25 @@ def fold(original: str) -> Folded:
     plain = plain.translate(_SAME)
     if all(_stays(char) for char in set(plain) if char > "\x7f"):
         return Folded(plain, None)
-    parts, starts = [], []
+    chars: list[str] = []
+    places: list[tuple[int, int]] = []
     for place, char in enumerate(plain):
         if char > "\x7f":
             if unicodedata.category(char) == "Cf":
                 continue
+            if chars and unicodedata.combining(char):
+                whole = unicodedata.normalize("NFC", chars[-1] + char)
+                if len(whole) == 1:
+                    chars[-1], places[-1] = whole, (places[-1][0], place + 1)
+                    continue
             char = unicodedata.normalize("NFKC", char)
-        parts.append(char)
-        starts += [place] * len(char)
-    return Folded("".join(parts), [*starts, len(original)])
+        chars += char
+        places += [(place, place + 1)] * len(char)
+    return Folded("".join(chars), places)
 
 
 @functools.lru_cache(4096)
 def _stays(char: str) -> bool:
     """Whether a character is searched as it is: letters with accents are most of what is beyond ASCII."""
-    return unicodedata.category(char) != "Cf" and unicodedata.normalize("NFKC", char) == char
+    is_alone = unicodedata.category(char) != "Cf" and not unicodedata.combining(char)
+    return is_alone and unicodedata.normalize("NFKC", char) == char
