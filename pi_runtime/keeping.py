@@ -245,10 +245,6 @@ def remove(arguments: argparse.Namespace) -> None:
     """Delete a file of a model, or with --all all of them, and what stopped commands left of it. Raises CouldNot."""
     name = store.parse_spec(arguments.name).name
     here, rest = [one for one in store.kept() if one.receipt.name == name], store.leftovers(glob.escape(name))
-    for path in rest:
-        size = path.stat().st_size
-        store.discard(path)
-        say(f"removed {path}, {data_size(size)} without a receipt")
     some = here if arguments.all or (rest and not here) else [store.find(arguments.name)]
     if not some and not rest:
         raise CouldNot(f"{name} is not on this board.")
@@ -256,3 +252,8 @@ def remove(arguments: argparse.Namespace) -> None:
         size = sum(path.stat().st_size for path in (one.path,) if path.exists())
         store.remove(one)
         say(f"removed {one.spec}, {data_size(size)}")
+    # Last: the system's leftovers, which only root may delete, do not keep anybody from deleting their own files.
+    for path in rest:
+        size = path.stat().st_size
+        store.discard(path)
+        say(f"removed {path}, {data_size(size)} without a receipt")

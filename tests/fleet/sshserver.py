@@ -58,7 +58,7 @@ def work():
             time.sleep(0.02)
     report = json.loads((home / "reports" / spec).read_text())
     if isinstance(report, dict):
-        report["measured_by"] = words[words.index("--by") + 1]
+        report.setdefault("measured_by", words[words.index("--by") + 1])
     print(json.dumps(report))
     return 0
 

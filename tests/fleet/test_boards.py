@@ -167,11 +167,15 @@ def test_a_disturbed_run_is_kept_in_the_history_and_marked(board: BoardHere, pla
 
 
 @needs_sshd
-@pytest.mark.parametrize("fault", ["other file", "other file, disturbed", "too fast", "no report", "not JSON"])
+@pytest.mark.parametrize(
+    "fault", ["other file", "other file, disturbed", "other person", "too fast", "no report", "not JSON"]
+)
 def test_a_report_that_cannot_be_true_is_not_kept(fault: str, board: BoardHere, place: Path) -> None:
     made: Any = report(valid="disturbed" not in fault)
     if fault.startswith("other file"):
         made["file"]["sha256"] = "0" * 64
+    elif fault == "other person":
+        made["measured_by"] = "Eve"
     elif fault == "too fast":
         made = benchruns.report(3, 90_000.0, label="pi-5-8gb")
         for name in ("decode_tokens_per_second", "prompt_tokens_per_second"):

@@ -193,8 +193,8 @@ def test_what_a_stopped_command_left_is_named_and_removed(
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(CouldNot, match="Another pi-zoo downloads"):
             keeping.remove(removal)
-    assert part.exists() and path.exists()
-    path.with_name(f"{path.name}.receipt.json").unlink()
+    assert part.exists() and not path.exists()
+    kept(site, home).with_name(f"{path.name}.receipt.json").unlink()
     keeping.remove(removal)
     assert f"removed {part}, 2.0 kB" in capsys.readouterr().out and list((home / "models").iterdir()) == []
     with pytest.raises(CouldNot, match="is not on this board"):

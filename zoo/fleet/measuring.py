@@ -96,6 +96,12 @@ def measure(board: Board, job: Job, kept: Path, heard: Heard) -> dict[str, objec
     except jsontext.NotJson as error:
         place.unlink(missing_ok=True)
         raise ZooError(f"{board.words} answered with something that is not a report: {error.what}") from error
+    if report.get("measured_by") != job.by:
+        place.unlink(missing_ok=True)
+        raise ZooError(
+            f"{board.words} answered with a report of {str(report.get('measured_by'))[:80]!r}, not of {job.by!r}",
+            safe="Nothing of it was kept.",
+        )
     return dict(report)
 
 
