@@ -160,6 +160,9 @@ def _problems(report: _Report, document: Document) -> Iterator[Problem]:
         if not math.isclose(said, right, rel_tol=ROUNDING):
             what = f"{said:.6g} is not the median of the samples, {right:.6g}"
             yield document.problem(path, what, "Share the file as pi_runtime bench wrote it")
+    for place, words in ((("measured_by",), report["measured_by"]), (("device", "label"), report["device"]["label"])):
+        if re.search(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]", words or ""):
+            yield document.problem(place, "it has control characters", "Write it in letters")
     if not device_of(report["device"]):
         known = ", ".join(device.id for device in devices.DEVICES)
         yield document.problem(("device", "label"), "the device is not described", f"Write one of: {known}")

@@ -51,6 +51,8 @@ def _changed(*path: Any, to: Any) -> dict[str, Any]:
         (_changed("summary", "decode_tokens_per_second", "median", to=400.0),
          "summary.decode_tokens_per_second.median", "400 is not the median of the samples, 40"),
         (_changed("measured_by", to=""), "measured_by", ""),
+        (_changed("measured_by", to="A\x1b[2Jda"), "measured_by", "it has control characters"),
+        (_changed("device", "label", to="pi\x9b2J"), "device.label", "it has control characters"),
         (_changed("measured_by", to=" "), "measured_by", ""),
         (_changed("measured_by", to="w" * 10_000), "measured_by", ""),
         (_changed("summary", "load_seconds", to=-1), "summary.load_seconds", ""),

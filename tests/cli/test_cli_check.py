@@ -11,6 +11,7 @@ import pytest
 from calling import Captured, as_json, broken, called, in_a_zoo
 from calling import inside as inside
 
+from catalog import device as devices
 from zoo.errors import ZooError
 
 
@@ -35,6 +36,26 @@ def test_check_with_nothing_to_check_is_1(
     assert (code, out) == (1, "") and "there is nothing to check here" in err and "zoo new NAME" in err
     (tmp_path / "empty").mkdir()
     assert called(capsys, "check", "empty")[0] == 1
+
+
+def test_the_file_of_a_device_is_checked_as_one(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "catalog/devices"
+    folder.mkdir(parents=True)
+    (tmp_path / "zoo.toml").touch()
+    data = json.loads((devices.FOLDER / "pi-5-4gb.json").read_text(encoding="utf-8"))
+    for name, more in (("pi-5-4gb", {}), ("other", {}), ("bad", {"memory_bytes": -1})):
+        (folder / f"{name}.json").write_text(json.dumps(data | more), encoding="utf-8")
+    (folder / "torn.json").write_text("{", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = called(capsys, "check", "catalog/devices/pi-5-4gb.json")
+    assert (code, out) == (0, "1 file checked, no problems.\n"), err
+    for name, words in (
+        ("other", "Name the file pi-5-4gb.json"), ("bad", "memory_bytes: "), ("torn", "not valid JSON"),
+    ):  # fmt: skip
+        code, out, _ = called(capsys, "check", f"catalog/devices/{name}.json")
+        assert code == 2 and words in out and "models" not in out
 
 
 def test_check_formats(zoo_folder: Path, capsys: Captured) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog import cardrules, index, plainfiles, reports, targets
+from catalog import cardrules, index, jsonplaces, jsontext, plainfiles, reports, schema, targets
 from catalog.checks import check_recipe
 from catalog.filenames import absence
 from catalog.lock import Lock
@@ -36,6 +36,7 @@ EVAL_RESULTS = ".eval_results"
 """Folder of a model repository with results that the Hub shows."""
 
 CORPORA, CARD = "recipes/corpora", "README.md"
+DEVICES = ("catalog", "devices")
 
 _MOST_BYTES = {
     ".json": catalogfile.WHOLE_BYTES,
@@ -151,6 +152,8 @@ def _check(
     text = _text(path, shown)
     if isinstance(text, Problem):
         return [text]
+    if path.suffix == ".json" and path.absolute().parts[-3:-1] == DEVICES:
+        return _device(text, shown, path.stem)
     if path.suffix == ".json":
         return index.parse(text, shown)[1]
     if path.suffix == ".md":
@@ -196,6 +199,20 @@ def _report(path: Path, shown: str, settings: Settings) -> list[Problem]:
         instead = f"Put it into {settings.shown(settings.evidence)}/NAME/VERSION/{reports.FOLDER}/"
         return [Problem(shown, 1, 1, "", f"the catalog has no {name} {version}", instead)]
     return reported.problems(report, release)
+
+
+def _device(text: str, shown: str, name: str) -> list[Problem]:
+    """Problems of a device profile, which is a file of its id."""
+    try:
+        data = jsontext.parse(text, unique=True)
+    except jsontext.NotJson as error:
+        instead = "Write it like catalog/devices/pi-400.json"
+        return [Problem(shown, error.line, error.column, "", f"not valid JSON: {error.what}", instead)]
+    document = jsonplaces.document(text, shown, data)
+    found = schema.problems(document, "device-v1")
+    if not found and isinstance(data, dict) and data["id"] != name:
+        found.append(document.problem(("id",), "the file has another name", f"Name the file {data['id']}.json"))
+    return found
 
 
 def _records(path: Path, shown: str) -> list[Problem]:
