@@ -22,6 +22,7 @@ from zoo.plan import corpuslimits, engine, foresight, preflight, prepare
 from zoo.plan.costs import Costs
 from zoo.plan.plan import Plan
 from zoo.plan.prepare import Planned
+from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish import line, places, record, repair, staging
@@ -152,6 +153,8 @@ def build_step(planned: Planned, id_: str, settings: Settings, report: Reporter,
         raise InputError(f"{planned.plan.name} has no step {id_!r}", remedy=known)
     step = planned.plan.step(id_)
     if id_ in planned.to_run:
+        if how.gated:
+            _refuse_missed(planned, settings)
         memory = planned.costs.step_memory_bytes.get(id_)
         costs = dataclasses.replace(planned.costs, memory_bytes=memory)
         _refuse_unable(planned, [id_], costs, settings, report)
@@ -177,6 +180,16 @@ def _refuse_unable(
     preflight.check(wanted, costs, settings, report)
     steps = [planned.plan.step(id_) for id_ in to_run]
     foresight.refuse_before(planned.checked, steps, settings.work, settings.root, report)
+
+
+def _refuse_missed(planned: Planned, settings: Settings) -> None:
+    """Raises GateRefused if a step that is finished misses a gate."""
+    workspace, made = Workspace(settings.work), dict[str, Artifact]()
+    for step in planned.plan.steps:
+        there = workspace.finished(step.key)
+        if there and made.keys() >= {*step.inputs.values()}:
+            made[step.id] = there
+            _refuse_early(planned, made, settings)
 
 
 def _refuse_early(planned: Planned, made: Mapping[str, Artifact], settings: Settings) -> None:

@@ -117,6 +117,9 @@ def test_the_workers_end_with_the_program_and_the_same_command_continues(tmp_pat
     states = {one["recipe"]: (one["state"], one["words"]) for one in json.loads(done.stdout)["recipes"]}
     assert states["plain"][0] == "released" and states["tutored"][0] == "failed", done.stderr
     assert "misses its gates, so it stops after evaluate" in states["tutored"][1]
+    done = tinyzoo.run(zoo, "release", "tutored", "--jobs", "2")
+    assert done.returncode == 3 and "tutored: tutored 1.0.0 misses its gates" in done.stderr, done.stderr
+    assert "benchmark" not in done.stderr.partition("not every recipe")[0], "nothing runs after a gate was missed"
 
 
 @pytest.mark.long

@@ -13,7 +13,7 @@ from zoo.cli import several
 from zoo.cli.answers import result_of
 from zoo.cli.common import MOST_JOBS, Call, options
 from zoo.commandline import TAKES
-from zoo.errors import InputError
+from zoo.errors import InputError, ZooError
 from zoo.jobs import pool
 from zoo.plan import prepare, world
 from zoo.plan.prepare import Planned
@@ -69,7 +69,7 @@ def _every(call: Call, seal: flow.Seal, jobs: int) -> int:
     """Release what is not out. The exit code is 1 if a recipe failed."""
     several.refuse_unready(call.settings)
 
-    def ahead(plans: Mapping[str, Planned]) -> dict[str, str]:
+    def ahead(plans: Mapping[str, Planned]) -> dict[str, ZooError]:
         return pool.together(plans, jobs, call.settings, call.output, gated=True) if jobs > 1 else {}
 
     def act(planned: Planned) -> tuple[str, str]:

@@ -47,7 +47,7 @@ def each(
     names: Iterable[str],
     look: Callable[[str], Ready],
     act: Callable[[Ready], tuple[str, str]],
-    ahead: Callable[[Mapping[str, Ready]], Mapping[str, str]] | None = None,
+    ahead: Callable[[Mapping[str, Ready]], Mapping[str, ZooError]] | None = None,
 ) -> list[Outcome]:
     """The outcome of every recipe, in the order of ``names``.
 
@@ -70,7 +70,7 @@ def each(
     for name, one in ready.items():
         try:
             if fault := faults.get(name):
-                raise ZooError(fault)
+                raise fault
             version, where = act(one)
             found[name] = Outcome(name, version, DONE, where)
         except FAILURES as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from catalog import jsontext
 from catalog.words import counted
 from zoo import commandline, stopping
-from zoo.errors import ZooError
+from zoo.errors import GateRefused, ZooError
 from zoo.jobs.tasks import Room, Schedule, Task, union
 from zoo.machine import endings, resources
 from zoo.plan.prepare import Planned
@@ -49,7 +49,7 @@ class _Running:
     error: str = ""
 
 
-def run(tasks: Iterable[Task], room: Room, worker: Worker, settings: Settings, report: Reporter) -> dict[str, str]:
+def run(tasks: Iterable[Task], room: Room, worker: Worker, settings: Settings, report: Reporter) -> dict[str, ZooError]:
     """Make the steps. Returns, by recipe, why one cannot be built; what the others share with it is made.
 
     If this process ends, those of the steps end with it.
@@ -63,9 +63,9 @@ class _Pool:
         self.heard: queue.SimpleQueue[tuple[_Running, str | None]] = queue.SimpleQueue()
         self.running: list[_Running] = []
         self.tries: dict[str, int] = {}
-        self.faults: dict[str, str] = {}
+        self.faults: dict[str, ZooError] = {}
 
-    def run(self) -> dict[str, str]:
+    def run(self) -> dict[str, ZooError]:
         try:
             while self._start_all() or self.running:
                 one, line = self.heard.get()
@@ -134,8 +134,9 @@ class _Pool:
             return
         fault = one.error or f"the process of step {task.step} {endings.words(code)}"
         self.schedule.end(task, fault, finished=there)
+        kind = GateRefused if code == GateRefused.exit_code else ZooError
         for recipe in self.schedule.failed:
-            self.faults.setdefault(recipe, fault)
+            self.faults.setdefault(recipe, kind(fault))
 
     def _stop(self) -> None:
         for one in self.running:
@@ -150,7 +151,7 @@ class _Pool:
 
 def together(
     plans: Mapping[str, Planned], jobs: int, settings: Settings, report: Reporter, *, gated: bool
-) -> dict[str, str]:
+) -> dict[str, ZooError]:
     """The missing steps of all plans, at most ``jobs`` at the same time, within the memory of this machine.
 
     plans: by the word for the recipe. Returns what ``run`` returns.
@@ -168,11 +169,13 @@ def flags_of(settings: Settings) -> list[str]:
     return [word for name in commandline.TAKES["build"] if given.get(name) for word in (f"--{name}", given[name] or "")]
 
 
-def refuse(faults: dict[str, str]) -> None:
-    """Raises ZooError with every recipe that cannot be built; does nothing without one."""
+def refuse(faults: Mapping[str, ZooError]) -> None:
+    """Raises ZooError with every recipe that cannot be built, GateRefused if gates are all that is missed; does nothing
+    without one."""
     if faults:
-        lines = [f"  {recipe}: {fault.partition(chr(10))[0]}" for recipe, fault in faults.items()]
-        raise ZooError(
+        lines = [f"  {recipe}: {fault.what.partition(chr(10))[0]}" for recipe, fault in faults.items()]
+        only_gates = all(isinstance(fault, GateRefused) for fault in faults.values())
+        raise (GateRefused if only_gates else ZooError)(
             "\n".join(["not every recipe could be built", *lines]),
             safe="Finished steps are kept.",
             remedy="Fix the cause, then run the same command again",
