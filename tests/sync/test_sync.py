@@ -177,6 +177,14 @@ def test_a_block_is_replaced_and_a_missing_one_is_named(tmp_path: Path) -> None:
             make(tmp_path, wrong)
 
 
+def test_each_figure_has_its_unit() -> None:
+    rows = dict(line.split("`")[1:3] for line in figures.results(ROOT).splitlines() if "`" in line)
+    assert rows["asking"].count(" rows/s |") == 2 and rows["labelling"].count(" tokens/s |") == 2
+    # Bytes per second of processor time are told as MB/s, so a figure has few digits.
+    assert rows["corpus_check"].count(" MB/s |") == 2 and rows["first_word"].count(" s |") == 2
+    assert all(float(side.split()[0]) < 1e4 for row in rows.values() for side in row.split("|")[1:3])
+
+
 def test_a_new_result_of_the_chooser_has_the_size_of_each_file(tmp_path: Path) -> None:
     results = tmp_path / "benchmarks/results"
     shutil.copytree(ROOT / "benchmarks/results", results)

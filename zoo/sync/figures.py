@@ -20,7 +20,10 @@ _PAIRS = (
 )  # fmt: skip
 """Results in the order of the table; what has a ratio and is not named here comes last."""
 
-_PER_SECOND = "tokens_per_second"
+_UNITS = {
+    "tokens_per_second": ("tokens/s", 1.0), "rows_per_second": ("rows/s", 1.0), "bytes_per_cpu_second": ("MB/s", 1e6),
+}  # fmt: skip
+"""What the name of a figure ends with -> its unit, and how many of its numbers are one of it; others are seconds."""
 _FOR_MACHINES = (".json", ".csv", ".atom", ".txt", "/*")
 """Endings of the site's files that programs read."""
 
@@ -85,8 +88,8 @@ def results(root: Path) -> str:
         if result.at("valid") is not True:
             raise Disagrees("a disturbed run is kept", where=result.name, remedy="Run the benchmark again")
         figure = str(result.at("figure"))
-        unit = "tokens/s" if figure.endswith(_PER_SECOND) else "s"
-        sides = [f"{short(result.number(f'{side}:{figure}:median'))} {unit}" for side in "ab"]
+        unit, size = next((unit for end, unit in _UNITS.items() if figure.endswith(end)), ("s", 1.0))
+        sides = [f"{short(result.number(f'{side}:{figure}:median') / size)} {unit}" for side in "ab"]
         lines.append(f"| `{name}` | {sides[0]} | {sides[1]} | {short(result.number('ratio:median'))} |")
     return "\n".join(lines)
 
