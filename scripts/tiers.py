@@ -53,7 +53,7 @@ RECIPES = (
 """The starters, which tests use. A recipe or a corpus that somebody contributes sends no tier again."""
 LONG = (
     ".github/workflows", "scripts/demo.sh", "scripts/githubrelease.py", "tests/catalog/test_million.py",
-    "tests/forms/test_command_forms.py",
+    "tests/corpora/test_mutants.py", "tests/forms/test_command_forms.py",
     "tests/forms/test_recipe_forms.py", "tests/recipesamples.py", "tests/gguf/test_llama_caches.py",
     "tests/hub/test_hub_client_1.py", "tests/hub/test_hub_contract.py",
     "tests/llama/test_cutting.py", "tests/llama/test_llama_parity.py", "tests/llama/test_tokenizer_trial.py",

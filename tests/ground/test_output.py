@@ -179,7 +179,9 @@ def test_the_talk_as_events(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -
     first, *middle, last = [e for e in events if e["event"] == "progress"]
     assert (first["done"], first["total"], first["unit"], first["per_second"]) == (0, 4e6, "B", None)
     assert not first["over"]
-    assert middle and middle[-1]["done"] == 1e6 and middle[-1]["per_second"] > 0 and middle[-1]["seconds_left"] > 0
+    assert middle and middle[-1]["done"] == 1e6 and middle[-1]["per_second"] > 0
+    # None if this machine was not steady; what is computed is the meter's own test.
+    assert middle[-1]["seconds_left"] is None or middle[-1]["seconds_left"] > 0
     assert (last["done"], last["seconds_left"], last["over"]) == (4e6, 0, True)
 
 

@@ -78,7 +78,8 @@ def test_one_damaged_repository_hides_no_other(serve: Serve, tmp_path: Path) -> 
     assert [item["id"] for item in served.ask("GET", "/api/models").json] == ["local/other"]
     page = served.ask("GET", "/")
     assert page.status == 200 and b"damaged" in page.body and b"local/other" in page.body
-    assert served.ask("GET", "/local/m", Accept="text/html").status == 500
+    broken = served.ask("GET", "/local/m", Accept="text/html")
+    assert broken.status == 404 and b"is damaged on disk" in broken.body
 
 
 def test_pages_show_versions_files_and_the_card_and_run_nothing(serve: Serve, tmp_path: Path) -> None:

@@ -297,7 +297,7 @@ def test_the_command(
     assert "was already yanked with this reason" in capsys.readouterr().out
     assert main(["yank", f"{NAME}@1.1.0", "--reason", "bad too", "--catalog-only"]) == 0
     said = capsys.readouterr()
-    assert "was not changed" in said.out and f"{NAME}@1.0.0 is also yanked and names" in said.err
+    assert "was not looked at" in said.out and f"{NAME}@1.0.0 is also yanked and names" in said.err
     assert main(["show", f"{NAME}@1.0.0"]) == 0
     assert "WITHDRAWN on" in capsys.readouterr().out
     assert main(["unyank", f"{NAME}@1.1.0", "--reason", "good"]) == 0

@@ -34,7 +34,7 @@ DOCUMENTED = frozenset((
     "rich.text", "safetensors.numpy", "safetensors.torch", "textual.app", "textual.binding", "textual.containers",
     "textual.events", "textual.geometry", "textual.screen", "textual.scroll_view", "textual.strip", "textual.widgets",
     "torch.autograd.function", "torch.distributed.elastic.multiprocessing.errors", "torch.distributed.run",
-    "torch.export", "torch.nn.parallel", "torch.overrides",
+    "torch.export", "torch.nn.parallel", "torch.overrides", "torch.utils.checkpoint",
 ))  # fmt: skip
 """Modules below a package's own name that its documents name."""
 

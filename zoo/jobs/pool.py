@@ -36,7 +36,7 @@ class Worker:
     def command(self, task: Task, share: int) -> list[str]:
         gates = ["--gated"] if self.gated else []
         step = ["--step", task.step, "--share", str(share), "--log", "json", *gates, *self.flags]
-        return [sys.executable, "-m", "zoo", "build", *step, "--", task.recipe]
+        return [sys.executable, "-P", "-m", "zoo", "build", *step, "--", task.recipe]
 
 
 @dataclass
