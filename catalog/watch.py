@@ -3,7 +3,9 @@ the caller."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from catalog import jsontext, schema
@@ -125,6 +127,16 @@ def badges(report: Report) -> dict[tuple[str, str], Badge]:
         key: badge(Report(report.date, 0, tuple(releases), (), tuple(findings), ()))
         for key, (releases, findings) in sorted(some.items())
     }
+
+
+def worded(report: Report, words: Callable[[str], str]) -> Report:
+    """The report with ``words(sentence)`` in place of each of its sentences."""
+    findings = (
+        dataclasses.replace(one, what=words(one.what), repair=one.repair and words(one.repair))
+        for one in report.findings
+    )
+    unchecked = tuple(Unchecked(words(one.what), words(one.why)) for one in report.unchecked)
+    return dataclasses.replace(report, findings=tuple(findings), unchecked=unchecked)
 
 
 def to_text(report: Report) -> str:

@@ -16,6 +16,7 @@ from zoo import catalogfile, commandline, hub
 from zoo.commandline import Command
 from zoo.errors import GateRefused, InputError, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
+from zoo.hub.folders import Folders
 from zoo.hub.located import as_here, at_home, elsewhere, here, hub_of_settings, is_alias, recorded_name
 from zoo.judge.gates import Verdict
 from zoo.plan import corpuslimits, engine, foresight, preflight, prepare
@@ -260,6 +261,7 @@ def _publication(
     place = places.Place(
         there.name, expected.name, dataset, publish_there, build_there, here([], there).has,
         elsewhere(known, there, settings), functools.partial(is_alias, hub=there, settings=settings),
+        Folders(settings).is_gone,
     )  # fmt: skip
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
     if asked.stage and known:

@@ -132,7 +132,7 @@ def _behind(model: Model, version: str, settings: Settings) -> list[str]:
     have = {place.hub for place in release.places()} if release else set()
     others = [one for one in model.preferred() if one.version != version][:1]
     lacking = [place for one in others for place in one.mirrors or () if place.hub not in have]
-    return [hub for place in lacking if (hub := spoken(place, settings)) != A_FOLDER]
+    return [hub for place in lacking if (hub := spoken(place, settings, mirror=True)) != A_FOLDER]
 
 
 def versioned(name: str) -> tuple[str, str]:
@@ -176,6 +176,7 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
         "unchanged": f"The card of {banner.repository} {before}.",
         "left out": f"The card of {banner.repository} was not looked at.",
         "pending": f"The card of {banner.repository} is not changed yet.",
+        "lost": f"The card of {banner.repository} is not changed.",
     }
     also = at_mirrors(done.mirrors)
     call.output.answer(data, f"{done.model.name} {version} {words}. {cards[banner.state]}{also}")
@@ -187,12 +188,16 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
             f"The card is pending: {banner.why} Run the same command again when the hub can be reached"
             f"{'. It then also brings the collection up to date' if call.settings.collection else ''}."
         )
+    if banner.state == "lost":
+        call.output.warn(f"The card is not changed: {banner.why}")
     if done.elsewhere:
         call.output.warn(
             f"{' and '.join(done.elsewhere)} also serve{'s' if len(done.elsewhere) == 1 else ''} this version. The "
             "card there was not looked at, because --hub names another hub. Run the same command without --hub"
         )
     for hub, one in done.mirrors:
+        if one.state == "lost":
+            call.output.warn(f"The card of the mirror {one.repository} on {hub} is not changed: {one.why}")
         if one.state == "pending":
             flag = "that flag" if hub == A_FOLDER else f"--hub {shlex.quote(hub)}"
             call.output.warn(

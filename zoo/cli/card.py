@@ -73,4 +73,5 @@ def command(call: Call, recipe: str, publish: bool, reason: str, force: bool) ->
     collection.keep(settings, hub_of_settings(settings, quick=True), call.output)
     for hub, one in (*done.mirrors, *done.data_mirrors):
         if one.why:
-            call.output.warn(f"the card at mirror {hub} is not corrected yet: {one.why} Run the same command again.")
+            again = "" if one.state == "lost" else " Run the same command again."
+            call.output.warn(f"the card at mirror {hub} is not corrected yet: {one.why}{again}")

@@ -57,11 +57,9 @@ def command(call: Call, what: str | None, remote: bool, full: bool, check: Check
     if remote:
         if folder and what:
             raise InputError("a folder is not on a hub", remedy="Name a model: zoo verify NAME --on-hub")
-        found = _on_hub(call, what, full)
-    elif folder:
-        found = _in_folder(call, folder, _catalog(call), check)
-    else:
-        found = _on_disk(call, what, check)
+        found, unknown = _on_hub(call, what, full)
+        return _tell(call, found, unknown)
+    found = _in_folder(call, folder, _catalog(call), check) if folder else _on_disk(call, what, check)
     return _tell(call, found)
 
 
@@ -114,17 +112,18 @@ def _shelf(call: Call, what: str | None) -> Shelf:
         ) from error
 
 
-def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
+def _on_hub(call: Call, what: str | None, full: bool) -> tuple[list[Verified], int]:
+    """What is on the hubs, and how many places were not looked at because their hub is not known."""
     shelf = _shelf(call, what)
     named = shelf.named()
-    found, left_out, hubs = list[Verified](), list[str](), dict[str, None]()
+    found, left_out, hubs, unknown = list[Verified](), list[str](), dict[str, None](), list[InputError]()
     for model, release in _releases(shelf.catalog, what):
         yank = yanks.standing(shelf.catalog, model.name, release.version)
         if named and named.place(release) is None:
             left_out.append(f"{model.name} {release.version}")
-            hubs |= dict.fromkeys(shelf.spoken(place) for place in release.places())
+            hubs |= dict.fromkeys(shelf.spoken(release))
             continue
-        for source in sources(shelf, release, named):
+        for source in sources(shelf, release, named, unknown.append):
             whole = full or source.hub.name == "folder"
             there = verifyhub.on_hub(source.hub, model, source.release, call.output, Patience(), full=whole)
             found += [dataclasses.replace(one, withdrawn=yank) for one in there]
@@ -136,7 +135,9 @@ def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
     if left_out:
         were = counted(len(left_out), "version")
         call.output.say(f"{were} never published at {shelf.hub_text} left out: {some(left_out)}")
-    return found
+    for why in dict.fromkeys(map(str, unknown)):
+        call.output.warn(f"not looked at: {why}")
+    return found, len(unknown)
 
 
 def _releases(catalog: Catalog, what: str | None) -> Iterator[tuple[Model, Release]]:
@@ -175,9 +176,10 @@ def _catalog(call: Call) -> Catalog | None:
         return None
 
 
-def _tell(call: Call, found: list[Verified]) -> int:
+def _tell(call: Call, found: list[Verified], unknown: int = 0) -> int:
+    """unknown: places that could not be looked at."""
     differences = sum(len(one.differences) for one in found)
-    missed = sum(len(one.unchecked) for one in found)
+    missed = sum(len(one.unchecked) for one in found) + unknown
     data: dict[str, object] = {
         "differences": differences,
         "unchecked": missed,

@@ -16,6 +16,7 @@ from zoo.cli.common import Call, options
 from zoo.commandline import TAKES
 from zoo.errors import ZooError
 from zoo.files.whole import write_alone
+from zoo.hub.folders import Folders
 from zoo.hub.interface import Described
 from zoo.hub.located import hub_of_settings
 from zoo.pull.arriving import some
@@ -44,7 +45,7 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
     path = settings.evidence / reports.FILE
     how = watch.How(None if no_upstream else _ask, full)
     found = watch.look(catalog, settings, today(), _before(path), call.output, how)
-    write_alone(path, reports.to_text(found))
+    write_alone(path, reports.to_text(reports.worded(found, Folders(settings).public)))
     badge = reports.badge(found)
     differs = _collection(call, settings)
     lines = [f"DRIFT {one.name} {one.version}: {one.what}. {one.repair}" for one in found.findings]

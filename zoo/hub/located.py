@@ -13,7 +13,7 @@ from zoo.files.filelist import MANIFEST
 from zoo.hub import Hub, Hubs, Refs
 from zoo.hub.approved import is_named_by_user
 from zoo.hub.folder import FolderHub
-from zoo.hub.folders import FOLDER, UNKNOWN, Folders
+from zoo.hub.folders import FOLDER, UNKNOWN, Folders, is_there
 from zoo.hub.interface import ABSENT_COMMIT, is_same_commit
 from zoo.progress import Reporter
 from zoo.settings import CATALOG, MARKER, Settings
@@ -141,16 +141,45 @@ def named_place(model: Model, release: Release, settings: Settings, hubs: Hubs) 
     if not given.origin.startswith("flag"):
         return release.location
     hub = hubs.open(given.text)
-    found = here(model.releases, hub, settings=settings).place(release)
-    if found is None:
-        at = " and ".join(spoken(one, settings) for one in release.places())
+    known = here(model.releases, hub, settings=settings)
+    found = known.place(release)
+    if found is None or not _is_at(found, known, release, settings):
+        at = " and ".join(spoken(one, settings, mirror=one != release.location) for one in release.places())
+        what = "was never published at" if found is None else "is recorded at another place than"
         raise InputError(
-            f"{model.name} {release.version} was never published at {given.text}",
+            f"{model.name} {release.version} {what} {given.text}",
             safe="Nothing was changed.",
             remedy=f"It is at {at}. Leave out --hub, or name its hub",
         )
     Folders(settings).note(found, hub)
     return found
+
+
+def note_named(place: Location, hub: Hub, release: Release, settings: Settings) -> None:
+    """Note that a place of a release is in the folder that --hub names, unless that is the hub of another place."""
+    if isinstance(hub, FolderHub) and not _is_taken(hub, place, release, settings):
+        Folders(settings).note(place, hub)
+
+
+def _is_at(place: Location, known: Here, release: Release, settings: Settings) -> bool:
+    """Whether the hub is the one of a place, and no other one with the same commits. Where the only place of a release
+    is a folder that this machine does not know, its commits have to do."""
+    if known.is_named(place, release):
+        return not _is_taken(known.hub, place, release, settings)
+    if place.hub == FOLDER and len(release.places()) == 1:
+        holder = Folders(settings).holder(place, mirror=False)
+        if holder is None or not is_there(holder):
+            return known.has(place)
+    # Of a hub that does not answer nothing is known, so nothing is refused.
+    return is_alias(place, known.hub, settings) if known.has(place) else known.silence is not None
+
+
+def _is_taken(hub: Hub, place: Location, release: Release | None, settings: Settings) -> bool:
+    """Whether a hub that has the name of a place, or its commit, is the one of another place of the release."""
+    if release is None or (isinstance(hub, FolderHub) and Folders(settings).is_noted_in(place, hub)):
+        return False
+    others = [one for one in release.places() if one.hub != place.hub]
+    return any(addresses.is_same_place(one.hub, hub.name) or is_alias(one, hub, settings) for one in others)
 
 
 def to_name(place: Location, settings: Settings, hub: Hub | None = None, *, mirror: bool = False) -> str:
@@ -161,23 +190,36 @@ def to_name(place: Location, settings: Settings, hub: Hub | None = None, *, mirr
     if place.hub != FOLDER:
         return place.hub
     folders = Folders(settings)
-    hub = hub or folders.holder(place)
+    hub = hub or folders.holder(place, mirror=mirror)
     if not isinstance(hub, FolderHub):
         return UNKNOWN if mirror else ""
     return "" if folders.is_own(hub) and not mirror else folders.text(hub)
+
+
+class FolderGone(ZooError):
+    """The folder of a hub no longer exists."""
+
+
+def refuse_gone(hub: Hub, repair: str) -> None:
+    """Raises FolderGone for a folder that does not exist. repair: the command that makes it again."""
+    if isinstance(hub, FolderHub) and not is_there(hub):
+        raise FolderGone(
+            "the folder hub does not exist",
+            remedy=f"If it was deleted, restore it with: {repair}. If it is elsewhere, name it with --hub",
+        )
 
 
 A_FOLDER = "a folder"
 """A recorded folder that this machine does not know."""
 
 
-def spoken(place: Location, settings: Settings) -> str:
+def spoken(place: Location, settings: Settings, *, mirror: bool) -> str:
     """The hub of a place for people who read it on this machine, and for the flag --hub: of a folder its path. A_FOLDER
-    if that is not known."""
+    if that is not known. mirror: the place is not the release's own."""
     if place.hub != FOLDER:
         return place.hub
     folders = Folders(settings)
-    holder = folders.holder(place)
+    holder = folders.holder(place, mirror=mirror)
     return folders.text(holder) if holder else A_FOLDER
 
 
@@ -189,29 +231,47 @@ def elsewhere(release: Release | None, hub: Hub, settings: Settings) -> Callable
         is_mirror = release is not None and place != release.location
         if not folders.is_elsewhere(place, hub, mirror=is_mirror):
             return ""
-        holder = folders.holder(place)
+        holder = folders.holder(place, mirror=is_mirror)
         return folders.text(holder) if holder else "a folder that is not known on this machine"
 
     return folder
 
 
 def is_alias(place: Location, hub: Hub, settings: Settings) -> bool:
-    """Whether the hub of a place is ``hub`` under another name: one of them is a folder, and the other serves it. A hub
-    with the same commits may be a copy, so a branch is made in the folder for a moment: only the same hub shows it."""
-    recorded = Folders(settings).holder(place) if place.hub == FOLDER else hubs_of(settings).open(place.hub)
-    if recorded is None or isinstance(recorded, FolderHub) == isinstance(hub, FolderHub):
+    """Whether the hub of a place is ``hub`` under another name: a folder and an address that serves it, or two such
+    addresses. A hub with the same commits may be a copy, so a branch is made in one for a moment: only the same hub
+    shows it in the other."""
+    if addresses.is_same_place(place.hub, hub.name):
         return False
-    folder, other = (recorded, hub) if isinstance(recorded, FolderHub) else (hub, recorded)
+    folders = Folders(settings)
+    recorded: Hub | None
+    if place.hub == FOLDER:
+        recorded = folders.noted(place) or folders.holder(place, mirror=False)
+    else:
+        recorded = hubs_of(settings, quick=True).open(place.hub)
+    if recorded is None:
+        return False
+    if any(isinstance(one, FolderHub) and not is_there(one) for one in (recorded, hub)):
+        return False
+    both = (recorded, hub) if isinstance(recorded, FolderHub) else (hub, recorded)
+    # One of them may be readable only, such as a folder of somebody else that a server writes to.
+    seen = _shows(place, *both)
+    return bool(_shows(place, *both[::-1]) if seen is None else seen)
+
+
+def _shows(place: Location, written: Hub, other: Hub) -> bool | None:
+    """Whether a branch that is made at the commit of a place in one hub is seen in another one. None if it cannot be
+    made, as without the commit, or not be looked for."""
     namespace, _, name = place.model.name.partition("/")
     try:
-        there, seen = folder.repo("model", namespace, name), other.repo("model", namespace, name)
+        there, seen = written.repo("model", namespace, name), other.repo("model", namespace, name)
         there.begin(_MARK, place.model.commit)
         try:
             return _MARK in seen.refs().branches
         finally:
             there.end(_MARK)
     except (ZooError, OSError):
-        return False  # without the commit, or not to be written or asked: publishing there reports why
+        return None
 
 
 def as_here(model: Model, hub: Hub, settings: Settings) -> Model:
@@ -226,7 +286,7 @@ def as_here(model: Model, hub: Hub, settings: Settings) -> Model:
 
     def renamed(place: Location, one: Release) -> Location:
         if place.hub in known.names and not known.is_named(place, one):
-            holder = folders.holder(place)
+            holder = folders.holder(place, mirror=place != one.location)
             return dataclasses.replace(place, hub=folders.text(holder) if holder else UNKNOWN)
         is_here = place.hub in aliases or (known.names and known.has(place))
         return dataclasses.replace(place, hub=hub.name) if is_here else place
@@ -238,28 +298,34 @@ def as_here(model: Model, hub: Hub, settings: Settings) -> Model:
     return dataclasses.replace(model, releases=tuple(map(here_too, model.releases)))
 
 
-def hub_of(place: Location, settings: Settings, hubs: Hubs, *, mirror: bool = False) -> Hub:
-    """The recorded hub, or the one that --hub names. mirror: the place is not the release's own. Raises InputError if
-    the setting names another hub, or for a mirror in a folder that this machine does not know."""
-    there, given = place.hub, settings.values["hub"]
+def hub_of(place: Location, settings: Settings, hubs: Hubs, release: Release | None = None) -> Hub:
+    """The recorded hub, or the one that --hub names. release: the one whose place it is, as the catalog records it: the
+    hub of another of its places is never taken for this one. Raises InputError if the setting names another hub, or for
+    a place in a folder that this machine does not know."""
+    there, given, mirror = place.hub, settings.values["hub"], bool(release and place != release.location)
     if given.origin.startswith("flag"):
         return hubs.open(given.text)
     if addresses.is_http(there):
         return hubs.open(there)
-    holder = Folders(settings).holder(place) if there == FOLDER else None
-    if holder and holder.folder.is_dir():
+    # A release is recorded in one folder at most, under two names in it.
+    is_apart = mirror and release is not None and release.location.hub != FOLDER
+    holder = Folders(settings).holder(place, mirror=is_apart) if there == FOLDER else None
+    if holder and _is_taken(holder, place, release, settings):
+        holder = None
+    if holder and is_there(holder):
         return holder
     found = hubs.open(given.text)
-    if not isinstance(found, FolderHub) and here([], found).has(place):
+    is_taken = mirror or _is_taken(found, place, release, settings)
+    if not is_taken and not isinstance(found, FolderHub) and here([], found).has(place):
         return found
     if holder:
         return holder  # it was there, and is gone
-    if found.name == there and not mirror:
+    if not is_taken and found.name == there:
         return found
-    if mirror:
+    if is_taken:
+        what = f"the mirror of {place.model.name}" if mirror else place.model.name
         raise InputError(
-            f"the mirror of {place.model.name} is in a folder that is not known on this machine: the catalog does not "
-            "record paths",
+            f"{what} is in a folder that is not known on this machine: the catalog does not record paths",
             remedy=f"Name it with: --hub {UNKNOWN}, where {UNKNOWN} is the path of that hub's folder",
         )
     raise InputError(

@@ -33,7 +33,7 @@ class Place:
     command that does it there, with the options that they are given. has: whether this hub
     has the commit of a location, so that it may be that hub under another name, or a copy. elsewhere: the folder of a
     location that is recorded in another folder than this one, else empty. is_alias: whether this hub is the one of a
-    location, under another name."""
+    location, under another name. is_gone: whether the folder of a location no longer exists."""
 
     hub: str
     model: str
@@ -43,6 +43,7 @@ class Place:
     has: Callable[[Location], bool] = lambda _: False
     elsewhere: Callable[[Location], str] = lambda _: ""
     is_alias: Callable[[Location], bool] = lambda _: False
+    is_gone: Callable[[Location], bool] = lambda _: False
 
     def holds(self, location: Location) -> bool:
         """Whether a location is here, at any commit."""
@@ -130,7 +131,7 @@ def decide(
 def _refuse_second_folder(who: str, known: Release, place: Place) -> None:
     """Raises InputError if the version is recorded in a folder already, which may be this one."""
     recorded = next((one for one in known.places() if one.hub == FOLDER), None)
-    if recorded is None or (recorded in (known.mirrors or ()) and place.holds(recorded)):
+    if recorded is None or (recorded != known.location and (place.holds(recorded) or place.is_gone(recorded))):
         return
     if recorded.model.name != place.model and not place.elsewhere(recorded):
         return

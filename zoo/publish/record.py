@@ -120,10 +120,18 @@ def record(
                 write_atomic(there, (release.folder / "model" / "evidence" / file.path).read_bytes())
         return merged
 
+    before = _known(settings, release.model.name, entry.version) if way is Way.MOVE else None
     changed = change_model(settings, release.model.name, step)
+    if before and location.hub != FOLDER and not any(one.hub == FOLDER for one in before.mirrors or ()):
+        Folders(settings).forget(before.location)
     if not addresses.is_http(settings.hub):
         Folders(settings).note(location, FolderHub(settings.root / Path(settings.hub).expanduser()))
     return changed
+
+
+def _known(settings: Settings, name: str, version: str) -> Release | None:
+    model = read_model(settings, name)
+    return model.release(version) if model else None
 
 
 def _merged(catalog: index.Catalog, release: ReleaseFolder, entry: Release, way: Way) -> index.Catalog:

@@ -121,7 +121,9 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
                     if there:
                         _Repository(kind, there, model, release, hub, copies, mirrors, report, found, settings).repair()
     if not found.versions:
-        hubs = sorted({spoken(place, settings) for release in model.releases for place in release.places()})
+        hubs = sorted(
+            {spoken(place, settings, mirror=place != one.location) for one in model.releases for place in one.places()}
+        )
         publish = commandline.of(settings, "publish", model.name)
         raise InputError(
             f"the catalog records no version of {model.name} at {hub.name}, and the hub has none of its commits either",

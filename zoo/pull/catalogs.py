@@ -8,7 +8,7 @@ from pathlib import Path
 
 from catalog.index import Catalog
 from catalog.problems import show
-from catalog.release import Location
+from catalog.release import Location, Release
 from zoo import addresses, catalogfile
 from zoo.errors import InputError
 from zoo.files.named import named_path
@@ -36,8 +36,8 @@ class Shelf:
     hubs: Hubs
     site: str = ""
 
-    def hub(self, location: Location, *, mirror: bool = False) -> ReadHub:
-        """The hub of a place; mirror: it is not the release's own. Raises InputError for somebody else's folder hub, or
+    def hub(self, location: Location, release: Release) -> ReadHub:
+        """The hub of a place of a release. Raises InputError for somebody else's folder hub, or
         for what is not a hub."""
         if location.hub == "folder" and self.site and not self.hub_text:
             return sites.hub_of(self.site, self.catalog)
@@ -50,7 +50,7 @@ class Shelf:
         if self.hub_text:
             return self.hubs.open(self.hub_text)
         if location.hub == "folder" and self.settings:
-            return hub_of(location, self.settings, self.hubs, mirror=mirror)
+            return hub_of(location, self.settings, self.hubs, release)
         if location.hub == "folder":
             raise InputError(
                 f"the releases of {self.shown_as} are in a folder hub, but the catalog does not record its place",
@@ -58,9 +58,12 @@ class Shelf:
             )
         return self.hubs.open(location.hub)
 
-    def spoken(self, location: Location) -> str:
-        """The hub of a place as people name it here."""
-        return spoken(location, self.settings) if self.settings else location.hub
+    def spoken(self, release: Release) -> list[str]:
+        """The hubs of the places of a release as people name them here."""
+        if self.settings is None:
+            return [place.hub for place in release.places()]
+        own, settings = release.location, self.settings
+        return [spoken(place, settings, mirror=place != own) for place in release.places()]
 
     def named(self) -> Here | None:
         """The hub that was named, as the catalog records it; None if none was named."""
@@ -90,8 +93,8 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
 
 
 def _hubs(hub_text: str | None, settings: Settings | None = None) -> Hubs:
-    # What is named on the command line is meant from the current folder, like --to.
-    return hubs_of(settings, quick=True) if settings and not hub_text else Hubs(Path.cwd(), hub_text or "", quick=True)
+    # Outside of a zoo, what is named on the command line is meant from the current folder, like --to.
+    return hubs_of(settings, quick=True) if settings else Hubs(Path.cwd(), hub_text or "", quick=True)
 
 
 def read_url(address: str, report: Reporter) -> Catalog:

@@ -32,12 +32,14 @@ class Source:
     release: Release
 
 
-def sources(shelf: Shelf, release: Release, named: Here | None = None) -> Iterator[Source]:
+def sources(
+    shelf: Shelf, release: Release, named: Here | None = None, unknown: Callable[[InputError], None] = lambda _: None
+) -> Iterator[Source]:
     """Where the release can be had, in order; each hub is opened when it is its turn.
 
     A hub that the user named is the only one: at its own recorded place if it has one, else at the commits of the
-    release's place. named: that hub as the catalog records it, if that is known already. Raises InputError if there is
-    none, such as only somebody else's folder hub.
+    release's place. named: that hub as the catalog records it, if that is known already. unknown: gets the reason why a
+    place has no known hub. Raises InputError if there is none, such as only somebody else's folder hub.
     """
     if shelf.hub_text:
         only = shelf.hubs.open(shelf.hub_text)
@@ -50,9 +52,10 @@ def sources(shelf: Shelf, release: Release, named: Here | None = None) -> Iterat
         if not _same_files(place, release.location):
             continue
         try:
-            hub = shelf.hub(place, mirror=place != release.location)
+            hub = shelf.hub(place, release)
         except InputError as error:
             refused = refused or error
+            unknown(error)
             continue
         found = True
         yield Source(hub, _at(release, place))

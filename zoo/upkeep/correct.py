@@ -30,7 +30,7 @@ from zoo.settings import Settings
 from zoo.upkeep import banner, cardnow, correction, datacard, othercard
 from zoo.upkeep.datacard import DataCard
 from zoo.upkeep.reproduce.rebuild import recorded_json
-from zoo.upkeep.yank import Banner, cause, commit_card, read_card, repo_of
+from zoo.upkeep.yank import Banner, commit_card, left, opened, read_card, repo_of
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
     fields = _fields(checked, recipe, release, settings)
     hubs = hubs_of(settings)
     release = dataclasses.replace(release, location=named_place(model, release, settings, hubs))
-    hub = hub_of(release.location, settings, hubs)
+    hub = hub_of(release.location, settings, hubs, release)
     repo = repo_of(release, settings, hub)
     head = repo.refs().branches.get(BRANCH)
     if head is None:
@@ -149,7 +149,7 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
         model = catalogfile.read_model(settings, model.name) or model
 
     hubs = hubs_of(settings)
-    hub = hub_of(release.location, settings, hubs)
+    hub = hub_of(release.location, settings, hubs, release)
     repo = repo_of(release, settings, hub)
     # A mirror may still have the released card, or an earlier correction.
     released = banner.take_off(read_card(repo, release.location.model.commit))
@@ -176,15 +176,16 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
     mirrors, data_mirrors = list[tuple[str, Banner]](), list[tuple[str, Banner]]()
     # A hub that was named is the only one that is written to.
     for place in (release.mirrors or ()) if not settings.values["hub"].origin.startswith("flag") else ():
+        at = spoken(place, settings, mirror=True)
         try:
             there = dataclasses.replace(release, location=place)
-            of_mirror = hub_of(place, settings, hubs, mirror=True)
+            of_mirror = opened(model.name, place, release, settings, hubs)
             here, repo = functools.partial(change, place=place, hub=of_mirror), repo_of(there, settings, of_mirror)
-            mirrors.append((spoken(place, settings), commit_card(repo, place.model.name, here, message)))
+            mirrors.append((at, commit_card(repo, place.model.name, here, message)))
             if found.data and (there_too := datacard.publish(found.data, model, there, settings, of_mirror)):
-                data_mirrors.append((spoken(place, settings), there_too))
+                data_mirrors.append((at, there_too))
         except (ZooError, OSError) as error:
-            mirrors.append((spoken(place, settings), Banner("pending", place.model.name, why=cause(error))))
+            mirrors.append((at, left(place.model.name, error)))
     return Done(card, tuple(mirrors), data, tuple(data_mirrors))
 
 

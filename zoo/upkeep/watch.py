@@ -12,6 +12,7 @@ import functools
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from catalog import access
 from catalog.index import Catalog
@@ -21,11 +22,10 @@ from catalog.words import counted
 from zoo import commandline
 from zoo.errors import RemoteError, ZooError
 from zoo.files.listing import FileRecord
-from zoo.hub import BRANCH, FolderHub, Hub, Refs, Repo, approval, withheld
+from zoo.hub import BRANCH, Hub, Refs, Repo, approval, withheld
 from zoo.hub.download import Patience
-from zoo.hub.folders import Folders
 from zoo.hub.interface import ABSENT_COMMIT, ABSENT_CONTENT, Served, is_same_commit
-from zoo.hub.located import Here, here, hub_of, hubs_of, spoken, to_name
+from zoo.hub.located import Here, here, hub_of, hubs_of, note_named, refuse_gone, spoken, to_name
 from zoo.progress import Reporter, carried
 from zoo.publish import line, repair
 from zoo.pull.accounts import Difference
@@ -111,13 +111,11 @@ def _release(
     apart = is_mirror or model.preferred()[0].location.hub != place.hub
     notes.hub = to_name(place, settings, mirror=apart)
     try:
-        hub = hub_of(place, settings, notes.hubs, mirror=is_mirror)
+        hub = hub_of(place, settings, notes.hubs, known)
         notes.hub = to_name(place, settings, hub, mirror=apart)
-        if settings.values["hub"].origin.startswith("flag"):
-            Folders(settings).note(place, hub)
-        if isinstance(hub, FolderHub) and not hub.folder.is_dir():
-            lost = f"If it was deleted, restore it with: {notes.command('publish', model.name, '--repair')}"
-            raise ZooError("the folder hub does not exist", remedy=f"{lost}. If it is elsewhere, name it with --hub")
+        if known and settings.values["hub"].origin.startswith("flag"):
+            note_named(place, hub, known, settings)
+        refuse_gone(hub, notes.command("publish", model.name, "--repair"))
         # Other versions may be in a repository of the same name on another hub.
         model = cardnow.at_place(model, place, hub, settings)
         repo = _repo(hub, "model", place.model)
@@ -151,7 +149,7 @@ def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool
     if settings.values["hub"].origin.startswith("flag"):
         return
     own = Notes(notes.hubs, notes.report, notes.full, settings)
-    at = f"(mirror on {spoken(there.location, settings)})"
+    at = f"(mirror on {spoken(there.location, settings, mirror=True)})"
     own.versions = notes.versions
     _release(model, there, settings, own, pool)
     notes.requests += own.requests
@@ -329,6 +327,9 @@ def _why(error: ZooError | OSError, name: str, place: Location, notes: Notes) ->
     token."""
     if isinstance(error, ZooError):
         error.remedy = commandline.named(error.remedy, name, notes.command)
+    if not isinstance(error, ZooError):
+        at = f" ({notes.settings.shown(Path(error.filename))})" if isinstance(error.filename, str | Path) else ""
+        return f"{error.strerror or error}{at}"
     if not isinstance(error, RemoteError) or error.kind not in _NO_TOKEN:
         return str(error)
     hub = notes.hubs.open(place.hub)

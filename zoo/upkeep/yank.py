@@ -16,11 +16,11 @@ from pathlib import Path
 from catalog import yanks
 from catalog.index import Catalog
 from catalog.release import Location, Model, Release, YankEvent
-from zoo import catalogfile
+from zoo import catalogfile, commandline
 from zoo.errors import AGAIN, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Hub, HubConflict, Hubs, Repo
-from zoo.hub.located import hub_of, hubs_of, named_place, spoken
+from zoo.hub.located import FolderGone, hub_of, hubs_of, named_place, refuse_gone, spoken, to_name
 from zoo.progress import unheard
 from zoo.settings import Settings
 from zoo.upkeep import banner, cardnow
@@ -32,7 +32,8 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Banner:
-    """The result for the card. state: ``committed``, ``unchanged``, ``pending`` (with why) or ``left out``."""
+    """The result for the card. state: ``committed``, ``unchanged``, ``pending`` or ``lost`` (with why; lost: the folder
+    of the hub no longer exists) or ``left out``."""
 
     state: str
     repository: str
@@ -85,9 +86,10 @@ def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, c
     # A hub that was named is the only one that is written to.
     is_named = settings.values["hub"].origin.startswith("flag")
     others = [one for one in release.places() if one != place] if card else []
-    elsewhere = tuple(spoken(one, settings) for one in others) if is_named else ()
+    elsewhere = tuple(spoken(one, settings, mirror=one != release.location) for one in others) if is_named else ()
     mirrors = [
-        (spoken(one, settings), _at(model, release, one, settings, hubs)) for one in (() if is_named else others)
+        (spoken(one, settings, mirror=True), _at(model, release, one, settings, hubs))
+        for one in (() if is_named else others)
     ]
     return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"), tuple(mirrors), elsewhere)
 
@@ -105,7 +107,7 @@ def _place_before(name: str, version: str, settings: Settings, hubs: Hubs) -> Lo
         return None
     place = named_place(model, release, settings, hubs)
     try:
-        hub = hub_of(place, settings, hubs, mirror=place != release.location)
+        hub = hub_of(place, settings, hubs, release)
         there = cardnow.at_place(model, place, hub, settings)
         repo = repo_of(dataclasses.replace(release, location=place), settings, hub)
         head = repo.refs().branches.get(BRANCH)
@@ -120,10 +122,24 @@ def _at(model: Model, release: Release, place: Location, settings: Settings, hub
     """Update the card at a place; ``pending`` if that fails now. The card itself shows a watch what is missing."""
     try:
         there = dataclasses.replace(release, location=place)
-        hub = hub_of(place, settings, hubs, mirror=place != release.location)
-        return _commit_due(model, there, settings, hub)
+        return _commit_due(model, there, settings, opened(model.name, place, release, settings, hubs))
     except (ZooError, OSError) as error:
-        return Banner("pending", place.model.name, why=cause(error))
+        return left(place.model.name, error)
+
+
+def opened(name: str, place: Location, release: Release, settings: Settings, hubs: Hubs) -> Hub:
+    """The hub of a place of a release of the model ``name``. Raises FolderGone for a mirror whose folder is gone, with
+    the command that makes it again, and what ``hub_of`` raises."""
+    hub = hub_of(place, settings, hubs, release)
+    if place != release.location:
+        named = to_name(place, settings, hub, mirror=True)
+        refuse_gone(hub, commandline.line(settings, "publish", name, "--repair", hub=named))
+    return hub
+
+
+def left(repository: str, error: ZooError | OSError) -> Banner:
+    """A card that could not be changed."""
+    return Banner("lost" if isinstance(error, FolderGone) else "pending", repository, why=cause(error))
 
 
 def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub, only: bool = False) -> Banner:

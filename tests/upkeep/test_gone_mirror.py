@@ -1,0 +1,198 @@
+"""A release on a server with a mirror in a folder: both have the same commits, and still are two hubs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("huggingface_hub")
+
+from hubserving import Start
+from publishsamples import complete_release, through_flow, write_record
+from releasedzoo import call
+
+from zoo import settings as settings_room
+from zoo.errors import InputError
+from zoo.hub import FolderHub, FolderRepo
+from zoo.hub.folders import Folders
+from zoo.publish.places import Way
+from zoo.settings import Settings
+
+pytest_plugins = ["hubserving"]
+pytestmark = pytest.mark.usefixtures("online")
+MODEL = "smollm2-135m-instruct"
+VERSION = f"{MODEL}@1.0.0"
+YANK = ("yank", VERSION, "--reason", "It never stops.")
+
+
+def at(zoo: Path, hub: str) -> Settings:
+    return settings_room.load(zoo, {"hub": hub}, {})
+
+
+@pytest.fixture
+def address(tmp_path: Path, start: Start) -> str:
+    return start(folder=tmp_path / "public").address
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Version 1.0.0 was rehearsed in build/hub, moved to a server, and has a mirror in ../mir."""
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    (zoo / "zoo.toml").write_text(f'hub = "{address}"\n')
+    monkeypatch.chdir(zoo)
+    release = complete_release(zoo, "1.0.0")
+    write_record(release, release.folder)
+    for hub, way in (("build/hub", Way.PLACE), (address, Way.MOVE), ("../mir", Way.MIRROR)):
+        through_flow(release, at(zoo, hub), way)
+    return zoo
+
+
+def card(folder: Path) -> str:
+    repo = FolderHub(folder).repo("model", "local", "tutor-gguf")
+    with repo.open(repo.refs().branches["main"], "README.md") as stream:
+        return str(stream.read().decode())
+
+
+@pytest.mark.parametrize("left", ["all", "no build", "no notes"])
+def test_no_other_hub_is_taken_for_a_mirror_that_is_gone(
+    left: str, zoo: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = (zoo.parent / "mir").rename(zoo.parent / "gone")
+    if left == "no build":
+        shutil.rmtree(zoo / "build")
+    elif left == "no notes":
+        (zoo / "build/releases/folder_hubs.json").unlink()
+    code, out, err = call(capsys, "watch", "--no-upstream")
+    why = "the folder hub does not exist" if left == "all" else "is in a folder that is not known on this machine"
+    assert code == 1 and why in err, out + err
+    assert ("--repair --hub ../mir" if left == "all" else "--hub FOLDER") in err, err
+    code, out, err = call(capsys, *YANK)
+    assert code == 0 and "shows the same" not in out and why in err, out + err
+    assert "withdrawn" in card(zoo.parent / "public") and "withdrawn" not in card(gone)
+    if left != "no build":
+        assert "withdrawn" not in card(zoo / "build/hub"), "what is left of the rehearsal is no place"
+    code, out, err = call(capsys, "verify", VERSION, "--on-hub")
+    assert code == (3 if left == "all" else 1) and (left == "all" or why in err), out + err
+    assert out.count(f" on {address}: ") == 2 and "build/hub" not in out, "model and dataset, once each" + out
+
+
+def test_a_hub_that_is_not_recorded_is_not_yanked_instead(
+    zoo: Path, address: str, start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(zoo.parent / "public", zoo.parent / "copy")
+    for other in ("build/hub", "../copy", start(folder=zoo.parent / "copy").address):
+        code, out, err = call(capsys, *YANK, "--hub", other)
+        assert code == 2 and f"It is at {address} and ../mir" in err, out + err
+    assert not any("withdrawn" in card(zoo.parent / one) for one in ("copy", "public", "zoo/build/hub"))
+    assert '"yanks": []' in (zoo / "model_catalog.json").read_text()
+    second = start(folder=zoo.parent / "public").address
+    with pytest.raises(InputError, match="two names of one hub"):
+        through_flow(complete_release(zoo, "1.0.0"), at(zoo, second), Way.MIRROR)
+    code, out, err = call(capsys, *YANK, "--hub", second)
+    assert code == 0 and "withdrawn" in card(zoo.parent / "public"), "another address of the recorded hub" + err
+
+
+def test_a_folder_that_cannot_be_written_is_still_known_as_the_one_of_an_address(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (zoo.parent / "theirs").symlink_to(zoo.parent / "public")
+    begin = FolderRepo.begin
+
+    def refused(repo: FolderRepo, name: str, oid: str) -> None:
+        if "theirs" in repo.folder.parts:
+            raise PermissionError(13, "Permission denied", str(repo.folder))
+        begin(repo, name, oid)
+
+    # Whoever runs the tests may write everywhere, such as root.
+    monkeypatch.setattr(FolderRepo, "begin", refused)
+    (zoo.parent / "mir").rename(zoo.parent / "gone")
+    code, out, err = call(capsys, *YANK, "--hub", "../theirs")
+    assert code == 2 and "is recorded at another place" in err, out + err
+
+
+def test_the_folder_behind_an_address_is_not_its_mirror(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (zoo.parent / "mir").rename(zoo.parent / "gone")
+    code, out, err = call(capsys, *YANK, "--hub", "../public")
+    assert code == 2 and "withdrawn" not in card(zoo.parent / "public"), out + err
+    call(capsys, "watch", "--no-upstream", "--hub", "../public")
+    assert "public" not in (zoo / "build/releases/folder_hubs.json").read_text()
+    code, out, err = call(capsys, *YANK, "--hub", "../gone")
+    assert code == 0 and "withdrawn" in card(zoo.parent / "gone"), out + err
+
+
+def test_the_published_report_names_no_path_of_this_machine(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evidence = zoo / "site/evidence/watch.json"
+    for path in (zoo.parent / "mir/repos/model/local/tutor-gguf").glob("refs/tags/*"):
+        path.write_text("e" * 64)
+    code, out, err = call(capsys, "watch", "--no-upstream")
+    assert code == 3 and "rm ../mir/repos/" in out, out + err
+    text = evidence.read_text()
+    assert "(mirror on FOLDER)" in text and "rm FOLDER/repos/" in text and "--hub FOLDER" in text
+    assert "mir/" not in text and "../" not in text
+    absolute = str(zoo.parent / "mir")
+    assert call(capsys, "watch", "--no-upstream", "--hub", absolute)[0] == 3
+    assert str(zoo.parent) not in evidence.read_text() and "--hub FOLDER" in evidence.read_text()
+    folder = zoo.parent / "mir/repos/model/local/tutor-gguf/refs"
+    shutil.rmtree(folder)
+    folder.write_text("")
+    for words in ((), ("--hub", absolute)):
+        code, out, err = call(capsys, "watch", "--no-upstream", *words)
+        text = evidence.read_text()
+        assert code in (1, 3) and str(zoo.parent) not in text and "../" not in text and "Errno" not in text, text
+
+
+def test_the_paths_in_a_text(zoo: Path) -> None:
+    public = Folders(at(zoo, "/srv/my hub")).public
+    assert public("rm '/srv/my hub/repos/x' (in ../mir)") == "rm 'FOLDER/repos/x' (in FOLDER)"
+    assert public("zoo publish x --hub ../mir --catalog /home/ann/c.json") == (
+        "zoo publish x --hub FOLDER --catalog PATH"
+    )
+    for same in ("see http://host/a/b and https://x", "on main, docs/a.md", "and/or ../", "a file of ../mirror's x"):
+        assert "FOLDER" not in public(same) and (".." in same or public(same) == same)
+
+
+def test_a_link_that_leads_to_itself_is_a_folder_that_is_gone(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loop = zoo.parent / "loop"
+    loop.symlink_to(loop)
+    (zoo.parent / "a file").touch()
+    for folder in ("../loop", "../a file"):
+        for words in (
+            YANK, ("watch", "--no-upstream"), ("verify", VERSION, "--on-hub"), ("publish", MODEL, "--repair"),
+            ("show", MODEL), ("card", MODEL),
+        ):  # fmt: skip
+            code, out, err = call(capsys, *words, *(("--hub", folder) if words[0] != "show" else ()))
+            assert code in ((0,) if words[0] == "show" else (1, 2, 3)), out + err
+            assert "bug in zoo" not in err and "Errno" not in err, err
+    shutil.rmtree(zoo.parent / "mir")
+    (zoo.parent / "mir").symlink_to(zoo.parent / "mir")
+    code, out, err = call(capsys, "watch", "--no-upstream")
+    assert code == 1 and "the folder hub does not exist" in err, out + err
+
+
+def test_a_folder_is_named_from_the_zoo_by_every_command(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(zoo / "build")
+    assert call(capsys, "watch", "--no-upstream", "--hub", "../mir")[0] == 0
+    code, out, err = call(capsys, "verify", VERSION, "--on-hub", "--hub", "../mir")
+    assert code == 0, out + err
+
+
+def test_a_mirror_that_is_gone_is_made_again_or_replaced(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(zoo.parent / "mir")
+    err = call(capsys, *YANK)[2]
+    repair = f"zoo publish {MODEL} --repair --hub ../mir"
+    assert repair in err and "Run the same command again with" not in err, err
+    code, out, err = call(capsys, *repair.split()[1:])
+    assert code == 0 and "withdrawn" in card(zoo.parent / "mir"), out + err
+    shutil.rmtree(zoo.parent / "mir")
+    release = complete_release(zoo, "1.0.0")
+    through_flow(release, at(zoo, "../new"), Way.MIRROR)
+    assert (zoo / "model_catalog.json").read_text().count('"hub": "folder"') == 1
+    code, out, err = call(capsys, "watch", "--no-upstream")
+    assert code == 0, out + err
