@@ -19,7 +19,8 @@ from catalog.release import Location, Model, Release, YankEvent
 from zoo import catalogfile, commandline
 from zoo.errors import AGAIN, ZooError
 from zoo.files.listing import FileRecord
-from zoo.hub import BRANCH, Hub, HubConflict, Hubs, Repo
+from zoo.hub import BRANCH, FolderHub, Hub, HubConflict, Hubs, Repo
+from zoo.hub.folders import Folders, is_there
 from zoo.hub.located import FolderGone, hub_of, hubs_of, named_place, refuse_gone, spoken, to_name
 from zoo.progress import unheard
 from zoo.settings import Settings
@@ -129,11 +130,19 @@ def _at(model: Model, release: Release, place: Location, settings: Settings, hub
 
 def opened(name: str, place: Location, release: Release, settings: Settings, hubs: Hubs) -> Hub:
     """The hub of a place of a release of the model ``name``. Raises FolderGone for a mirror whose folder is gone, with
-    the command that makes it again, and what ``hub_of`` raises."""
+    the command that makes it again, ZooError for a release whose folder is gone and no longer the hub of the settings,
+    and what ``hub_of`` raises."""
     hub = hub_of(place, settings, hubs, release)
     if place != release.location:
         named = to_name(place, settings, hub, mirror=True)
         refuse_gone(hub, commandline.line(settings, "publish", name, "--repair", hub=named))
+    elif isinstance(hub, FolderHub) and not is_there(hub) and not Folders(settings).is_own(hub):
+        # The setting names another hub, so "check the setting hub" would lead astray.
+        raise ZooError(
+            f"{place.model.name} was published to hub {place.hub}, and {Folders(settings).text(hub)} does not exist",
+            remedy="If the folder is elsewhere, name it with --hub. If it was deleted, restore it with: "
+            f"{commandline.line(settings, 'publish', name, '--repair', hub=Folders(settings).text(hub))}",
+        )
     return hub
 
 
