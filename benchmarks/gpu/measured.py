@@ -222,7 +222,7 @@ class _Training:
         batches = Batches([len(row.input_ids) for row in rows], spec.batch_rows, spec.seed)
         loss = chosen_loss(self.model, spec, dtype, device)
         self.rows, self.answers = rows, _answers(shapes)
-        self.job = Job(spec, rows, batches, self.answers, dtype, device, 0, Silent(), loss=loss)  # type: ignore[arg-type]
+        self.job = Job(spec, rows, batches, self.answers, dtype, device, 0, Silent(), loss=loss)  # type: ignore[arg-type]  # answers in memory
         self.objective = Objective(self.model, self.job)
         self.moving = [*trainable(self.model).values()]
         self.optimizer = torch.optim.AdamW(self.moving, lr=1e-4, weight_decay=0.0, fused=True)

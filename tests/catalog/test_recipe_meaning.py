@@ -493,11 +493,3 @@ def test_a_file_whose_name_has_another_unicode_form(check_text: Check, zoo_folde
     recipe = edited(PLAIN, "recipes/corpora/texts/evaluation.en.txt", f'"{wanted}"')
     ((path, what),) = found(check_text, recipe)
     assert path == "corpus.evaluation[0].path" and "its accents are in another Unicode form" in what
-
-
-@pytest.mark.parametrize(("expression", "words"), [
-    ("Apache-2.0", "Apache-2.0"), ("LicenseRef-Gemma", "Gemma Terms of Use"), ("LicenseRef-House-1.0", "House-1.0"),
-    ("MIT AND LicenseRef-Llama-3.2", "MIT AND Llama 3.2 Community License"),
-])  # fmt: skip
-def test_readers_get_a_licence_by_its_title(expression: str, words: str) -> None:
-    assert licences.in_words(expression) == words

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog import words
+from catalog import licences, words
 from pi_runtime import words as board
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,3 +127,11 @@ def test_no_other_place_writes_a_size_or_a_plural() -> None:
             lines = path.read_text(encoding="utf-8").splitlines() if path.name != "words.py" else []
             found += [f"{path.relative_to(ROOT)}:{number}" for number, line in enumerate(lines, 1) if own.search(line)]
     assert not found
+
+
+@pytest.mark.parametrize(("expression", "title"), [
+    ("Apache-2.0", "Apache-2.0"), ("LicenseRef-Gemma", "Gemma Terms of Use"), ("LicenseRef-House-1.0", "House-1.0"),
+    ("MIT AND LicenseRef-Llama-3.2", "MIT AND Llama 3.2 Community License"),
+])  # fmt: skip
+def test_readers_get_a_licence_by_its_title(expression: str, title: str) -> None:
+    assert licences.in_words(expression) == title

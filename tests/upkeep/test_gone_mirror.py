@@ -113,6 +113,25 @@ def test_a_folder_that_cannot_be_written_is_still_known_as_the_one_of_an_address
     assert code == 2 and "is recorded at another place" in err, out + err
 
 
+def test_commands_that_change_nothing_write_to_no_hub_with_an_address(
+    zoo: Path, address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[Path] = []
+    begin = FolderRepo.begin
+
+    def seen(repo: FolderRepo, name: str, oid: str) -> None:
+        begun.append(repo.folder)
+        if (zoo.parent / "public") not in repo.folder.parents:
+            raise PermissionError(13, "Permission denied", str(repo.folder))
+        begin(repo, name, oid)
+
+    monkeypatch.setattr(FolderRepo, "begin", seen)
+    (zoo / "build/releases/folder_hubs.json").unlink()
+    for command in (("watch", "--no-upstream"), ("verify", MODEL, "--on-hub")):
+        call(capsys, *command)
+    assert not [one for one in begun if (zoo.parent / "public") in one.parents], f"a branch was made at {address}"
+
+
 def test_the_folder_behind_an_address_is_not_its_mirror(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (zoo.parent / "mir").rename(zoo.parent / "gone")
     code, out, err = call(capsys, *YANK, "--hub", "../public")

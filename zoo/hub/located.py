@@ -165,7 +165,7 @@ def _is_at(place: Location, known: Here, release: Release, settings: Settings) -
     """Whether the hub is the one of a place, and no other one with the same commits. Where the only place of a release
     is a folder that this machine does not know, its commits have to do."""
     if known.is_named(place, release):
-        return not _is_taken(known.hub, place, release, settings)
+        return not _is_taken(known.hub, place, release, settings, only_read=False)
     if place.hub == FOLDER and len(release.places()) == 1:
         holder = Folders(settings).holder(place, mirror=False)
         if holder is None or not is_there(holder):
@@ -174,12 +174,20 @@ def _is_at(place: Location, known: Here, release: Release, settings: Settings) -
     return is_alias(place, known.hub, settings) if known.has(place) else known.silence is not None
 
 
-def _is_taken(hub: Hub, place: Location, release: Release | None, settings: Settings) -> bool:
-    """Whether a hub that has the name of a place, or its commit, is the one of another place of the release."""
+def _is_taken(
+    hub: Hub, place: Location, release: Release | None, settings: Settings, *, only_read: bool = True
+) -> bool:
+    """Whether a hub that has the name of a place, or its commit, is the one of another place of the release. only_read:
+    as for ``is_alias``."""
     if release is None or (isinstance(hub, FolderHub) and Folders(settings).is_noted_in(place, hub)):
         return False
     others = [one for one in release.places() if one.hub != place.hub]
-    return any(addresses.is_same_place(one.hub, hub.name) or is_alias(one, hub, settings) for one in others)
+    if any(addresses.is_same_place(one.hub, hub.name) for one in others):
+        return True
+    if isinstance(hub, FolderHub):
+        return any(is_alias(one, hub, settings, only_read=only_read) for one in others)
+    # Two addresses can only be told apart by writing to one of them, so what may be the other hub is taken for it.
+    return place.hub == FOLDER and any(here([], hub).has(one) for one in others)
 
 
 def to_name(place: Location, settings: Settings, hub: Hub | None = None, *, mirror: bool = False) -> str:
@@ -237,10 +245,10 @@ def elsewhere(release: Release | None, hub: Hub, settings: Settings) -> Callable
     return folder
 
 
-def is_alias(place: Location, hub: Hub, settings: Settings) -> bool:
+def is_alias(place: Location, hub: Hub, settings: Settings, *, only_read: bool = False) -> bool:
     """Whether the hub of a place is ``hub`` under another name: a folder and an address that serves it, or two such
     addresses. A hub with the same commits may be a copy, so a branch is made in one for a moment: only the same hub
-    shows it in the other."""
+    shows it in the other. only_read: nothing is written to a hub with an address, for commands that change nothing."""
     if addresses.is_same_place(place.hub, hub.name):
         return False
     folders = Folders(settings)
@@ -255,6 +263,8 @@ def is_alias(place: Location, hub: Hub, settings: Settings) -> bool:
         return False
     both = (recorded, hub) if isinstance(recorded, FolderHub) else (hub, recorded)
     # One of them may be readable only, such as a folder of somebody else that a server writes to.
+    if only_read:
+        return isinstance(both[0], FolderHub) and bool(_shows(place, *both))
     seen = _shows(place, *both)
     return bool(_shows(place, *both[::-1]) if seen is None else seen)
 
