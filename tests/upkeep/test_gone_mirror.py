@@ -114,22 +114,27 @@ def test_a_folder_that_cannot_be_written_is_still_known_as_the_one_of_an_address
 
 
 def test_commands_that_change_nothing_write_to_no_hub_with_an_address(
-    zoo: Path, address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A release in a folder that cannot be written, with a mirror on a server."""
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    (zoo / "zoo.toml").touch()
+    monkeypatch.chdir(zoo)
+    release = complete_release(zoo, "1.0.0")
+    for hub, way in (("build/hub", Way.PLACE), (address, Way.MIRROR)):
+        through_flow(release, at(zoo, hub), way)
+    (zoo / "build/releases/folder_hubs.json").unlink(missing_ok=True)
     begun: list[Path] = []
-    begin = FolderRepo.begin
 
-    def seen(repo: FolderRepo, name: str, oid: str) -> None:
+    def refused(repo: FolderRepo, _name: str, _oid: str) -> None:
         begun.append(repo.folder)
-        if (zoo.parent / "public") not in repo.folder.parents:
-            raise PermissionError(13, "Permission denied", str(repo.folder))
-        begin(repo, name, oid)
+        raise PermissionError(13, "Permission denied", str(repo.folder))
 
-    monkeypatch.setattr(FolderRepo, "begin", seen)
-    (zoo / "build/releases/folder_hubs.json").unlink()
+    monkeypatch.setattr(FolderRepo, "begin", refused)
     for command in (("watch", "--no-upstream"), ("verify", MODEL, "--on-hub")):
         call(capsys, *command)
-    assert not [one for one in begun if (zoo.parent / "public") in one.parents], f"a branch was made at {address}"
+    assert begun and all(zoo in one.parents for one in begun)
 
 
 def test_the_folder_behind_an_address_is_not_its_mirror(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
