@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 
@@ -226,6 +226,20 @@ def is_no_memory(error: BaseException) -> bool:
     # Of ours, only a model file's error quotes a library.
     said = error.what if isinstance(error, ModelFileError) else str(error) if isinstance(error, RuntimeError) else ""
     return says_no_memory(said)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and its causes, outermost first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def no_memory_behind(error: BaseException) -> BaseException | None:
+    """The first report of memory that ran out, of an error and its causes; None if there is none."""
+    return next((one for one in causes(error) if is_no_memory(one)), None)
 
 
 class OutOfMemory(ZooError):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from zoo.errors import MissingExtra, ZooError
+from zoo.errors import MissingExtra, OutOfMemory, ZooError, no_memory_behind
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -38,7 +38,8 @@ ABSENT = "absent"
 def load(module: str) -> ModuleType:
     """Import a module that needs optional packages, of this program or of others.
 
-    Raises MissingExtra, with the package and the command, if a package of an extra is the one that failed.
+    Raises MissingExtra, with the package and the command, if a package of an extra is the one that failed; OutOfMemory
+    if it found no memory.
     """
     try:
         return importlib.import_module(module)
@@ -116,6 +117,20 @@ def version(name: str) -> str:
         return ABSENT
 
 
+def libraries_bytes(names: Iterable[str]) -> int:
+    """The least that loading these packages maps: the largest shared library of each that is installed, in bytes."""
+    from importlib import metadata
+
+    total = 0
+    for name in names:
+        try:
+            files = metadata.files(name) or ()
+        except metadata.PackageNotFoundError:
+            continue
+        total += max((file.size or 0 for file in files if ".so" in file.suffixes), default=0)
+    return total
+
+
 def unfit(name: str) -> str:
     """What is wrong with the installed version of a package; empty if it is absent or correct."""
     found = version(name)
@@ -130,11 +145,16 @@ def command(extras: Iterable[str]) -> str:
     return f"pip install '{DISTRIBUTION}[{','.join(extras)}]'"
 
 
-def explain(error: Exception) -> MissingExtra | None:
-    """The error for an import that failed because of an optional package; None if no package is the cause."""
+def explain(error: Exception) -> ZooError | None:
+    """The error for an import that failed because of an optional package; None if no package is the cause.
+
+    A package that found no memory is not broken: OutOfMemory.
+    """
     name = None if isinstance(error, ZooError) else _to_blame(error)
     if name is None:
         return None
+    if lacking := no_memory_behind(error):
+        return OutOfMemory(f"loading {name}", detail=str(lacking).splitlines()[-1] if str(lacking) else "")
     extra, found = _extra(name), version(name)
     if found == ABSENT:
         return MissingExtra(f"{name} is not installed", extra)

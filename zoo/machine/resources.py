@@ -109,6 +109,22 @@ def memory_bytes(root: Path = ROOT) -> tuple[int, int]:
     return total, min(available, total)
 
 
+def addresses_bytes(root: Path = ROOT) -> int | None:
+    """Addresses that the limit of this process leaves (``ulimit -v``), in bytes; None without a limit.
+
+    Whatever is mapped counts, a library's file as a whole. Source of what is in use: ``proc_pid_statm(5)``.
+    """
+    try:
+        import resource
+    except ImportError:  # only Unix has limits
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    pages, _, _ = _text(root / "proc/self/statm").partition(" ")
+    return max(limit - int(_number(pages)) * resource.getpagesize(), 0)
+
+
 def _cached(group: Path) -> int:
     """Bytes of cached files that the kernel can drop immediately."""
     for line in _text(group / "memory.stat").splitlines():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,16 +69,7 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
             f"{data_size(RESERVE_BYTES)} of it in reserve; {data_size(free)} are free. "
             "Free some space, or set another folder with --work"
         )
-    total, available = resources.memory_bytes()
-    if costs.memory_bytes and total and costs.memory_bytes > total:
-        faults.append(
-            f"memory: about {data_size(costs.memory_bytes)} are needed, {data_size(total)} are available to this "
-            "program. Build on a larger machine"
-        )
-    elif costs.memory_bytes and available and costs.memory_bytes > available:
-        report.warn(
-            f"about {data_size(costs.memory_bytes)} of memory are needed, {data_size(available)} are free now"
-        )
+    faults += _memory(costs, needed_tools, report)
     if (
         settings.device == "cpu"
         and "distill" in stages
@@ -95,6 +86,26 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
             safe="Nothing was changed.",
             remedy="Fix these; zoo doctor shows everything that is missing",
             again=AGAIN,
+        )
+
+
+def _memory(costs: Costs, needed: Iterable[str], report: Reporter) -> Iterator[str]:
+    """What says that memory will not do; a warning if only other programs stand in the way."""
+    asked = costs.memory_bytes
+    total, available = resources.memory_bytes()
+    if asked and total and asked > total:
+        yield (
+            f"memory: about {data_size(asked)} are needed, {data_size(total)} are available to this program. "
+            "Build on a larger machine"
+        )
+    elif asked and available and asked > available:
+        report.warn(f"about {data_size(asked)} of memory are needed, {data_size(available)} are free now")
+    left = resources.addresses_bytes()
+    if asked and left is not None and left < asked + (libraries := extras.libraries_bytes(needed)):
+        # Below this, libraries end the process in the middle of a step, or never end.
+        yield (
+            f"memory: a limit on addresses leaves {data_size(left)} of them to this program; about {data_size(asked)} "
+            f"are needed, and {data_size(libraries)} for its libraries. Remove the limit: ulimit -v unlimited"
         )
 
 

@@ -8,10 +8,10 @@ Reading and publishing use the same sentences. The hub's own words are quoted sh
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from zoo.addresses import origin
-from zoo.errors import AGAIN, RESUMES, Again, InputError, RemoteError, ZooError
+from zoo.errors import AGAIN, RESUMES, Again, InputError, RemoteError, ZooError, causes
 from zoo.hub.huggingface import answers
 from zoo.hub.huggingface.asked import Asked, Facts, failed, not_a_hub, quoted
 
@@ -117,12 +117,3 @@ def wrong(kind: str, what: str, asked: Asked, expected: str | int, got: str | in
     facts = {"address": asked.address, "repository": asked.repository, "path": asked.path, "expected": expected,
              "got": got}  # fmt: skip
     return failed(kind, what, facts, "", Again(note="if this happens again, ask the owner of the repository"))
-
-
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and its causes, outermost first."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
