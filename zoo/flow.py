@@ -17,7 +17,8 @@ from zoo.commandline import Command
 from zoo.errors import GateRefused, InputError, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
 from zoo.hub.folders import Folders
-from zoo.hub.located import as_here, at_home, elsewhere, here, hub_of_settings, is_alias, recorded_name
+from zoo.hub.located import as_here, at_home, here, hub_of_settings, is_alias, recorded_name
+from zoo.hub.spoken import elsewhere
 from zoo.judge.gates import Verdict
 from zoo.plan import corpuslimits, engine, foresight, preflight, prepare
 from zoo.plan.costs import Costs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,51 @@ def test_the_folder_behind_an_address_is_not_its_mirror(zoo: Path, capsys: pytes
     assert "public" not in (zoo / "build/releases/folder_hubs.json").read_text()
     code, out, err = call(capsys, *YANK, "--hub", "../gone")
     assert code == 0 and "withdrawn" in card(zoo.parent / "gone"), out + err
+
+
+def test_a_look_at_a_copy_does_not_make_it_the_mirror(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(zoo.parent / "mir", zoo.parent / "copy")
+    notes = zoo / "build/releases/folder_hubs.json"
+    before = notes.read_bytes()
+    for other in ("../copy", "build/hub", "../public"):
+        assert call(capsys, "watch", "--no-upstream", "--hub", other)[0] == 0
+        assert notes.read_bytes() == before
+    code, out, err = call(capsys, *YANK)
+    assert code == 0 and "withdrawn" in card(zoo.parent / "mir"), out + err
+    assert not any("withdrawn" in card(zoo.parent / one) for one in ("copy", "zoo/build/hub"))
+
+
+def test_a_folder_that_may_be_the_one_behind_an_address_is_not_noted_as_the_mirror(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(repo: FolderRepo, _name: str, _oid: str) -> None:
+        raise PermissionError(13, "Permission denied", str(repo.folder))
+
+    # Whoever runs the tests may write everywhere, such as root.
+    monkeypatch.setattr(FolderRepo, "begin", refused)
+    (zoo.parent / "mir").rename(zoo.parent / "gone")
+    call(capsys, "watch", "--no-upstream", "--hub", "../public")
+    assert "public" not in (zoo / "build/releases/folder_hubs.json").read_text()
+
+
+@pytest.mark.parametrize("left", ["one-hub", "one-hub-1700000000-0a1b2c3d", "now"])
+def test_what_a_killed_process_left_tells_nothing_about_two_hubs_and_is_deleted(
+    left: str, zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A branch that was left before the folder was copied is in both."""
+    name = left if left != "now" else f"one-hub-{int(time.time())}-0a1b2c3d"
+    repo = FolderHub(zoo.parent / "mir").repo("model", "local", "tutor-gguf")
+    shutil.rmtree(zoo.parent / "mir")
+    repo_of_public = FolderHub(zoo.parent / "public").repo("model", "local", "tutor-gguf")
+    repo_of_public.begin(name, repo_of_public.refs().branches["main"])
+    shutil.copytree(zoo.parent / "public", zoo.parent / "mir")
+    (zoo / "build/releases/folder_hubs.json").unlink()
+    code, out, err = call(capsys, *YANK, "--hub", "../mir")
+    assert code == 0 and "withdrawn" in card(zoo.parent / "mir"), "a copy is another hub" + out + err
+    assert (name in repo.refs().branches) == (left == "now"), "another process may still need it"
+    for words in (("watch", "--no-upstream"), ("publish", MODEL, "--repair")):
+        code, out, err = call(capsys, *words)
+        assert code in (0, 3) and "one-hub" not in out + err, out + err
 
 
 def test_the_published_report_names_no_path_of_this_machine(

@@ -14,7 +14,8 @@ from catalog.words import counted, data_size, plus_minus
 from zoo import catalogfile, commandline
 from zoo.cli.common import Call
 from zoo.errors import InputError
-from zoo.hub.located import A_FOLDER, hub_of_settings, spoken
+from zoo.hub.located import hub_of_settings
+from zoo.hub.spoken import A_FOLDER, spoken
 from zoo.judge.gates import Verdict
 from zoo.plan.prepare import Planned
 from zoo.publish.apply import Published

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from catalog.release import Location, Model, Release
@@ -15,11 +15,10 @@ from zoo.hub.approved import is_named_by_user
 from zoo.hub.folder import FolderHub
 from zoo.hub.folders import FOLDER, UNKNOWN, Folders, is_there
 from zoo.hub.interface import ABSENT_COMMIT, is_same_commit
+from zoo.hub.onehub import is_one
+from zoo.hub.spoken import spoken
 from zoo.progress import Reporter
 from zoo.settings import CATALOG, MARKER, Settings
-
-_MARK = "one-hub"
-"""A branch that a hub has for a moment."""
 
 
 def hub_of_settings(settings: Settings, *, quick: bool = False) -> Hub:
@@ -156,9 +155,13 @@ def named_place(model: Model, release: Release, settings: Settings, hubs: Hubs) 
 
 
 def note_named(place: Location, hub: Hub, release: Release, settings: Settings) -> None:
-    """Note that a place of a release is in the folder that --hub names, unless that is the hub of another place."""
-    if isinstance(hub, FolderHub) and not _is_taken(hub, place, release, settings):
-        Folders(settings).note(place, hub)
+    """Note that a place of a release is in the folder that --hub names, unless that is the hub of another place, or may
+    be, or a copy of the folder that is noted."""
+    folders = Folders(settings)
+    if not isinstance(hub, FolderHub) or folders.is_elsewhere(place, hub, mirror=place != release.location):
+        return
+    if _is_taken(hub, place, release, settings) is False:
+        folders.note(place, hub)
 
 
 def _is_at(place: Location, known: Here, release: Release, settings: Settings) -> bool:
@@ -171,84 +174,30 @@ def _is_at(place: Location, known: Here, release: Release, settings: Settings) -
         if holder is None or not is_there(holder):
             return known.has(place)
     # Of a hub that does not answer nothing is known, so nothing is refused.
-    return is_alias(place, known.hub, settings) if known.has(place) else known.silence is not None
+    return bool(is_alias(place, known.hub, settings)) if known.has(place) else known.silence is not None
 
 
 def _is_taken(
     hub: Hub, place: Location, release: Release | None, settings: Settings, *, only_read: bool = True
-) -> bool:
-    """Whether a hub that has the name of a place, or its commit, is the one of another place of the release. only_read:
-    as for ``is_alias``."""
+) -> bool | None:
+    """Whether a hub that has the name of a place, or its commit, is the one of another place of the release. None and
+    only_read: as for ``is_alias``."""
     if release is None or (isinstance(hub, FolderHub) and Folders(settings).is_noted_in(place, hub)):
         return False
     others = [one for one in release.places() if one.hub != place.hub]
     if any(addresses.is_same_place(one.hub, hub.name) for one in others):
         return True
     if isinstance(hub, FolderHub):
-        return any(is_alias(one, hub, settings, only_read=only_read) for one in others)
+        told = [is_alias(one, hub, settings, only_read=only_read) for one in others]
+        return True if True in told else None if None in told else False
     # Two addresses can only be told apart by writing to one of them, so what may be the other hub is taken for it.
     return place.hub == FOLDER and any(here([], hub).has(one) for one in others)
 
 
-def to_name(place: Location, settings: Settings, hub: Hub | None = None, *, mirror: bool = False) -> str:
-    """The hub that the flag --hub of a command for a place must name; empty if the command goes there anyway. hub: that
-    of the place, if it is opened. mirror: the place is not the release's own."""
-    if settings.values["hub"].origin.startswith("flag") or place.hub == settings.hub:
-        return ""
-    if place.hub != FOLDER:
-        return place.hub
-    folders = Folders(settings)
-    hub = hub or folders.holder(place, mirror=mirror)
-    if not isinstance(hub, FolderHub):
-        return UNKNOWN if mirror else ""
-    return "" if folders.is_own(hub) and not mirror else folders.text(hub)
-
-
-class FolderGone(ZooError):
-    """The folder of a hub no longer exists."""
-
-
-def refuse_gone(hub: Hub, repair: str) -> None:
-    """Raises FolderGone for a folder that does not exist. repair: the command that makes it again."""
-    if isinstance(hub, FolderHub) and not is_there(hub):
-        raise FolderGone(
-            "the folder hub does not exist",
-            remedy=f"If it was deleted, restore it with: {repair}. If it is elsewhere, name it with --hub",
-        )
-
-
-A_FOLDER = "a folder"
-"""A recorded folder that this machine does not know."""
-
-
-def spoken(place: Location, settings: Settings, *, mirror: bool) -> str:
-    """The hub of a place for people who read it on this machine, and for the flag --hub: of a folder its path. A_FOLDER
-    if that is not known. mirror: the place is not the release's own."""
-    if place.hub != FOLDER:
-        return place.hub
-    folders = Folders(settings)
-    holder = folders.holder(place, mirror=mirror)
-    return folders.text(holder) if holder else A_FOLDER
-
-
-def elsewhere(release: Release | None, hub: Hub, settings: Settings) -> Callable[[Location], str]:
-    """Gives the folder of a place of the release that is recorded in another folder than ``hub``, else empty text."""
-    folders = Folders(settings)
-
-    def folder(place: Location) -> str:
-        is_mirror = release is not None and place != release.location
-        if not folders.is_elsewhere(place, hub, mirror=is_mirror):
-            return ""
-        holder = folders.holder(place, mirror=is_mirror)
-        return folders.text(holder) if holder else "a folder that is not known on this machine"
-
-    return folder
-
-
-def is_alias(place: Location, hub: Hub, settings: Settings, *, only_read: bool = False) -> bool:
+def is_alias(place: Location, hub: Hub, settings: Settings, *, only_read: bool = False) -> bool | None:
     """Whether the hub of a place is ``hub`` under another name: a folder and an address that serves it, or two such
-    addresses. A hub with the same commits may be a copy, so a branch is made in one for a moment: only the same hub
-    shows it in the other. only_read: nothing is written to a hub with an address, for commands that change nothing."""
+    addresses. None if that cannot be told. only_read: nothing is written to a hub with an address, for commands that
+    change nothing."""
     if addresses.is_same_place(place.hub, hub.name):
         return False
     folders = Folders(settings)
@@ -261,27 +210,7 @@ def is_alias(place: Location, hub: Hub, settings: Settings, *, only_read: bool =
         return False
     if any(isinstance(one, FolderHub) and not is_there(one) for one in (recorded, hub)):
         return False
-    both = (recorded, hub) if isinstance(recorded, FolderHub) else (hub, recorded)
-    # One of them may be readable only, such as a folder of somebody else that a server writes to.
-    if only_read:
-        return isinstance(both[0], FolderHub) and bool(_shows(place, *both))
-    seen = _shows(place, *both)
-    return bool(_shows(place, *both[::-1]) if seen is None else seen)
-
-
-def _shows(place: Location, written: Hub, other: Hub) -> bool | None:
-    """Whether a branch that is made at the commit of a place in one hub is seen in another one. None if it cannot be
-    made, as without the commit, or not be looked for."""
-    namespace, _, name = place.model.name.partition("/")
-    try:
-        there, seen = written.repo("model", namespace, name), other.repo("model", namespace, name)
-        there.begin(_MARK, place.model.commit)
-        try:
-            return _MARK in seen.refs().branches
-        finally:
-            there.end(_MARK)
-    except (ZooError, OSError):
-        return None
+    return is_one(place, recorded, hub, only_read=only_read)
 
 
 def as_here(model: Model, hub: Hub, settings: Settings) -> Model:

@@ -33,7 +33,8 @@ class Place:
     command that does it there, with the options that they are given. has: whether this hub
     has the commit of a location, so that it may be that hub under another name, or a copy. elsewhere: the folder of a
     location that is recorded in another folder than this one, else empty. is_alias: whether this hub is the one of a
-    location, under another name. is_gone: whether the folder of a location no longer exists."""
+    location, under another name; None if that cannot be told. is_gone: whether the folder of a location no longer
+    exists."""
 
     hub: str
     model: str
@@ -42,7 +43,7 @@ class Place:
     build: Command
     has: Callable[[Location], bool] = lambda _: False
     elsewhere: Callable[[Location], str] = lambda _: ""
-    is_alias: Callable[[Location], bool] = lambda _: False
+    is_alias: Callable[[Location], bool | None] = lambda _: False
     is_gone: Callable[[Location], bool] = lambda _: False
 
     def holds(self, location: Location) -> bool:

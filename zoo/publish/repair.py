@@ -25,7 +25,8 @@ from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Hub, HubConflict, Listed, Repo
 from zoo.hub.folders import Folders
 from zoo.hub.interface import is_same_commit
-from zoo.hub.located import hubs_of, spoken
+from zoo.hub.located import hubs_of
+from zoo.hub.spoken import spoken
 from zoo.progress import Reporter
 from zoo.publish import line, others
 from zoo.publish.copies import Copies

@@ -13,7 +13,8 @@ from zoo import addresses, catalogfile
 from zoo.errors import InputError
 from zoo.files.named import named_path
 from zoo.hub import Hubs, ReadHub
-from zoo.hub.located import Here, here, hub_of, hubs_of, spoken
+from zoo.hub.located import Here, here, hub_of, hubs_of
+from zoo.hub.spoken import spoken
 from zoo.progress import Reporter
 from zoo.pull import sites, webfile
 from zoo.settings import Settings

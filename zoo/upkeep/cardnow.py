@@ -18,7 +18,8 @@ from zoo.errors import ZooError
 from zoo.files import filelist
 from zoo.files.filelist import MANIFEST
 from zoo.hub import BRANCH, FolderHub, FolderRepo, Hub, Repo
-from zoo.hub.located import here, to_name
+from zoo.hub.located import here
+from zoo.hub.spoken import to_name
 from zoo.settings import Settings
 from zoo.upkeep import banner
 

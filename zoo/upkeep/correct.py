@@ -23,7 +23,8 @@ from zoo import catalogfile, commandline
 from zoo.errors import AGAIN, InputError, ZooError
 from zoo.files.whole import sweep, write_atomic
 from zoo.hub import BRANCH, Hub
-from zoo.hub.located import hub_of, hubs_of, named_place, spoken
+from zoo.hub.located import hub_of, hubs_of, named_place
+from zoo.hub.spoken import spoken
 from zoo.plan import foresight
 from zoo.release import cards, record, selfcheck
 from zoo.settings import Settings

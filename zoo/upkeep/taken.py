@@ -16,7 +16,8 @@ from zoo.errors import Damaged, ZooError
 from zoo.files.filelist import MANIFEST
 from zoo.hub import Hub
 from zoo.hub.interface import ABSENT_COMMIT, is_same_commit
-from zoo.hub.located import elsewhere, here, hub_of_settings
+from zoo.hub.located import here, hub_of_settings
+from zoo.hub.spoken import elsewhere
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
 from zoo.publish import places

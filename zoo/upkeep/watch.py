@@ -25,7 +25,8 @@ from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Hub, Refs, Repo, approval, withheld
 from zoo.hub.download import Patience
 from zoo.hub.interface import ABSENT_COMMIT, ABSENT_CONTENT, Served, is_same_commit
-from zoo.hub.located import Here, here, hub_of, hubs_of, note_named, refuse_gone, spoken, to_name
+from zoo.hub.located import Here, here, hub_of, hubs_of, note_named
+from zoo.hub.spoken import refuse_gone, spoken, to_name
 from zoo.progress import Reporter, carried
 from zoo.publish import line, repair
 from zoo.pull.accounts import Difference

@@ -21,7 +21,8 @@ from zoo.errors import AGAIN, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, Hub, HubConflict, Hubs, Repo
 from zoo.hub.folders import Folders, is_there
-from zoo.hub.located import FolderGone, hub_of, hubs_of, named_place, refuse_gone, spoken, to_name
+from zoo.hub.located import hub_of, hubs_of, named_place
+from zoo.hub.spoken import FolderGone, refuse_gone, spoken, to_name
 from zoo.progress import unheard
 from zoo.settings import Settings
 from zoo.upkeep import banner, cardnow
