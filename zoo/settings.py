@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import sharding
 from catalog.jsontext import LARGEST
 from catalog.paths import within
 from catalog.problems import did_you_mean, instead_of, show
@@ -49,6 +50,7 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
         "threads for models (0: one for each fast core, within the quota)",
     ),
     "processes": ("ZOO_PROCESSES", "1", "processes that train together, each on its part of a step: one for each GPU"),
+    "sharding": ("ZOO_SHARDING", "none", "how they keep weights and moments: none (each has all) or full (its share)"),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
     "teacher": ("ZOO_TEACHER", "", "address of the server of teachers with a source server:MODEL, as http://HOST:PORT/v1"),
     "redaction_key": (
@@ -212,6 +214,11 @@ class Settings:
         """Processes that train together."""
         return int(self.text("processes"))
 
+    @property
+    def sharding(self) -> str:
+        """One of ``catalog.sharding.KINDS``; ``none`` for one process, whose share would be everything."""
+        return self.text("sharding") if self.processes > 1 else sharding.NONE
+
     def shown(self, path: Path) -> str:
         """A path as a person would type it from the zoo's folder, on one line: control characters are escaped."""
         return visible(within(path, self.root))
@@ -365,6 +372,10 @@ def _checked(name: str, value: Value) -> Value:
     if name == "processes" and not re.fullmatch(r"[1-9]\d{0,2}", value.text):
         raise InputError(
             f"processes is {show(value.text)}", where=value.origin, remedy="Write a whole number from 1 to 999"
+        )
+    if name == "sharding" and value.text not in sharding.KINDS:
+        raise InputError(
+            f"sharding is {show(value.text)}", where=value.origin, remedy=f"Write {' or '.join(sharding.KINDS)}"
         )
     if name in (*_FOLDERS, "hub") and (not value.text.strip() or "\0" in value.text):
         raise InputError(f"setting {name} is empty", where=value.origin, remedy="Write a path")

@@ -52,7 +52,8 @@ def test_every_setting_is_described_and_has_its_variable(root: Path) -> None:
     for name, variable, _, words in described:
         assert variable == f"ZOO_{name.upper()}" and words
         own = {"threads": "7", "device": "cuda:1", "builder": "urn:x", "site_url": "https://x.org"}
-        own |= {"processes": "3", "teacher": "http://localhost:8080/v1", "teacher_prices": "0.50 1.50 CAD"}
+        own |= {"processes": "3", "sharding": "full"}
+        own |= {"teacher": "http://localhost:8080/v1", "teacher_prices": "0.50 1.50 CAD"}
         value = (own | {"site_files_mb": "9", "program": "https://y.org"}).get(name, "given")
         assert origins(room.load(root, {}, {variable: value}))[name] == (value, f"environment {variable}")
 
@@ -74,6 +75,9 @@ def test_threads(root: Path) -> None:
 def test_processes(root: Path) -> None:
     assert room.load(root, {}, {}).processes == 1
     assert room.load(root, {}, {"ZOO_PROCESSES": "8"}).processes == 8
+    assert room.load(root, {}, {"ZOO_PROCESSES": "8"}).sharding == "none"
+    assert room.load(root, {}, {"ZOO_PROCESSES": "8", "ZOO_SHARDING": "full"}).sharding == "full"
+    assert room.load(root, {}, {"ZOO_SHARDING": "full"}).sharding == "none", "one process has no other share"
 
 
 def test_the_nearest_zoo_counts(root: Path) -> None:
@@ -126,6 +130,8 @@ def test_no_zoo(tmp_path: Path) -> None:
         ("threads = 1025", 'threads is "1025"', "Write a whole number"),
         ("processes = 0", 'processes is "0"', "Write a whole number from 1"),
         ("processes = 1.5", "setting processes is not a whole number", "Write processes = 1"),
+        ('sharding = "half"', 'sharding is "half"', "Write none or full"),
+        ("sharding = true", "setting sharding is not text", 'Write it in quotes: sharding = "..."'),
         ('work = " "', "setting work is empty", "Write a path"),
         ('hub = ""', "setting hub is empty", "Write a path"),
         ('hub = "a\\u0000b"', "setting hub is empty", "Write a path"),

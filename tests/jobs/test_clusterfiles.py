@@ -87,9 +87,10 @@ def commands(folder: Path) -> list[str]:
     """What every task of the written files runs, by really running it with a program in the place of zoo."""
     programs = folder / "logs"
     programs.mkdir(exist_ok=True)
-    (programs / "zoo").write_text('#!/bin/sh\nprintf "%s\\n" "$PWD" "$ZOO_PROCESSES" "$@" | paste -sd "|"\n')
+    shown = '"$PWD" "$ZOO_PROCESSES$ZOO_SHARDING" "$@"'
+    (programs / "zoo").write_text(f'#!/bin/sh\nprintf "%s\\n" {shown} | paste -sd "|"\n')
     (programs / "zoo").chmod(0o755)
-    path = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "ZOO_PROCESSES": ""}
+    path = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "ZOO_PROCESSES": "", "ZOO_SHARDING": ""}
     said = []
     for script in sorted(folder.glob("*.sbatch")):
         last = int(re.findall(r"--array=0-(\d+)", script.read_text())[0])
@@ -131,6 +132,15 @@ def test_every_step_is_written_once_and_the_scripts_are_valid(
     checker = Path(sys.executable).with_name("shellcheck")
     checked = subprocess.run([checker, *scripts], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
+
+
+def test_tasks_train_together_as_here(
+    zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_PROCESSES", "2")
+    monkeypatch.setenv("ZOO_SHARDING", "full")
+    assert plan(capsys, "aa", "--as-jobs", "slurm")[0] == 0
+    assert {line.split("|")[1] for line in commands(zoo / "build/jobs")} == {"2full"}
 
 
 def test_slurm_scripts_ask_for_what_the_plan_counts(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -261,7 +261,11 @@ def test_threads_change_training_only(plain: Recipe, tutored: Recipe) -> None:
     assert changed(before, made(tutored, device="cuda")) == after(before, "distill")
     assert changed(before, made(tutored, processes=2)) == after(before, "distill")
     assert made(tutored, processes=2).step("distill").spec["processes"] == 2
-    assert "processes" not in before.step("distill").spec, "it keeps the key that it always had"
+    shared = made(tutored, processes=2, sharding="full")
+    assert changed(made(tutored, processes=2), shared) == after(before, "distill")
+    assert shared.step("distill").spec["sharding"] == "full"
+    for name in ("processes", "sharding"):
+        assert name not in before.step("distill").spec, "it keeps the key that it always had"
     assert changed(before, made(tutored, teacher_device="cuda")) == after(before, "label")
     assert made(plain, threads=3) == made(plain)
 

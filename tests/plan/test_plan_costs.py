@@ -82,6 +82,12 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
     two = costs.estimate(tutored, made(tutored, processes=2), ["distill"], 0, weights).memory_bytes
     alone = costs.estimate(tutored, plan_, ["distill"], 0, weights).memory_bytes
     assert two and alone and two - alone == 16 * 100_000_000, "each process has the weights, and its share of the rows"
+    for world, share in ((2, 16 + 8), (8, 4 * 8)):
+        copies, shares = (
+            costs.estimate(tutored, made(tutored, processes=world, sharding=kind), ["distill"], 0, weights).memory_bytes
+            for kind in ("none", "full")
+        )
+        assert copies and shares and copies - shares == (16 * world - share) * 100_000_000
     for micro, most in ((1000, 1000), (100, 500), (10_000, 4000)):
         parts = estimated(50_000, **base, micro_tokens=micro).memory_bytes
         assert parts and one - parts == pytest.approx((4000 - most) * token, abs=2), "one conversation is never divided"

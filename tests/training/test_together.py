@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tinyzoo
@@ -19,42 +15,18 @@ import tinyzoo
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
-from safetensors.torch import load_file  # noqa: E402 - after the skip
-from shortchats import CHATS, Heard  # noqa: E402 - after the skip
-from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
+from togetherruns import PARTS, SPEC, Signalling, models, processes_of, run, trained  # noqa: E402 - after the skip
 from waiting import until  # noqa: E402 - after the skip
 
-from catalog.recipe import Distill  # noqa: E402 - after the skip
 from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
 from zoo.files.digests import sha256_file  # noqa: E402 - after the skip
 from zoo.training import handover, together, worker  # noqa: E402 - after the skip
 from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
 from zoo.training.files import write_json  # noqa: E402 - after the skip
 from zoo.training.handover import Ended, Handover  # noqa: E402 - after the skip
-from zoo.training.loop import Run, distill  # noqa: E402 - after the skip
 from zoo.training.parts import dealt  # noqa: E402 - after the skip
 
-SPEC = Distill(
-    method="logits", adapter="none", preset="cpu-small", steps=10, batch_rows=3, row_tokens=64, learning_rate=1e-3,
-    warmup_steps=2, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=3, loss=None, micro_tokens=None,
-    gradient_checkpointing=None,
-)  # fmt: skip
-PARTS = {"micro_tokens": 48}
-"""So that a process with two conversations, of 32 tokens each, takes one after the other."""
 GIVEN = Handover("student", "scratch", "teacher", "cache", "float32", "cpu", 2, 90, 1, 60.0)
-
-
-def run(home: Path, name: str, report: Any = None, processes: int = 2, **changes: Any) -> list[float]:
-    """Train on eight rows, three in a step, so that the last step of an epoch has two. The losses."""
-    more = {"patience_seconds": changes.pop("patience_seconds")} if "patience_seconds" in changes else {}
-    spec = dataclasses.replace(SPEC, **changes)
-    models, folders = (home / "student", home / "teacher"), (home / f"{name}-out", home / f"{name}-scratch")
-    done = distill(
-        Run(*models, CHATS, [], spec, *folders, report or Heard(), threads=1, processes=processes,
-            shared=home / "teachers", **more)
-    )  # fmt: skip
-    assert done.to_json().get("processes") == (processes if processes > 1 else None)
-    return [one["loss"] for one in done.loss_curve]
 
 
 # --- What needs no second process
@@ -129,64 +101,13 @@ def test_who_failed_is_named(
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("together")
-    make_tiny_llama(folder / "student", layers=1, seed=0)
-    make_tiny_llama(folder / "teacher", layers=2, seed=0)
-    return folder
+    return models(tmp_path_factory.mktemp("together"))
 
 
 @pytest.fixture(scope="module")
 def whole(home: Path) -> list[float]:
     """The losses of an uninterrupted training in two processes, whose rows go through the model in parts."""
     return run(home, "whole", **PARTS)
-
-
-def trained(home: Path, name: str) -> dict[str, Any]:
-    """The float32 weights of the last checkpoint."""
-    found: dict[str, Any] = load_file(home / f"{name}-scratch" / "checkpoint-00000010" / "weights.safetensors")
-    return found
-
-
-def processes_of(folder: Path) -> list[int]:
-    """The pids that were started for this training, in the order in which they started."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if str(folder).encode() in command and b"-c" not in command.split(b"\0"):
-                found.append(int(entry.name))
-    return sorted(found)
-
-
-def rank_of(pid: int) -> str | None:
-    pairs = (Path("/proc") / str(pid) / "environ").read_bytes().split(b"\0")
-    return next((pair[5:].decode() for pair in pairs if pair.startswith(b"RANK=")), None)
-
-
-class Signalling(Heard):
-    """Sends a signal to one of the processes after some steps."""
-
-    def __init__(self, folder: Path, rank: str, number: int) -> None:
-        super().__init__()
-        self.folder, self.rank, self.number = folder, rank, number
-
-    @contextmanager
-    def task(self, what: str, total: float | None, unit: str) -> Iterator[Any]:
-        del total, unit
-        steps = 0
-
-        def advance(amount: float) -> None:
-            del amount
-            nonlocal steps
-            steps += 1
-            if what == "distil" and steps == 6:
-                (pid,) = (pid for pid in processes_of(self.folder) if rank_of(pid) == self.rank)
-                os.kill(pid, self.number)
-
-        yield advance
 
 
 @pytest.mark.long
@@ -224,7 +145,7 @@ KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 sys.path[:0] = json.loads(sys.argv[1])
-import test_together as here
+import togetherruns as here
 
 class Killer(here.Signalling):
     pass
@@ -244,14 +165,17 @@ def test_no_process_is_left_behind_when_the_program_is_killed(home: Path) -> Non
 
 
 @pytest.mark.long
-def test_a_release_may_train_in_two_processes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sharding", ["none", "full"])
+def test_a_release_may_train_in_two_processes(sharding: str, tmp_path: Path) -> None:
     """From the setting to the published file: parity of the exported student is a step of it."""
     pytest.importorskip("llama_cpp")
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
-    done = tinyzoo.run(zoo, "release", "tutored", timeout_seconds=1200, ZOO_PROCESSES="2", ZOO_THREADS="2")
+    settings = {"ZOO_PROCESSES": "2", "ZOO_SHARDING": sharding, "ZOO_THREADS": "2"}
+    done = tinyzoo.run(zoo, "release", "tutored", timeout_seconds=1200, **settings)
     assert done.returncode == 0, done.stderr
     evidence = zoo / "build/releases/tutored/1.0.0/model/evidence"
     steps = {step["id"]: step for step in json.loads((evidence / "plan.json").read_text(encoding="utf-8"))["steps"]}
     assert steps["distill"]["spec"]["processes"] == 2
+    assert steps["distill"]["spec"].get("sharding", "none") == sharding
     report = json.loads((evidence / "distill-report.json").read_text(encoding="utf-8"))
     assert report["heldout_after"]["kld_mean_nats"] < report["heldout_before"]["kld_mean_nats"]

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from catalog.sharding import NONE
 from zoo.jobs.tasks import Task
 
 MEGABYTE = 1 << 20
@@ -17,7 +18,8 @@ SUBMIT = "submit.sh"
 class Order:
     """How the tasks are to run. root: the zoo's folder on the machines. flags: the user's settings for ``zoo build``.
 
-    processes: that train together. threads: of each task. at_most: tasks of an array at the same time, None for all.
+    processes: that train together; sharding: what each of them keeps. threads: of each task. at_most: tasks of an array
+    at the same time, None for all.
     written_by: the command that made the files. image and claim: of Kubernetes, the container image and the volume.
     """
 
@@ -25,6 +27,7 @@ class Order:
     flags: Sequence[str]
     threads: int
     processes: int
+    sharding: str
     at_most: int | None
     written_by: str
     image: str = ""
@@ -34,6 +37,7 @@ class Order:
         """The command of a task, for a shell in the zoo's folder."""
         words = ["zoo", "build", "--step", task.step, *self.flags, "--", task.recipe]
         before = f"ZOO_PROCESSES={self.processes} " if self.processes > 1 else ""
+        before += f"ZOO_SHARDING={self.sharding} " if self.sharding != NONE else ""
         return before + shlex.join(words)
 
 

@@ -60,8 +60,8 @@ def write(plans: Mapping[str, Planned], wanted: Wanted, settings: Settings, here
         f"zoo plan --as-jobs {wanted.engine}, for {len(plans)} recipes"
     )  # fmt: skip
     order = Order(
-        root, list(_flags(settings)), settings.threads, settings.processes, wanted.jobs, command,
-        wanted.image or "", wanted.claim,
+        root, list(_flags(settings)), settings.threads, settings.processes, settings.sharding, wanted.jobs,
+        command, wanted.image or "", wanted.claim,
     )  # fmt: skip
     made = arrays(tasks, order.line)
     folder.mkdir(parents=True, exist_ok=True)

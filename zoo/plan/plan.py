@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from catalog import budgets, sources
+from catalog import budgets, sharding, sources
 from catalog.lock import Lock
 from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
 from zoo.files.digests import digest
@@ -68,7 +68,8 @@ class World:
 
     processors: this machine's, then others whose finished steps may be in the work folder. finished: whether the step
     with a key is there. A step that another processor finished is used: what depends on a processor is not better
-    because it is made here, and a training may have taken days. processes: that train together.
+    because it is made here, and a training may have taken days. processes: that train together; sharding: what each of
+    them keeps.
     """
 
     tools: Mapping[str, str]
@@ -79,6 +80,7 @@ class World:
     finished: Callable[[str], bool] = field(default=lambda _: False, compare=False)
     teacher_device: str = "cpu"
     processes: int = 1
+    sharding: str = sharding.NONE
 
 
 def make(recipe: Recipe, recipe_sha256: str, lock: Lock, world: World) -> Plan:
@@ -250,6 +252,8 @@ class _Maker:
         if self.world.processes > 1:
             # Their sums have another order. Trainings of one process keep the keys that they always had.
             spec["processes"] = self.world.processes
+        if self.world.sharding != sharding.NONE:
+            spec["sharding"] = self.world.sharding
         self._add("distill", "distill", spec, inputs)
         return "distill"
 

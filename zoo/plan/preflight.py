@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import shell
+from catalog import sharding, shell
 from catalog import sources as source_uris
 from catalog.recipe import Recipe
 from catalog.words import data_size
@@ -57,6 +57,8 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
             f"{settings.processes} processes cannot share the {recipe.distill.batch_rows} conversations of a step: "
             "raise distill.batch_rows, or lower the setting processes"
         )
+    if recipe.distill and "distill" in stages and settings.sharding != sharding.NONE:
+        faults += [": ".join(found)] if any(found := sharding.fault(recipe.distill.adapter)) else []
     if not faults and "llama-cpp-python" in needed_tools:
         other = processor.fault()
         faults += (

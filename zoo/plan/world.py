@@ -41,7 +41,7 @@ def look(
     return World(
         tool_versions() if tools is None else tools, files, settings.threads, settings.device,
         (here, *others), lambda key: work.finished(key) is not None, teacher_device(settings.device),
-        settings.processes,
+        settings.processes, settings.sharding,
     )  # fmt: skip
 
 

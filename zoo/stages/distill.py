@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from catalog import jsontext
+from catalog import jsontext, sharding
 from catalog.jsonvalues import whole
 from catalog.recipe import Distill, build
 from catalog.shapes import shaped
@@ -48,6 +48,7 @@ def run(context: Context) -> Facts:
             device=context.device,
             shared=context.work / "teachers",
             processes=whole(context.spec.get("processes", 1)),
+            sharded=context.spec.get("sharding") == sharding.FULL,
         )
     ).to_json()
     timing = report.pop("timing")

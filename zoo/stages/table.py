@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from catalog import sharding
 from catalog.jsonvalues import whole
 from catalog.microbatches import most_tokens
 from catalog.quants import QUANTS
@@ -162,6 +163,7 @@ def _distill_memory(need: Need) -> int:
     assert d
     row = 4 * d.row_tokens * need.vocabulary * LOGITS_COPIES
     processes = whole(need.spec.get("processes", 1))
+    in_shares = need.spec.get("sharding") == sharding.FULL
     together = min(processes * most_tokens(d), max(d.batch_rows, processes) * d.row_tokens)
     logits = 4 * together * need.vocabulary * LOGITS_COPIES
     if d.loss:
@@ -169,7 +171,10 @@ def _distill_memory(need: Need) -> int:
         logits = min(logits, 4 * chunk * need.vocabulary * CHUNK_COPIES)
     layers = need.layers or guessed(need.weights)
     between = together * layers.token_bytes(need.kept, again=bool(d.gradient_checkpointing))
-    trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights * processes + logits + int(between)
+    kept = (16 if need.spec["adapter"] == "none" else 6) * need.weights
+    # Shares add up to one training. Every process reads the complete weights first, in float32.
+    kept = max(kept + 8 * need.weights, 4 * need.weights * processes) if in_shares else kept * processes
+    trained = kept + logits + int(between)
     return max(trained, 4 * need.teacher_weights + 4 * need.weights + 2 * row)
 
 

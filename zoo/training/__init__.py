@@ -15,8 +15,8 @@ The mechanism, in the order in which a release uses it:
 5. ``step`` is one step, in ``parts`` that fit the memory, each through the ``objective`` (student, head and loss as one
    module), with the loss scale of float16 from ``scaling``; ``trainer`` runs the steps with atomic
    ``checkpoints``, and ``loop`` what comes before and after them; the same call after a SIGKILL ends with the same
-   bytes. Several processes (``ranks``) share a step: ``together`` starts them by ``launch``, and each ``worker`` gets
-   its ``handover``.
+   bytes. Several processes (``ranks``) share a step, each with all weights or with its ``shares`` of them: ``together``
+   starts them by ``launch``, and each ``worker`` gets its ``handover``.
 6. ``heldout`` measures the student before and after on conversations that were not trained on.
 
 In addition, ``importance`` collects an importance matrix with hooks, to check the one from llama.cpp.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -19,6 +20,7 @@ from zoo.files.whole import fsync
 from zoo.progress import Reporter
 from zoo.training.files import read_json, write_json
 from zoo.training.scaling import LossScale
+from zoo.training.shares import divided_as, gathered
 from zoo.training.writing import writing
 
 if TYPE_CHECKING:
@@ -68,20 +70,33 @@ def open_run(scratch: Path, identity: str, report: Reporter) -> None:
     write_json(scratch / RUN, {"identity": identity})
 
 
-def save(scratch: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+def save(
+    scratch: Path,
+    model: PreTrainedModel,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    *,
+    write: bool = True,
+) -> None:
     """Write the trained weights, the optimizer's state and ``progress``; older checkpoints beyond two are
     removed.
+
+    write: False for a process that only gives its shares of them to the one that writes.
     """
+    names = trainable(model)
+    files: dict[str, Mapping[str, torch.Tensor]] = {"weights": names, "optimizer": _optimizer_tensors(names, optimizer)}
+    if not write:
+        for tensors in files.values():
+            gathered(tensors, keep=False)
+        return
     final = scratch / f"checkpoint-{progress.step:08d}"
     part = scratch / f"checkpoint-{progress.step:08d}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
-    names = trainable(model)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in names.items()}
     with writing():
-        save_file(weights, part / "weights.safetensors")
-        save_file(_optimizer_tensors(names, optimizer), part / "optimizer.safetensors")
-    digests = {name: sha256_file(part / f"{name}.safetensors") for name in ("weights", "optimizer")}
+        for file, tensors in files.items():
+            save_file(gathered(tensors, keep=True), part / f"{file}.safetensors")
+    digests = {name: sha256_file(part / f"{name}.safetensors") for name in files}
     state = {**asdict(progress), "sha256": digests}
     write_json(part / STATE, {**state, "state_sha256": digest(state)})
     for path in part.iterdir():
@@ -148,10 +163,10 @@ def _folders(scratch: Path) -> list[Path]:
 
 
 def _optimizer_tensors(
-    names: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer
+    names: Mapping[str, torch.Tensor], optimizer: torch.optim.Optimizer
 ) -> dict[str, torch.Tensor]:
     return {
-        f"{name}|{kind}": torch.as_tensor(value).detach().cpu().contiguous()
+        f"{name}|{kind}": torch.as_tensor(value)
         for name, parameter in names.items()
         for kind, value in optimizer.state[parameter].items()
     }
@@ -165,13 +180,13 @@ def _fill(
 ) -> None:
     for name, parameter in trainable(model).items():
         with torch.no_grad():
-            parameter.copy_(weights[name])
+            parameter.copy_(divided_as(parameter, weights[name]))
         state = {
             key.rsplit("|", 1)[1]: value for key, value in moments.items() if key.rsplit("|", 1)[0] == name
         }
         # A fused AdamW keeps its step count beside the weight, any other one on the CPU.
         fused = optimizer.defaults.get("fused") or optimizer.defaults.get("capturable")
         optimizer.state[parameter] = {
-            kind: value if kind == "step" and not fused else value.to(parameter.device)
+            kind: divided_as(parameter, value) if kind != "step" else value.to(parameter.device) if fused else value
             for kind, value in state.items()
         }

@@ -27,7 +27,8 @@ class Handover:
     """A training for several processes. Folders are absolute paths.
 
     cache: folder of the teacher's answers, complete; None without a teacher. dtype: the name of torch's. threads: of
-    each process. patience_seconds: how long one waits for the others before it gives up.
+    each process. patience_seconds: how long one waits for the others before it gives up. sharded: each keeps its share
+    of the weights.
     """
 
     student: str
@@ -40,6 +41,7 @@ class Handover:
     width: int | None
     threads: int
     patience_seconds: float
+    sharded: bool = False
 
 
 @dataclass(frozen=True)

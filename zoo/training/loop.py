@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from catalog import sharding
 from catalog.recipe import Distill, plain
 from zoo.errors import InputError
 from zoo.files.digests import digest
@@ -56,7 +57,8 @@ class Run:
 
     out: gets the finished folder; scratch keeps what a resume needs. shared: folder of teacher caches by digest, which
     other students then use too; None keeps this one in ``scratch``. processes: that train together, each on its rows
-    of a step; patience_seconds: how long one waits for another before it gives up.
+    of a step; patience_seconds: how long one waits for another before it gives up; sharded: each keeps its share of the
+    weights instead of all of them.
     """
 
     student: Path
@@ -72,6 +74,7 @@ class Run:
     shared: Path | None = None
     processes: int = 1
     patience_seconds: float = PATIENCE_SECONDS
+    sharded: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,8 @@ def _train(run: Run, job: Job, judge: Path | None) -> tuple[Progress, int | None
     resumed = None
     if run.processes > 1:
         resumed = _together(run, job, judge)
-        # What the processes have trained is in the last checkpoint.
-        job = replace(job, report=Silent())
+        # What the processes have trained is in the last checkpoint. What was in shares may not fit one GPU.
+        job = replace(job, report=Silent(), device="cpu" if run.sharded else job.device)
     trained = train(run.student, run.scratch, job, run.threads)
     _finish(trained.model, run.student, run.out, job)
     return trained.progress, resumed if run.processes > 1 else trained.resumed
@@ -139,6 +142,7 @@ def _together(run: Run, job: Job, judge: Path | None) -> int | None:
         width=job.width,
         threads=threads,
         patience_seconds=run.patience_seconds,
+        sharded=run.sharded,
     )
     handover.write(folder, given, job.spec, job.rows)
     return train_together(folder, run.processes, job.spec.steps, threads, run.report)
@@ -221,7 +225,11 @@ def _check(train: Encoding, spec: Distill) -> None:
 
 
 def _check_processes(run: Run) -> None:
-    """Raise InputError for more processes than rows of a step, or than GPUs."""
+    """Raise InputError for more processes than rows of a step, or than GPUs, and for what cannot be shared."""
+    if run.sharded and run.processes > 1:
+        what, remedy = sharding.fault(run.spec.adapter)
+        if what:
+            raise InputError(what, safe="Nothing was trained; the labels are kept.", remedy=remedy.capitalize())
     if run.processes > run.spec.batch_rows:
         raise InputError(
             f"{run.processes} processes cannot share the {run.spec.batch_rows} conversations of a step",
@@ -272,5 +280,6 @@ def _report(
         overflowed_steps=progress.scale.overflows,
         loss=asdict(run.spec.loss) if run.spec.loss else {},
         processes=run.processes if run.processes > 1 else None,
+        sharding=sharding.FULL if run.sharded and run.processes > 1 else None,
         timing={"wall_seconds": progress.seconds, "tokens_per_second": speed, "resumed_from_step": resumed},
     )

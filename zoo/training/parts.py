@@ -27,8 +27,10 @@ def parts(rows: Sequence[int], lengths: Sequence[int], most_tokens: int | None) 
     """``rows`` in parts of at most ``most_tokens`` tokens each, counted as a part's rows times its longest.
 
     lengths: tokens of every row, by number. A longer row is a part of its own. Rows of similar length are together,
-    because the padding counts; rows that fit all together stay in their order.
+    because the padding counts; rows that fit all together stay in their order. No rows have no parts.
     """
+    if not rows:
+        return []
     if most_tokens is None or _padded(rows, lengths) <= most_tokens:
         return [list(rows)]
     found: list[list[int]] = []

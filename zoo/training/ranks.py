@@ -1,11 +1,12 @@
 """Several processes that train one student: which rows are whose, and sums over all of them.
 
-Every process has the same weights and the same schedule. A step's rows are dealt to the processes; each divides its
-losses by the assistant tokens of the whole step, and the gradients are added up (not averaged), so the result is that
-of one process, apart from the order of the sums.
+Every process has the same weights, or its share of them, and the same schedule. A step's rows are dealt to the
+processes; each divides its losses by the assistant tokens of the whole step, and the gradients are added up (not
+averaged), so the result is that of one process, apart from the order of the sums.
 """
 
 # No annotations of the future: torch compares those of a hook with its own classes.
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -13,13 +14,19 @@ import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
+from zoo.training.shares import shard
+
 
 @dataclass(frozen=True)
 class Ranks:
-    """rank: the number of this process, from 0, of ``world`` processes. Without others there is no communication."""
+    """rank: the number of this process, from 0, of ``world`` processes. Without others there is no communication.
+
+    sharded: each keeps its share of the weights (``zoo.training.shares``) instead of all of them.
+    """
 
     rank: int = 0
     world: int = 1
+    sharded: bool = False
 
     def total(self, value: float, device: str) -> float:
         """The sum of every process's ``value``."""
@@ -34,9 +41,12 @@ class Ranks:
         if self.world > 1:
             distributed.barrier()
 
-    def joined(self, module: torch.nn.Module) -> torch.nn.Module:
-        """The module whose gradients are the sums over all processes."""
+    def joined(self, module: torch.nn.Module, layers: Iterable[torch.nn.Module], device: str) -> torch.nn.Module:
+        """The module whose gradients are the sums over all processes. The parameters of one in shares are others."""
         if self.world == 1:
+            return module
+        if self.sharded:
+            shard(module, layers, device)
             return module
         wrapped = DistributedDataParallel(module)
         wrapped.register_comm_hook(None, _summed)

@@ -19,7 +19,8 @@ class DistillReport:
     dropped_rows: conversations that were not trained on; refused_rows: {key, reason} of those among them that the chat
     template refuses. overflowed_steps: left out because their gradient is beyond float16. loss: as the recipe has it.
     older_answers: the teacher's were taken over from the cache of an earlier version. processes: that trained together,
-    if several did. The last five are only written if there is something in them.
+    if several did; sharding: ``full`` if each kept its share of the weights. The last six are only written if there is
+    something in them.
     """
 
     method: str
@@ -41,8 +42,9 @@ class DistillReport:
     loss: dict[str, object] = field(default_factory=dict)
     older_answers: bool = False
     processes: int | None = None
+    sharding: str | None = None
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready data, keys in field order."""
-        rare = ("refused_rows", "overflowed_steps", "loss", "older_answers", "processes")
+        rare = ("refused_rows", "overflowed_steps", "loss", "older_answers", "processes", "sharding")
         return {name: value for name, value in asdict(self).items() if value or name not in rare}

@@ -15,6 +15,7 @@ from zoo.training.parts import dealt, parts
 from zoo.training.ranks import apart
 from zoo.training.repeatable import seed_for
 from zoo.training.schedule import learning_rate
+from zoo.training.shares import entire
 
 CLIP_NORM = 1.0
 
@@ -69,14 +70,16 @@ def _accumulate(objective: torch.nn.Module, job: Job, numbers: Sequence[int], sc
     """
     ranks, lengths = job.ranks, job.batches.lengths
     tokens = sum(len(job.rows[number].positions) for number in numbers)
-    own = dealt(numbers, lengths, ranks.world)[ranks.rank]
-    # A process without rows takes part in the sums with nothing.
-    share = 1.0 if own else 0.0
-    pieces = parts(own or numbers[:1], lengths, job.spec.micro_tokens)
+    every = [parts(rows, lengths, job.spec.micro_tokens) for rows in dealt(numbers, lengths, ranks.world)]
+    own = every[ranks.rank]
+    # Weights in shares are gathered for every part, so all processes have as many. One without rows takes part in the
+    # sums with nothing.
+    count = max(map(len, every)) if ranks.sharded else max(1, len(own))
     value = 0.0
-    for number, part in enumerate(pieces, start=1):
-        with apart(objective, apart=number < len(pieces)):
-            loss = objective(part, tokens)
+    for number in range(count):
+        share = 1.0 if number < len(own) else 0.0
+        with apart(objective, apart=number < count - 1):
+            loss = objective(own[number] if share else numbers[:1], tokens)
             torch.autograd.backward(loss * (scale * share))
         value += float(loss.detach()) * share
     return ranks.total(value, job.device)
@@ -88,7 +91,7 @@ def _clipped(parameters: list[torch.nn.Parameter], scale: float) -> float:
         for parameter in parameters:
             if parameter.grad is not None:
                 parameter.grad.div_(scale)
-    return float(torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM))
+    return float(entire(torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)))
 
 
 def _left_out(job: Job, progress: Progress) -> bool:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from zoo.errors import ModelFileError
 from zoo.training import checkpoints
 from zoo.training.adapters import load_trainable, preset_named
 from zoo.training.checkpoints import Progress
-from zoo.training.models import check_head
+from zoo.training.layers import decoder_layers
+from zoo.training.models import causal, check_head
 from zoo.training.objective import Job, Objective, chosen_loss, recompute
 from zoo.training.repeatable import seed_for
 from zoo.training.step import one_step
@@ -33,7 +35,9 @@ def train(student: Path, scratch: Path, job: Job, threads: int) -> Trained:
     """Run the steps that the newest checkpoint in ``scratch`` leaves. The first of several processes writes them."""
     spec, first = job.spec, job.ranks.rank == 0
     torch.manual_seed(seed_for(spec.seed, "adapter"))
-    model = load_trainable(student, spec.adapter, preset_named(spec.preset), job.dtype, job.device)
+    # In shares, the device gets one layer after the other.
+    place = "cpu" if job.ranks.sharded else job.device
+    model = load_trainable(student, spec.adapter, preset_named(spec.preset), job.dtype, place)
     if spec.adapter != "qlora":
         # bitsandbytes repacks 4-bit weights on a CPU at the first forward pass in evaluation mode, and the
         # repacked product has no gradient: a 4-bit model must not be run before it is trained.
@@ -42,6 +46,7 @@ def train(student: Path, scratch: Path, job: Job, threads: int) -> Trained:
     if spec.gradient_checkpointing:
         recompute(model)
     job = replace(job, loss=chosen_loss(model, spec, job.dtype, job.device))
+    objective = job.ranks.joined(Objective(model, job), _layers(model), job.device)
     parameters = list(checkpoints.trainable(model).values())
     optimizer = torch.optim.AdamW(
         parameters, lr=spec.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True
@@ -50,16 +55,24 @@ def train(student: Path, scratch: Path, job: Job, threads: int) -> Trained:
     progress = found or Progress(0, [], 0, 0, 0.0, threads, processes=job.ranks.world)
     if found:
         _continue(found, job, threads)
-    objective = job.ranks.joined(Objective(model, job))
     resumed = progress.step if found else None
     with job.report.task("distil", spec.steps, "steps") as advance:
         advance(progress.step)
         while progress.step < spec.steps:
             one_step(objective, optimizer, parameters, job, progress)
-            if first and (progress.step % spec.checkpoint_every_steps == 0 or progress.step == spec.steps):
-                checkpoints.save(scratch, model, optimizer, progress)
+            due = progress.step % spec.checkpoint_every_steps == 0 or progress.step == spec.steps
+            if due and (first or job.ranks.sharded):
+                checkpoints.save(scratch, model, optimizer, progress, write=first)
             advance(1)
     return Trained(model, progress, resumed)
+
+
+def _layers(model: PreTrainedModel) -> list[torch.nn.Module]:
+    """The layers, which are gathered one by one; none of an architecture where they are not found."""
+    try:
+        return list(decoder_layers(causal(model))[1])
+    except ModelFileError:
+        return []
 
 
 def _restored(

@@ -84,7 +84,7 @@ def main(folder: Path) -> int:
         with repeatable(given.threads, device):
             _meet(given, device)
             batches = Batches([len(row.input_ids) for row in rows], spec.batch_rows, spec.seed)
-            ranks = Ranks(rank, world)
+            ranks = Ranks(rank, world, given.sharded)
             cache = _cache(given, spec, rows, ranks)
             job = Job(
                 spec, rows, batches, cache, getattr(torch, given.dtype), device, given.pad, report, given.width,

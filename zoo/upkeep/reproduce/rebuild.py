@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from catalog import jsontext
+from catalog import jsontext, sharding
 from catalog.checks import CheckedRecipe, check_recipe
 from catalog.lock import Lock
 from catalog.recipe import Recipe, build
@@ -171,6 +171,7 @@ class _Trained(TypedDict):
 
     threads: NotRequired[int]
     processes: NotRequired[int]
+    sharding: NotRequired[str]
     device: NotRequired[str]
 
 
@@ -246,7 +247,7 @@ def _then(seen: World, recorded: PlanRecord | None) -> World:
     labelled = next((spec["device"] for spec in specs if "threads" not in spec and "device" in spec), "cpu")
     return dataclasses.replace(
         seen, threads=trained["threads"], device=trained["device"], teacher_device=labelled,
-        processes=trained.get("processes", 1),
+        processes=trained.get("processes", 1), sharding=trained.get("sharding", sharding.NONE),
     )  # fmt: skip
 
 

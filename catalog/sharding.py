@@ -1,0 +1,17 @@
+"""How the processes that train together keep the training: every one all of it, or its share."""
+
+from __future__ import annotations
+
+NONE, FULL = "none", "full"
+KINDS = (NONE, FULL)
+
+
+def fault(adapter: str) -> tuple[str, str]:
+    """(why a training with this adapter cannot be kept in shares, what to do instead); two empty texts if it can."""
+    if adapter != "qlora":
+        return "", ""
+    return (
+        "sharding does not fit adapter qlora: a weight in 4 bits is packed together with its scales, so a share of it "
+        "is not a part of the weight, and training would go wrong without a message",
+        "set sharding to none, or take adapter lora",
+    )
