@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pairs
+from benchmarks import pairs, privacyrecords
 from benchmarks.corpus_check import CORPORA, ROOT
 from benchmarks.pairs import Comparison, Say, Side, Target
 from zoo.corpora.check import File
@@ -31,19 +31,14 @@ RECOGNIZERS = (
     "EmailRecognizer", "PhoneRecognizer", "CreditCardRecognizer", "IbanRecognizer", "IpRecognizer",
     "MacAddressRecognizer", "UrlRecognizer", "CaSinRecognizer",
 )  # fmt: skip
-VALUES = (
-    "Write to jean.tremblay@courriel-test.ca today.", "Appelez au 418 643-2211, poste 23.", "My SIN is 046 454 286.",
-    "Card 4539 1488 0343 6467.", "Serveur 93.184.216.34, merci.", "J'habite au 1020, boulevard René-Lévesque Est.",
-)  # fmt: skip
-
-
 def texts(count: int, hit: float) -> list[str]:
-    """Prompts of the project, each with a number; ``hit`` of them with a sentence of VALUES. The same for every run."""
+    """Prompts of the project, each with a number; ``hit`` of them with a sentence that has a made-up value, each time
+    another one. The same for every run."""
     files = [ROOT / f"recipes/corpora/{name}.jsonl" for name in CORPORA]
     rows = [json.loads(line)["user"] for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     chance = random.Random(16)
     numbered = (f"{row} ({number})" for number, row in enumerate(itertools.islice(itertools.cycle(rows), count)))
-    return [f"{text} {chance.choice(VALUES)}" if chance.random() < hit else text for text in numbered]
+    return [f"{text} {privacyrecords.record(chance, '').text}" if chance.random() < hit else text for text in numbered]
 
 
 def ours(path: Path) -> None:
@@ -67,13 +62,15 @@ def recognizers() -> list[Callable[[str], object]]:
     return [asks(getattr(room, name)()) for name in RECOGNIZERS]
 
 
-def timed(work: Callable[[], object], size: int) -> Callable[[], dict[str, Any]]:
-    """A side that looks at ``size`` bytes of text. Processor time: other programs disturb it less than wall time."""
+def timed(work: Callable[[], object], size: int, file_size: int = 0) -> Callable[[], dict[str, Any]]:
+    """A side that looks at ``size`` bytes of text, in a file of ``file_size`` bytes. Processor time: other programs
+    disturb it less than wall time."""
 
     def run() -> dict[str, Any]:
         began = time.process_time()
         work()
-        return {"bytes_per_cpu_second": size / (time.process_time() - began)}
+        seconds = time.process_time() - began
+        return {"bytes_per_cpu_second": size / seconds, "file_bytes_per_cpu_second": file_size / seconds}
 
     return run
 
@@ -89,6 +86,8 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
         path = Path(folder) / "prompts.jsonl"
         path.write_text("".join(json.dumps({"user": text}, ensure_ascii=False) + "\n" for text in made), "utf-8")
 
+        size, few_size = (sum(len(text.encode()) for text in some) for some in (made, few))
+
         def theirs() -> None:
             for text in few:
                 for ask in asked:
@@ -97,8 +96,8 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
         yield Comparison(
             name="redaction",
             question="How fast is personal data redacted, compared with finding it by Presidio's patterns?",
-            a=Side("zoo corpus redact", timed(lambda: ours(path), sum(len(text.encode()) for text in made))),
-            b=Side("Presidio's recognizers", timed(theirs, sum(len(text.encode()) for text in few))),
+            a=Side("zoo corpus redact", timed(lambda: ours(path), size, path.stat().st_size)),
+            b=Side("Presidio's recognizers", timed(theirs, few_size)),
             target=Target("ratio", at_least=60),
             figure="bytes_per_cpu_second",
             packages=("presidio-analyzer", "phonenumbers"),

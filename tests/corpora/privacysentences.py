@@ -86,6 +86,7 @@ MARKED = {
         "Mail goes to <ADDRESS|P.O. Box 4410>, Halifax.",
         "He moved to <ADDRESS|305 10th Ave> last spring.",
         "She was born on <BIRTH|March 12, 1980> in Gander.",
+        "My twin cousins were born <BIRTH|June 22nd, 1987>, an hour apart.",
         "DOB: <BIRTH|1992-07-04>",
         "Date of birth <BIRTH|4 July 1969>, no known allergies.",
         "My birthday is <BIRTH|Sept. 3, 2001>.",

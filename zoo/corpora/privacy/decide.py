@@ -6,7 +6,7 @@ import functools
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from zoo.corpora.privacy import checks
 from zoo.corpora.privacy.checks import digits
@@ -15,8 +15,7 @@ Span = tuple[int, int]
 IsPhone = Callable[[str, str | None], bool]
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """A text while it is searched. hint: the name of the field that it is in. is_phone: the check of a number."""
 
     text: str

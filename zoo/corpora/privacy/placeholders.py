@@ -49,5 +49,6 @@ class Placeholders:
                 return self.of(kind, same)
 
     def _word(self, kind: str, same: str) -> str:
-        digest = hmac.new(self._key, f"{kind}\0{same}".encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
-        return base64.b32encode(digest)[:10].decode().lower()
+        digest = hmac.digest(self._key, f"{kind}\0{same}".encode("utf-8", "surrogatepass"), "sha256")
+        # Five bytes become eight letters.
+        return base64.b32encode(digest[:10])[:10].decode().lower()

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from catalog.corpora import BOM
 from catalog.jsontext import JsonObject
 from zoo import __version__, extras
 from zoo.corpora import bulk, kinds, records, stream
 from zoo.corpora.check import File
-from zoo.corpora.privacy import leaves
+from zoo.corpora.privacy import leaves, sieve
 from zoo.corpora.privacy.decide import IsPhone
 from zoo.corpora.privacy.finders import FINDERS, KINDS
 from zoo.corpora.privacy.placeholders import Placeholders
@@ -135,15 +136,24 @@ class _File:
     def _part(self, first: int, lines: stream.Lines) -> Iterator[bytes]:
         accepted = bulk.accepted(lines, self.kind) if self.kind else None
         if accepted is not None:
-            for record, line in zip(accepted.records, lines, strict=True):
-                assert line is not None, "only lines are accepted"
-                yield from self._record(record, line)
+            yield from self._sieved(accepted.records, cast("Sequence[bytes]", lines))
             return
         for number, line in enumerate(lines, first):
             if number == 1 and line is not None:
                 line = line.removeprefix(BOM.encode())
             if line is None or line.strip():
                 yield from self._line(number, line)
+
+    def _sieved(self, found: Sequence[JsonObject], lines: Sequence[bytes]) -> Iterator[bytes]:
+        """Lines without a sign of personal data stay, and only the others are searched."""
+        start = 0
+        for number in [*sieve.suspects(lines, found), len(lines)]:
+            if number > start:
+                yield b"\n".join(lines[start:number]) + b"\n"
+                self.count.records += number - start
+            if number < len(lines):
+                yield from self._record(found[number], lines[number])
+            start = number + 1
 
     def _line(self, number: int, line: bytes | None) -> Iterator[bytes]:
         if self.kind is None and line is not None:
