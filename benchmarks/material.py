@@ -21,7 +21,7 @@ from zoo.files.locks import locked
 from zoo.llama.model import Model
 from zoo.progress import Silent
 from zoo.sources import resolve
-from zoo.stages.label import PROMPT_TOKENS
+from zoo.stages.table import PROMPT_TOKENS
 from zoo.training import require, versions
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,6 +19,7 @@ from catalog import (
     served,
     shell,
     sources,
+    storedweights,
 )
 from catalog.cardrules.shape import repo_id_fault
 from catalog.jsontext import Json, JsonObject
@@ -73,6 +74,7 @@ class Meaning:
         yield from calibration.problems(self.document, self.data)
         yield from losses.problems(self.document, self.data)
         yield from served.problems(self.document, self.data)
+        yield from storedweights.problems(self.document, self.data)
 
     def _get(self, *path: str | int) -> Json:
         value: Json = self.data

@@ -6,6 +6,10 @@ import dataclasses
 
 from catalog.recipe import Distill, Recipe
 
+READ_LOGITS_BYTES = 1 << 27
+"""Of the logits of a model that are in memory at one time when two models are compared: 220 positions of a vocabulary
+of 152,000."""
+
 
 def settled(recipe: Recipe) -> Recipe:
     """The recipe without settings that change nothing: two spellings of one training are one step, made once."""

@@ -41,6 +41,13 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Teacher(Source):
+    """``dtype``: ``source`` keeps the weights as they are stored, in 16 bits; None converts them as a student's are."""
+
+    dtype: str | None = dataclasses.field(metadata={"later": True})
+
+
+@dataclass(frozen=True)
 class Student(Source):
     """``layers``: the layers of the source that are kept, in order (depth pruning); None keeps all."""
 
@@ -302,7 +309,7 @@ class Recipe:
     maturity: str
     context_tokens: int | None
     student: Student
-    teacher: Source | None
+    teacher: Teacher | None
     corpus: Corpus
     label: Label | None
     distill: Distill | None

@@ -273,6 +273,7 @@ def test_a_teacher_on_a_server_needs_no_pin(check_text: Check) -> None:
          "a student is made from its weights"),
         ("server:parrot/1b", "server:http://host/v1", "teacher.source", "the source has an address"),
         ("server:parrot/1b", "server:/1b", "teacher.source", "a server's source needs the name of the model there"),
+        ("server:parrot/1b\n", "server:parrot/1b\n  dtype: source\n", "teacher.dtype", "nobody here sees the weights"),
         ("server:parrot/1b", "server:a b", "teacher.source", "a server's source needs the name of the model there"),
         ("server:parrot/1b", "server:" + "a" * 201, "teacher.source", "a server's source needs the name"),
         ("licence: Apache-2.0\nowners", "licence: Apache-2.0\nlicence_files: ['teacher:LICENSE']\nowners",
@@ -493,3 +494,10 @@ def test_a_file_whose_name_has_another_unicode_form(check_text: Check, zoo_folde
     recipe = edited(PLAIN, "recipes/corpora/texts/evaluation.en.txt", f'"{wanted}"')
     ((path, what),) = found(check_text, recipe)
     assert path == "corpus.evaluation[0].path" and "its accents are in another Unicode form" in what
+
+
+def test_a_gguf_teacher_has_no_weights_to_use_as_they_are(check_text: Check) -> None:
+    text = edited(TUTORED, _PINNED_TEACHER, _PINNED_TEACHER + "  dtype: source\n")
+    assert ("teacher.dtype", "a GGUF file has no weights that transformers can use as they are") in found(
+        check_text, text, "tutored"
+    )

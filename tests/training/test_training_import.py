@@ -152,3 +152,49 @@ def test_the_tiny_model_is_accepted_by_the_converter(tmp_path: Path) -> None:
     paths = os.pathsep.join(part for part in (converter, os.environ.get("PYTHONPATH")) if part)
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": paths})
     assert (tmp_path / "tiny.gguf").read_bytes()[:4] == b"GGUF"
+
+
+def in_bfloat16(folder: Path, **more: torch.dtype) -> Path:
+    """A tiny model folder in two shards, in bfloat16 except for the tensors in ``more``."""
+    weights = load_file(make_tiny_llama(folder) / "model.safetensors")
+    kinds = {name: more.get(name.split(".")[-2], torch.bfloat16) for name in weights}
+    weights = {name: tensor.to(kinds[name]) for name, tensor in weights.items()}
+    names = sorted(weights)
+    shards = {"model-00001-of-00002.safetensors": names[:6], "model-00002-of-00002.safetensors": names[6:]}
+    (folder / "model.safetensors").unlink()
+    for shard, inside in shards.items():
+        save_file({name: weights[name] for name in inside}, folder / shard, metadata={"format": "pt"})
+    index = {"metadata": {}, "weight_map": {name: shard for shard, inside in shards.items() for name in inside}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    return folder
+
+
+def test_a_teacher_as_stored_is_its_own_files_and_loads_mapped(tmp_path: Path) -> None:
+    folder = in_bfloat16(tmp_path / "stored")
+    done = import_model(folder, tmp_path / "out", Silent(), as_stored=True)
+    usual = import_model(folder, tmp_path / "usual", Silent())
+    assert (done.dtype, usual.dtype, done.parameters) == ("bfloat16", "float16", usual.parameters)
+    shards = sorted(path.name for path in (tmp_path / "out").glob("*.safetensors"))
+    assert len(shards) == 2 and all((tmp_path / "out" / name).samefile(folder / name) for name in shards)
+    for name in ("config.json", "generation_config.json", "source.json", "tokenizer_config.json"):
+        mine, theirs = (json.loads((tmp_path / place / name).read_text()) for place in ("out", "usual"))
+        assert {**mine, "dtype": 0, "beyond_float16": 0} == {**theirs, "dtype": 0, "beyond_float16": 0}, name
+    model = load_model(tmp_path / "out", torch.bfloat16, "cpu")
+    kept = {name: one for shard in shards for name, one in load_file(folder / shard).items()}
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in model.state_dict().items() if name in kept)
+    assert len(load_tokenizer(tmp_path / "out")) == len(load_tokenizer(tmp_path / "usual"))
+
+
+def test_what_cannot_be_used_as_it_is_stored_is_converted(tmp_path: Path) -> None:
+    folder = in_bfloat16(tmp_path / "mixed", norm=torch.float32)
+    assert import_model(folder, tmp_path / "out", Silent(), as_stored=True).dtype == "float16"
+    assert not list((tmp_path / "out").glob("model-*.safetensors"))
+
+
+def test_bad_numbers_are_refused_as_stored_too(tmp_path: Path) -> None:
+    folder = in_bfloat16(tmp_path / "stored")
+    weights = load_file(folder / "model-00002-of-00002.safetensors")
+    next(iter(weights.values())).view(-1)[0] = float("nan")
+    save_file(weights, folder / "model-00002-of-00002.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelFileError, match=r"^stored/model-00002-of-00002\.safetensors: .* NaN"):
+        import_model(folder, tmp_path / "out", Silent(), as_stored=True)

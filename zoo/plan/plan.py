@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from catalog import budgets, sharding, sources
 from catalog.lock import Lock
-from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
+from catalog.recipe import CorpusFile, Recipe, Source, Student, Teacher, plain
 from zoo.files.digests import digest
 from zoo.machine.processor import Processor
 from zoo.plan.evaluation import evaluation
@@ -218,7 +218,7 @@ class _Maker:
         self._add("prune", "prune", {"layers": list(student.layers)}, {"model": "import/student"})
         return "prune"
 
-    def _label(self, teacher: Source) -> None:
+    def _label(self, teacher: Teacher) -> None:
         assert self.recipe.label
         self._add("corpus/prompts", "corpus", self._files("train", "heldout"), {})
         inputs = {"prompts": "corpus/prompts"}
@@ -235,20 +235,25 @@ class _Maker:
         if is_gguf(teacher.source):
             spec["teacher"] = self._source(teacher)
         else:
-            self._add("import/teacher", "import", self._source(teacher), {})
+            self._add("import/teacher", "import", self._teacher(teacher), {})
             self._add("export/teacher", "export", {"type": "f16", "header": {}}, {"model": "import/teacher"})
             inputs["teacher"] = "export/teacher"
         self._add("label", "label", spec, inputs)
 
-    def _distill(self, student: str, teacher: Source) -> str:
+    def _teacher(self, teacher: Teacher) -> dict[str, object]:
+        return self._source(teacher) | ({"dtype": teacher.dtype} if teacher.dtype else {})
+
+    def _distill(self, student: str, teacher: Teacher) -> str:
         assert self.recipe.distill
         inputs = {"student": student, "labels": "redact" if "redact" in self.steps else "label"}
         # A teacher is imported for its logits, and also to measure how near the student comes to it.
         if not sources.is_served(teacher.source):
             if "import/teacher" not in self.steps:
-                self._add("import/teacher", "import", self._source(teacher), {})
+                self._add("import/teacher", "import", self._teacher(teacher), {})
             inputs["teacher"] = "import/teacher"
         spec = {**plain(self.recipe.distill), "threads": self.world.threads, "device": self.world.device}
+        if teacher.dtype:
+            spec["teacher_dtype"] = teacher.dtype
         if self.world.processes > 1:
             # Their sums have another order. Trainings of one process keep the keys that they always had.
             spec["processes"] = self.world.processes

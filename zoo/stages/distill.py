@@ -14,6 +14,7 @@ from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.stages import Context, Facts
+from zoo.stages.table import AS_STORED
 from zoo.training import require
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def run(context: Context) -> Facts:
             shared=context.work / "teachers",
             processes=whole(context.spec.get("processes", 1)),
             sharded=context.spec.get("sharding") == sharding.FULL,
+            as_stored=context.spec.get("teacher_dtype") == AS_STORED,
         )
     ).to_json()
     timing = report.pop("timing")

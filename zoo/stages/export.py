@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from catalog.jsonvalues import table
 from catalog.recipe import build
 from zoo.gguf import header, layerkinds, overflow, tokentypes, wording
 from zoo.gguf.facts import header_facts
+from zoo.gguf.inplace import rewrite_in_place
 from zoo.gguf.padding import padding
 from zoo.llama.convert import convert, endtokens
 from zoo.modelfolder import record
@@ -29,26 +31,29 @@ def run(context: Context) -> Facts:
     """Writes ``model.gguf``; the facts are its header in short."""
     spec: Spec = build(Spec, context.spec)
     raw = context.scratch / "converted.gguf"
+    # A killed run's file would take the room of a second model while this one is made.
+    for left in context.scratch.glob("*converted.gguf*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
     folder = model_folder(context.inputs["model"])
     convert.convert(folder, raw, type_=_type(spec, folder), report=context.report)
     overflow.refuse(raw)
     target = context.out / MODEL_FILE
     # Words come last, when the release is assembled; whatever the converter found in the folder is not the recipe's.
     unworded = wording.removed() if spec.header else {}
-    header.rewrite_header(raw, target, {**unworded, **spec.header, **padding(raw)})
-    raw.unlink()
+    rewrite_in_place(raw, {**unworded, **spec.header, **padding(raw)})
     told = record.read(model_folder(context.inputs.get("source", context.inputs["model"])))
-    if told and (types := tokentypes.stated(target, told["tokenizer"])):
-        header.rewrite_header(target, target, types)
-    if kinds := layerkinds.stated(header.read_header(target), _config(folder)):
-        header.rewrite_header(target, target, kinds)
-    found, context_tokens = header.read_header(target), told["context_tokens"] if told else None
+    if told and (types := tokentypes.stated(raw, told["tokenizer"])):
+        rewrite_in_place(raw, types)
+    if kinds := layerkinds.stated(header.read_header(raw), _config(folder)):
+        rewrite_in_place(raw, kinds)
+    found, context_tokens = header.read_header(raw), told["context_tokens"] if told else None
     if isinstance(context_tokens, int) and 0 < context_tokens < found.context_tokens:
         # The converter writes a million tokens for every hybrid with Mamba layers, whatever config.json says.
-        header.rewrite_header(target, target, {f"{found.architecture}.context_length": context_tokens})
+        rewrite_in_place(raw, {f"{found.architecture}.context_length": context_tokens})
     ends = [*_named_ends(folder), *(one["id"] for one in (told["end_tokens"] if told else ()))]
-    if missing := endtokens.placed(target, ends, header.read_header(target).metadata):
-        header.rewrite_header(target, target, missing)
+    if missing := endtokens.placed(raw, ends, header.read_header(raw).metadata):
+        rewrite_in_place(raw, missing)
+    raw.replace(target)
     return header_facts(target)
 
 

@@ -1,4 +1,4 @@
-"""import: a source becomes a plain model folder (safetensors in f16)."""
+"""import: a source becomes a plain model folder: safetensors in f16 or, of a teacher that asks for it, as stored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 
 from zoo.sources import resolve
 from zoo.stages import Context, Facts
+from zoo.stages.table import AS_STORED
 from zoo.training import require
 
 
@@ -17,4 +18,6 @@ def run(context: Context) -> Facts:
     source = resolve.resolve(context.spec, context.root, context.work, context.report)
     # Every imported model is exported later, so an unsupported tokenizer is reported before any weight is read.
     resolve.inspect_folder(source, context.root)
-    return dataclasses.asdict(import_model(source, context.out, context.report, root=context.root))
+    as_stored = context.spec.get("dtype") == AS_STORED
+    done = import_model(source, context.out, context.report, root=context.root, as_stored=as_stored)
+    return dataclasses.asdict(done)

@@ -31,12 +31,9 @@ from zoo.machine.resources import free_cores
 from zoo.sources import resolve
 from zoo.stages import Context, Facts
 from zoo.stages.questions import questions
-from zoo.stages.table import capability
+from zoo.stages.table import PROMPT_TOKENS, capability
 from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
-
-PROMPT_TOKENS = 512
-"""Room for a prompt in each sequence's context, in addition to the answer."""
 
 _JOURNAL_BYTES = 4 << 30
 """Of the journal of labels: the largest file of prompts, with an answer of several times its length to each."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from catalog import sharding
 from catalog.jsonvalues import whole
-from catalog.microbatches import most_tokens
+from catalog.microbatches import READ_LOGITS_BYTES, most_tokens
 from catalog.quants import QUANTS
 from catalog.recipe import Recipe, plain
 from catalog.words import counted
@@ -19,6 +19,18 @@ from zoo.stages.intermediate import Layers, guessed
 
 CONVERTER = "llama.cpp-converter"
 """The name under which llama.cpp's converter is a tool. ``zoo.llama.convert.source`` has its version."""
+
+AS_STORED = "source"
+"""The ``dtype`` of a teacher whose weight files are used as they are."""
+
+EXPORT_BYTES = 12
+"""Per weight of the largest matrix while llama.cpp's converter changes its type: read, twice in float32, written."""
+
+PROMPT_TOKENS = 512
+"""Room for a prompt in the context of each row that a teacher answers, in addition to the answer and its retry."""
+
+TRAINER_BYTES = 250_000_000
+"""Of memory: peft and bitsandbytes, and what a training leaves in the allocator, beyond the program itself."""
 
 QLORA_TOOLS = ("accelerate", "bitsandbytes")
 """Extra packages for training on a 4-bit base."""
@@ -117,6 +129,40 @@ def _half_precision(need: Need) -> int:
     return 2 * need.weights
 
 
+def _keeps_files(need: Need) -> bool:
+    """Whether a teacher's files are likely to be used as they are. Larger ones are not in 16 bits."""
+    teacher = need.recipe.teacher
+    if need.spec.get("dtype") != AS_STORED and need.spec.get("teacher_dtype") != AS_STORED:
+        return False
+    return not (teacher and teacher.parameters and (teacher.size_bytes or 0) > 3 * teacher.parameters)
+
+
+def _imported(need: Need) -> int:
+    """A converted copy; the files of a source that are used as they are were counted when they were fetched."""
+    return 1_000_000 if _keeps_files(need) else _half_precision(need)
+
+
+def _import_memory(need: Need) -> int:
+    """The source, the model in 16 bits and in part in float32; or the mapped files alone."""
+    return (2 if _keeps_files(need) else 6) * need.weights
+
+
+def _export_memory(need: Need) -> int:
+    """The finished file while its numbers are checked, or the embedding while its type changes: no other matrix is
+    larger, and weights are read and written one matrix at a time."""
+    return max(2 * need.weights, EXPORT_BYTES * need.vocabulary * guessed(need.weights).width)
+
+
+def _label_memory(need: Need) -> int:
+    """The mapped teacher, and the keys and values of all tokens that it answers together, in 16 bits."""
+    label = need.recipe.label
+    assert label
+    layers = guessed(need.teacher_weights)
+    tokens = label.batch_rows * (PROMPT_TOKENS + 2 * label.max_tokens)
+    kept = 2 * 2 * layers.count * layers.keys * tokens
+    return 2 * need.teacher_weights + min(need.teacher_weights, kept)
+
+
 def _in_use(need: Need) -> int:
     """A model in 16 bits, and as much again in part."""
     return 3 * need.weights
@@ -157,11 +203,11 @@ def _distilled(need: Need) -> int:
 
 
 def _distill_memory(need: Need) -> int:
-    """The larger one of training, and of reading two models over one row. Every process has the weights, and its share
-    of a step's rows."""
+    """The larger one of training, and of reading two models over one row, whose logits are read in parts. Every process
+    has the weights, and its share of a step's rows."""
     d = need.recipe.distill
     assert d
-    row = 4 * d.row_tokens * need.vocabulary * LOGITS_COPIES
+    row = min(4 * d.row_tokens * need.vocabulary, READ_LOGITS_BYTES) * LOGITS_COPIES
     processes = whole(need.spec.get("processes", 1))
     in_shares = need.spec.get("sharding") == sharding.FULL
     together = min(processes * most_tokens(d), max(d.batch_rows, processes) * d.row_tokens)
@@ -175,7 +221,8 @@ def _distill_memory(need: Need) -> int:
     # Shares add up to one training. Every process reads the complete weights first, in float32.
     kept = max(kept + 8 * need.weights, 4 * need.weights * processes) if in_shares else kept * processes
     trained = kept + logits + int(between)
-    return max(trained, 4 * need.teacher_weights + 4 * need.weights + 2 * row)
+    teacher = (2 if _keeps_files(need) else 4) * need.teacher_weights
+    return TRAINER_BYTES + max(trained, teacher + 4 * need.weights + 2 * row)
 
 
 def _evaluate_memory(need: Need) -> int:
@@ -247,13 +294,13 @@ def _benchmark_work(load: Load) -> str:
 
 STAGES: Mapping[str, Row] = {
     "import": Row(
-        10, ("torch", "transformers", "safetensors", "gguf"), _half_precision, lambda need: 6 * need.weights,
+        10, ("torch", "transformers", "safetensors", "gguf"), _imported, _import_memory,
         module="importing",
     ),
     "prune": Row(1, ("torch", "transformers", "safetensors"), _half_precision, _in_use),
     "corpus": Row(2, (), _little, _in_use),
     "label": Row(
-        3, ("llama-cpp-python", "jinja2"), _little, _in_use, _label_work,
+        3, ("llama-cpp-python", "jinja2"), _little, _label_memory, _label_work,
         evidence=("label-report.json",), sums="the teacher's answers",
     ),
     "ask": Row(1, (), _little, lambda _: 0, _ask_work),
@@ -266,7 +313,7 @@ STAGES: Mapping[str, Row] = {
         4, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distilled, _distill_memory, _distill_work,
         evidence=("distill-report.json", "distill-timing.json"), sums="the training", scratch=_checkpoints,
     ),
-    "export": Row(8, (CONVERTER, "torch", "transformers"), _half_precision, _in_use, scratch=_half_precision),
+    "export": Row(8, (CONVERTER, "torch", "transformers"), _half_precision, _export_memory),
     # The exported file in float32 on disk, the folder in float32 in memory, and a copy while it is read.
     "parity": Row(
         8, ("llama-cpp-python", "jinja2", "torch", "transformers"),

@@ -28,7 +28,7 @@ class Handover:
 
     cache: folder of the teacher's answers, complete; None without a teacher. dtype: the name of torch's. threads: of
     each process. patience_seconds: how long one waits for the others before it gives up. sharded: each keeps its share
-    of the weights.
+    of the weights. as_stored: the teacher computes in the format of its weights.
     """
 
     student: str
@@ -42,6 +42,7 @@ class Handover:
     threads: int
     patience_seconds: float
     sharded: bool = False
+    as_stored: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from catalog.microbatches import READ_LOGITS_BYTES
 from zoo.progress import Reporter
 from zoo.training.conversations import EncodedRow
 from zoo.training.losses import full_kld, label_cross_entropy
-from zoo.training.models import logits_at
+from zoo.training.models import causal, hidden_at, logits_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
 
 
 @dataclass(frozen=True)
@@ -109,19 +111,32 @@ def _row_sums(
 ) -> tuple[float, float, float]:
     """Sums over the assistant positions: loss in nats, KL in nats, positions with the same top token."""
     with torch.no_grad():
-        ours = _logits(student, row)
-        labels = torch.tensor(row.labels, device=ours.device)
-        loss = label_cross_entropy(ours, labels).sum(dtype=torch.float64)
-        if teacher is None:
-            return float(loss), math.nan, math.nan
-        theirs = _logits(teacher, row)
-        same = (ours.argmax(dim=-1) == theirs.argmax(dim=-1)).sum()
-        return float(loss), float(full_kld(ours, theirs).sum()), float(same)
+        hidden = _hidden(student, row)
+        theirs = None if teacher is None else _hidden(teacher, row)
+        parts = max(1, READ_LOGITS_BYTES // (4 * causal(student).get_output_embeddings().weight.shape[0]))
+        sums = []
+        for start in range(0, len(hidden), parts):
+            part = slice(start, start + parts)
+            ours = logits_of(student, hidden[part])
+            labels = torch.tensor(row.labels[part], device=ours.device)
+            loss = float(label_cross_entropy(ours, labels).sum(dtype=torch.float64))
+            sums.append((loss, *_compared(ours, teacher, None if theirs is None else theirs[part])))
+    loss, kld, same = (math.fsum(column) for column in zip(*sums, strict=True))
+    return loss, kld, same
 
 
-def _logits(model: PreTrainedModel, row: EncodedRow) -> torch.Tensor:
+def _compared(
+    ours: torch.Tensor, teacher: PreTrainedModel | None, hidden: torch.Tensor | None
+) -> tuple[float, float]:
+    if teacher is None or hidden is None:
+        return math.nan, math.nan
+    theirs = logits_of(teacher, hidden)
+    return float(full_kld(ours, theirs).sum()), float((ours.argmax(dim=-1) == theirs.argmax(dim=-1)).sum())
+
+
+def _hidden(model: PreTrainedModel, row: EncodedRow) -> torch.Tensor:
     positions = torch.tensor(row.positions, device=model.device)
-    return logits_at(
+    return hidden_at(
         model, torch.tensor([row.input_ids], device=model.device), torch.zeros_like(positions), positions
     )
 

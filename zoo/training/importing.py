@@ -22,7 +22,7 @@ from zoo.modelfolder import owncode, record, templates, trimming, unsupported, v
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import Inspected, inspect, needed_tokens
 from zoo.progress import Reporter
-from zoo.training import fidelity, ggufvalues, precision, sameness
+from zoo.training import fidelity, ggufvalues, linking, precision, sameness
 from zoo.training.folders import load_folder
 from zoo.training.ggufs import load_gguf
 from zoo.training.layers import layer_count, prune
@@ -30,6 +30,7 @@ from zoo.training.models import clean_json, quiet, refuse_infinite, save_model
 from zoo.training.writing import writing
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 INFINITE = "Fetch the file again and compare its SHA-256 with the published one, or use another model"
@@ -58,17 +59,24 @@ def import_model(
     *,
     layers: tuple[int, ...] | None = None,
     root: Path | None = None,
+    as_stored: bool = False,
 ) -> ImportReport:
     """Write the model of ``source`` into the folder ``out``, keeping ``layers`` in that order (None: all).
 
-    root: the zoo's folder, in which links of a model folder may end. Also writes ``source.json``, unless layers are
-    dropped (then it is another model). Raises ModelFileError for a file that is damaged, pickled, incomplete or of
+    root: the zoo's folder, in which links of a model folder may end. as_stored: use a folder's weight files as they
+    are, if all weights are in one format of 16 bits and no layer is dropped. Also writes ``source.json``, unless layers
+    are dropped (then it is another model). Raises ModelFileError for a file that is damaged, pickled, incomplete or of
     another kind, InputError for layers that it does not have.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".import.") as scratch:
         if source.is_dir():
-            model, total, kept, said = _import_folder(source, out, Path(scratch), layers, root, report)
+            found = inspect(source, root)
+            dtype = linking.own_dtype(found) if as_stored and layers is None else None
+            if dtype:
+                model, total, kept, said = _link_folder(found, out, Path(scratch), dtype, report)
+            else:
+                model, total, kept, said = _import_folder(found, out, Path(scratch), layers, report)
         else:
             model, total, kept, said = _import_gguf(source, out, report, layers)
     if layers is None:
@@ -100,18 +108,44 @@ class _Imported(NamedTuple):
 
 
 def _import_folder(
-    source: Path, out: Path, scratch: Path, layers: tuple[int, ...] | None, root: Path | None, report: Reporter
+    found: Inspected, out: Path, scratch: Path, layers: tuple[int, ...] | None, report: Reporter
 ) -> _Imported:
-    found = inspect(source, root)
     format_ = precision.of_folder(found)
     model, tokenizer, account = load_folder(found, scratch, format_.dtype)
     total, kept, name = _kept(model, layers)
-    files = {own: found.tensors[name].file for name, own in found.own.items()}
-    _refuse_unfilled(model, {name: f"{source.name}/{file}" for name, file in files.items()}, source.name, report)
+    _refuse_bad(model, found, report)
     save_model(model, out, format_.dtype)
-    for sentence in owncode.remarks(found.small):
-        report.warn(f"{source.name}: {sentence}")
     notes = fidelity.check(found, out / SINGLE, account, layers=name, order=None if layers is None else kept)
+    said = _words(found, tokenizer, out)
+    if lost := _trim(found, model, out):
+        said["tokenizer"]["vocabulary_size"] = min(lost.values())
+        notes = [one for one in (vocabulary.left_out(lost), *notes) if one not in said["notes"]]
+    return _Imported(model, total, kept, _precise(said, format_, notes))
+
+
+def _link_folder(found: Inspected, out: Path, scratch: Path, dtype: torch.dtype, report: Reporter) -> _Imported:
+    """The folder with the source's own weight files. Loading it is the test that transformers reads all of them."""
+    model, tokenizer, _ = load_folder(found, scratch, dtype)
+    total, kept, _ = _kept(model, None)
+    _refuse_bad(model, found, report)
+    linking.link_model(found, model, out, dtype)
+    said = _words(found, tokenizer, out)
+    if lost := _trim(found, model, out):
+        said["tokenizer"]["vocabulary_size"] = min(lost.values())
+        said["notes"] += [one for one in (vocabulary.left_out(lost),) if one not in said["notes"]]
+    return _Imported(model, total, kept, said)
+
+
+def _refuse_bad(model: PreTrainedModel, found: Inspected, report: Reporter) -> None:
+    name = found.folder.name
+    files = {own: f"{name}/{found.tensors[stored].file}" for stored, own in found.own.items()}
+    _refuse_unfilled(model, files, name, report)
+    for sentence in owncode.remarks(found.small):
+        report.warn(f"{name}: {sentence}")
+
+
+def _words(found: Inspected, tokenizer: PreTrainedTokenizerBase, out: Path) -> SourceRecord:
+    """Write the tokenizer; the record of the source."""
     _save_tokenizer(found.files, tokenizer, out)
     said = record.of_folder(found)
     if sentencepieces.disagree(found.files.get("tokenizer.model"), found.small.get("tokenizer.json")):
@@ -120,10 +154,7 @@ def _import_folder(
             "tokenizer.model joins pieces in another order than tokenizer.json; tokenizer.json counts, as in "
             "transformers"
         )
-    if lost := _trim(found, model, out):
-        said["tokenizer"]["vocabulary_size"] = min(lost.values())
-        notes = [one for one in (vocabulary.left_out(lost), *notes) if one not in said["notes"]]
-    return _Imported(model, total, kept, _precise(said, format_, notes))
+    return said
 
 
 def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, ...] | None) -> _Imported:

@@ -31,7 +31,7 @@ from zoo.training.conversations import Conversation, Encoding, encode
 from zoo.training.files import read_json, weights_digest, write_json
 from zoo.training.handover import Handover
 from zoo.training.heldout import Heldout, measure
-from zoo.training.models import check_head, inference_dtype, load_model, load_tokenizer, save_model
+from zoo.training.models import check_head, load_model, load_tokenizer, save_model
 from zoo.training.objective import Job
 from zoo.training.pairing import common_width, compare_templates, usable_teacher
 from zoo.training.repeatable import repeatable
@@ -58,7 +58,7 @@ class Run:
     out: gets the finished folder; scratch keeps what a resume needs. shared: folder of teacher caches by digest, which
     other students then use too; None keeps this one in ``scratch``. processes: that train together, each on its rows
     of a step; patience_seconds: how long one waits for another before it gives up; sharded: each keeps its share of the
-    weights instead of all of them.
+    weights instead of all of them. as_stored: the teacher computes in the format of its weights.
     """
 
     student: Path
@@ -75,6 +75,7 @@ class Run:
     processes: int = 1
     patience_seconds: float = PATIENCE_SECONDS
     sharded: bool = False
+    as_stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def distill(run: Run) -> DistillReport:
         checkpoints.open_run(run.scratch, _identity(run, judge, rows, dtype, width), run.report)
         cache = None
         if spec.method == "logits" and judge is not None:
-            cache = _cache(run, Question(judge, rows.train.rows, spec.top_k, spec.temperature, width, device))
+            asked = (judge, rows.train.rows, spec.top_k, spec.temperature, width, device)
+            cache = _cache(run, Question(*asked, as_stored=run.as_stored))
         before = _before(run, judge, rows.heldout)
         batches = Batches([len(row.input_ids) for row in rows.train.rows], spec.batch_rows, spec.seed)
         pad = tokenizer.pad_token_id or 0
@@ -143,6 +145,7 @@ def _together(run: Run, job: Job, judge: Path | None) -> int | None:
         threads=threads,
         patience_seconds=run.patience_seconds,
         sharded=run.sharded,
+        as_stored=run.as_stored,
     )
     handover.write(folder, given, job.spec, job.rows)
     return train_together(folder, run.processes, job.spec.steps, threads, run.report)
@@ -192,10 +195,14 @@ def _measure(run: Run, folder: Path, teacher: Path | None, rows: Encoding, what:
     if not rows.rows:
         return None
     gc.collect()
-    judge = load_model(teacher, inference_dtype(run.device), run.device) if teacher else None
+    judge = _loaded(teacher, run) if teacher else None
     model = load_model(folder, torch.float32, run.device)
     check_head(model, rows.rows[0].input_ids)
     return measure(model, judge, rows.rows, run.report, what)
+
+
+def _loaded(teacher: Path, run: Run) -> PreTrainedModel:
+    return load_model(teacher, precision.teaching_dtype(teacher, run.device, as_stored=run.as_stored), run.device)
 
 
 def _announce(rows: Rows, report: Reporter) -> None:
@@ -252,6 +259,7 @@ def _identity(run: Run, teacher: Path | None, rows: Rows, dtype: torch.dtype, wi
     cut = [] if width is None else [width]
     # A checkpoint of a version that rounded 16-bit logits to 16 bits is of another training.
     head = [] if dtype == torch.float32 else ["float32 logits"]
+    head += ["teacher as stored"] if run.as_stored else []
     return digest(
         [models, tokens, len(rows.train.rows), plain(run.spec), run.device, str(dtype), versions(), *cut, *head]
     )

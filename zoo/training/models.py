@@ -84,13 +84,6 @@ def _attention(folder: Path) -> str:
     return "sdpa" if getattr(kind, "_supports_sdpa", True) else "eager"
 
 
-def inference_dtype(device: str) -> torch.dtype:
-    """float32 on a CPU; half the memory on a GPU, where a teacher of 7 billion weights would not fit otherwise."""
-    if device == "cpu":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-
-
 def refuse_own_tokenizer(folder: Path, where: str = "") -> None:
     """Raise ModelFileError for a tokenizer that needs code of the folder's own. where: the folder for messages."""
     path = folder / TOKENIZER_CONFIG

@@ -86,6 +86,22 @@ def kept(folder: Path) -> torch.dtype:
     return torch.bfloat16 if config.get("dtype") == "bfloat16" else torch.float16
 
 
+def inference_dtype(device: str) -> torch.dtype:
+    """float32 on a CPU; half the memory on a GPU, where a teacher of 7 billion weights would not fit otherwise."""
+    if device == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def teaching_dtype(folder: Path, device: str, *, as_stored: bool) -> torch.dtype:
+    """What a teacher computes in. as_stored: in the format of its folder, so that its weights are mapped and never
+    converted; a GPU without bfloat16 gets float16."""
+    if not as_stored:
+        return inference_dtype(device)
+    own = kept(folder)
+    return own if device == "cpu" or own == torch.float16 else inference_dtype(device)
+
+
 class _Judge:
     def __init__(self) -> None:
         self.overflows: list[tuple[str, float]] = []

@@ -142,7 +142,9 @@ def _cache(given: Handover, spec: Distill, rows: tuple[EncodedRow, ...], ranks: 
     """The teacher's answers, which the program has asked for. Nothing is swept away that another process may write."""
     if given.teacher is None or given.cache is None:
         return None
-    question = Question(Path(given.teacher), rows, spec.top_k, spec.temperature, given.width, given.device)
+    question = Question(
+        Path(given.teacher), rows, spec.top_k, spec.temperature, given.width, given.device, as_stored=given.as_stored
+    )
     return cache_teacher(question, Path(given.cache), Silent(), share=Share(ranks.rank, ranks.world))
 
 

@@ -43,7 +43,7 @@ class OldCache:
     @classmethod
     def at(cls, question: Question, place: Callable[[str], Path]) -> OldCache | None:
         """The cache of this question, or None if there is none. place: its folder by its digest."""
-        if question.is_gguf or question.device != "cpu":
+        if question.is_gguf or question.as_stored or question.device != "cpu":
             return None
         name = old_digest(question)
         folder = place(name)

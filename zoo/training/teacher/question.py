@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+import torch
+
 from catalog import jsontext
 from zoo.files.digests import digest, sha256_file
 from zoo.llama import library
@@ -16,7 +18,7 @@ from zoo.modelfolder.files import CONFIG
 from zoo.training import versions
 from zoo.training.conversations import EncodedRow
 from zoo.training.files import weights_digest
-from zoo.training.models import inference_dtype
+from zoo.training.precision import teaching_dtype
 from zoo.training.teacher.arranging import Width, width_of
 
 FORMAT = 2
@@ -28,7 +30,7 @@ class Question:
 
     teacher: a model folder, which torch reads, or a GGUF file, which llama.cpp reads. width: logits that are looked at,
     from the first one on; None for all. device: where the teacher computes. together: how much it reads together, by
-    device unless given.
+    device unless given. as_stored: torch computes in the format of the folder's weights.
     """
 
     teacher: Path
@@ -38,6 +40,7 @@ class Question:
     width: int | None = None
     device: str = "cpu"
     together: Width | None = None
+    as_stored: bool = False
 
     @cached_property
     def reading(self) -> Width:
@@ -46,6 +49,11 @@ class Question:
             return self.together
         config = None if self.is_gguf else jsontext.read(self.teacher / CONFIG, bounded=False)
         return width_of(self.device, config)
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """What torch computes in."""
+        return teaching_dtype(self.teacher, self.device, as_stored=self.as_stored)
 
     @property
     def is_gguf(self) -> bool:
@@ -91,5 +99,5 @@ def _engine(question: Question) -> dict[str, str]:
     if question.is_gguf:
         return {"name": "llama.cpp", "version": str(library.versions()["llama-cpp-python"])}
     known = versions()
-    dtype = str(inference_dtype(question.device)).removeprefix("torch.")
+    dtype = str(question.dtype).removeprefix("torch.")
     return {"name": "torch", "version": known["torch"], "transformers": known["transformers"], "dtype": dtype}

@@ -12,7 +12,7 @@ from zoo.errors import ModelFileError
 from zoo.llama.measure.logits import logits_in_batches
 from zoo.llama.model import Model
 from zoo.training.conversations import EncodedRow
-from zoo.training.models import NAN_REMEDY, check_head, hidden_at, inference_dtype, load_model, logits_of
+from zoo.training.models import NAN_REMEDY, check_head, hidden_at, load_model, logits_of
 from zoo.training.teacher.arranging import Batch, padded, tokens_read
 from zoo.training.teacher.question import Question
 from zoo.training.teacher.targets import Targets, joined, top_of
@@ -52,7 +52,7 @@ class TorchTeacher:
     def __init__(self, question: Question) -> None:
         self._question = question
         self._model: PreTrainedModel = load_model(
-            question.teacher, inference_dtype(question.device), question.device
+            question.teacher, question.dtype, question.device
         )
         check_head(self._model, question.rows[0].input_ids)
 
