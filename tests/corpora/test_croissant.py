@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,11 @@ def test_everything_is_computed(folder: Path) -> None:
     assert {field["name"]: field["dataType"] for field in records["field"]} == {"user": "sc:Text", "tags": "sc:Text"}
     assert "It found: EMAIL 1. Names of people were not looked for." in data["rai:personalSensitiveInformation"][0]
     assert "language: en 100 %" in data["rai:dataBiases"][0]
+    assert "rai:dataCollection" not in data
     assert as_text(folder, MADE) == as_text(folder, MADE)
+    card = CARD.replace("language:", "language_creators: [crowdsourced]\nsource_datasets: [original]\nlanguage:")
+    told: Any = json.loads(as_text(folder, MADE, card))
+    assert told["rai:dataCollection"] == ["By its card: text: crowdsourced; source: original."]
 
 
 @pytest.mark.parametrize(
@@ -82,37 +85,6 @@ def test_a_card_that_does_not_fit_the_files_is_refused(folder: Path, old: str, n
 def test_version_and_date_of_a_damaged_file_are_not_used(folder: Path, text: str) -> None:
     (folder / FILE).write_text(text, encoding="utf-8")
     assert made_before(folder) is None
-
-
-def test_mlcroissant_validates_and_reads_it(tmp_path: Path) -> None:
-    mlcroissant = pytest.importorskip("mlcroissant", reason="needs: pip install mlcroissant")
-    there = shutil.copytree(STARTER, tmp_path / "starter")
-    dataset = mlcroissant.Dataset(str(there / FILE))
-    issues = dataset.metadata.issues
-    assert not issues.errors and not issues.warnings
-    for name in ("prompts.train", "prompts.heldout"):
-        # It may read the lines in another order.
-        lines = (there / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-        known = {json.loads(line)["user"] for line in lines}
-        found = [record[f"{name}/user"].decode() for record in dataset.records(name)]
-        assert set(found) == known and len(found) == len(known)
-
-
-def test_datasets_loads_the_folder_unchanged(tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets", reason="needs: pip install datasets")
-    for config, splits in (("prompts", ("train", "heldout")), ("conversations", ("train",))):
-        loaded = datasets.load_dataset(str(STARTER), config, cache_dir=str(tmp_path / "cache"))
-        assert set(loaded) == set(splits)
-        for split in splits:
-            lines = (STARTER / f"{config}.{split}.jsonl").read_text(encoding="utf-8").splitlines()
-            # Columns that a record lacks are null in a table.
-            assert [_filled(row) for row in loaded[split]] == [_filled(json.loads(line)) for line in lines]
-
-
-def _filled(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _filled(one) for key, one in value.items() if one is not None}
-    return [_filled(one) for one in value] if isinstance(value, list) else value
 
 
 def test_nested_data_has_no_column() -> None:

