@@ -120,6 +120,7 @@ def test_keys_are_digests_and_differ(tutored: Recipe) -> None:
     [
         ({"student": {"sha256": "0" * 64}}, ["import/student"]),
         ({"teacher": {"sha256": "0" * 64}}, ["import/teacher", "label"]),
+        ({"teacher": {"dtype": "source"}}, ["import/teacher"]),
         ({"label": {"max_tokens": 49}}, ["label"]),
         ({"label": {"temperature": 0.5}}, ["label"]),
         ({"label": {"top_p": 0.5}}, ["label"]),
@@ -129,6 +130,7 @@ def test_keys_are_digests_and_differ(tutored: Recipe) -> None:
         ({"label": {"system": "Be brief."}}, ["label"]),
         ({"distill": {"method": "labels"}}, ["distill"]),
         ({"distill": {"adapter": "lora"}}, ["distill"]),
+        ({"distill": {"adapter": "qlora"}}, ["distill"]),
         ({"distill": {"preset": "ampere-balanced"}}, ["distill"]),
         ({"distill": {"steps": 61}}, ["distill"]),
         ({"distill": {"batch_rows": 9}}, ["distill"]),
@@ -374,3 +376,10 @@ def test_names_of_files(plain: Recipe) -> None:
     assert plan.file_name("a", "Q8_0") == "a-Q8_0.gguf"
     assert list(plan.file_makers(plain)) == ["F16", "Q8_0", "Q5_K_M", "Q4_0"]
     assert plan.is_gguf("file:a.gguf") and not plan.is_gguf("hf:a/b")
+
+
+def test_only_trainings_with_qlora_have_two_merges_in_their_key(tutored: Recipe) -> None:
+    every = ("none", "lora", "dora", "qlora")
+    specs = {adapter: made(put(tutored, distill={"adapter": adapter})).step("distill").spec for adapter in every}
+    assert {adapter for adapter, spec in specs.items() if "merges" in spec} == {"qlora"}
+    assert not any("teacher_dtype" in spec for spec in specs.values())

@@ -75,6 +75,7 @@ def test_a_training_with_each_combination_ends_better_than_it_began(home: Path, 
     done = run(home, f"{adapter}-{preset}", spec, Silent())
     before, after = done.heldout_before, done.heldout_after
     print(f"{adapter} {preset}: {before.kld_mean_nats:.3f} -> {after.kld_mean_nats:.3f} nats")
+    print(done.merges or "")
     # Further apart than the errors of both means may be.
     assert after.kld_mean_nats < 0.9 * before.kld_mean_nats
 

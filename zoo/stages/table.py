@@ -189,9 +189,10 @@ def _quantized(need: Need) -> int:
 
 
 def _checkpoints(need: Need) -> int:
-    """Weights and two AdamW moments in float32."""
+    """Weights and two AdamW moments in float32, and the second merge of qlora in 16 bits."""
     share = 1.0 if need.spec["adapter"] == "none" else ADAPTER_SHARE
-    return int(CHECKPOINTS_KEPT * 12 * need.weights * share)
+    other = _half_precision(need) if need.spec["adapter"] == "qlora" else 0
+    return int(CHECKPOINTS_KEPT * 12 * need.weights * share) + other
 
 
 def _distilled(need: Need) -> int:

@@ -141,6 +141,22 @@ def merge(model: PreTrainedModel, base: PreTrainedModel, adapter: str, preset: P
     return merged
 
 
+def dequantized(
+    base: PreTrainedModel, student: Path, preset: Preset, dtype: torch.dtype, device: str
+) -> PreTrainedModel:
+    """``base`` (the student in float32, on the CPU) with the values of the 4-bit weights that qlora trains on."""
+    from bitsandbytes.functional import dequantize_4bit
+
+    packed = _load_4bit(student, preset, dtype, device)
+    with torch.no_grad():
+        for name, module in packed.named_modules():
+            state = getattr(getattr(module, "weight", None), "quant_state", None)
+            if state is not None:
+                values = dequantize_4bit(module.weight.data, state)
+                base.get_submodule(name).weight.copy_(values.reshape(module.out_features, module.in_features))
+    return base
+
+
 def _peft() -> ModuleType:
     """peft, imported when needed: it takes seconds, and bitsandbytes prints messages about its kernels."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

@@ -56,6 +56,18 @@ class Heldout:
     same_top_share_se: float | None
 
 
+@dataclass(frozen=True)
+class RowSums:
+    """The sums of every conversation: assistant tokens, loss and divergence in nats, positions with the same top token.
+    The last two are NaN without a teacher."""
+
+    counts: tuple[int, ...]
+    loss: tuple[float, ...]
+    kld: tuple[float, ...]
+    same: tuple[float, ...]
+    has_teacher: bool
+
+
 def measure(
     student: PreTrainedModel,
     teacher: PreTrainedModel | None,
@@ -66,19 +78,42 @@ def measure(
     """Measure ``student`` (and compare with ``teacher``, of the same vocabulary) over ``rows``, at
     temperature 1.
     """
-    counts = [len(row.positions) for row in rows]
+    return figures(row_sums(student, teacher, rows, report, what))
+
+
+def row_sums(
+    student: PreTrainedModel,
+    teacher: PreTrainedModel | None,
+    rows: Sequence[EncodedRow],
+    report: Reporter,
+    what: str,
+) -> RowSums:
+    """What ``measure`` makes its figures of."""
     sums = []
     with report.task(what, sum(len(row.input_ids) for row in rows), "tokens") as advance:
         for row in rows:
             sums.append(_row_sums(student, teacher, row))
             advance(len(row.input_ids))
-    loss = ratio([row[0] for row in sums], counts)
-    perplexity = perplexity_of(loss)
-    kld = ratio([row[1] for row in sums], counts) if teacher is not None else Estimate(math.nan, None)
-    same = ratio([row[2] for row in sums], counts) if teacher is not None else Estimate(math.nan, None)
+    counts = tuple(len(row.positions) for row in rows)
+    loss, kld, same = (tuple(row[column] for row in sums) for column in range(3))
+    return RowSums(counts, loss, kld, same, teacher is not None)
+
+
+def difference(one: RowSums, other: RowSums) -> Estimate:
+    """``other`` minus ``one``, per token, over the same conversations: the divergence, or the loss without a teacher.
+    What makes a conversation hard for both cancels out."""
+    first, second = (found.kld if found.has_teacher else found.loss for found in (one, other))
+    return ratio([after - before for before, after in zip(first, second, strict=True)], one.counts)
+
+
+def figures(sums: RowSums) -> Heldout:
+    """Means and standard errors."""
+    perplexity = perplexity_of(ratio(sums.loss, sums.counts))
+    none = Estimate(math.nan, None)
+    kld, same = (ratio(one, sums.counts) if sums.has_teacher else none for one in (sums.kld, sums.same))
     return Heldout(
-        rows=len(rows),
-        tokens=sum(counts),
+        rows=len(sums.counts),
+        tokens=sum(sums.counts),
         perplexity=_finite(perplexity.mean),
         perplexity_se=_finite(perplexity.se),
         kld_mean_nats=_finite(kld.mean),

@@ -8,7 +8,6 @@ same bytes as those of an uninterrupted run with the same threads.
 from __future__ import annotations
 
 import gc
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,16 +21,16 @@ from zoo.errors import InputError
 from zoo.files.digests import digest
 from zoo.files.locks import locked
 from zoo.machine.processor import here
-from zoo.modelfolder.files import TOKENIZER
 from zoo.progress import Reporter, Silent
 from zoo.training import checkpoints, handover, precision, versions
-from zoo.training.adapters import compute_dtype, merge, preset_named
+from zoo.training.adapters import compute_dtype, preset_named
 from zoo.training.checkpoints import Progress
 from zoo.training.conversations import Conversation, Encoding, encode
 from zoo.training.files import read_json, weights_digest, write_json
 from zoo.training.handover import Handover
-from zoo.training.heldout import Heldout, measure
-from zoo.training.models import check_head, load_model, load_tokenizer, save_model
+from zoo.training.heldout import Heldout, RowSums, figures, row_sums
+from zoo.training.merges import Merges, finish, keep_better, worse
+from zoo.training.models import check_head, load_model, load_tokenizer
 from zoo.training.objective import Job
 from zoo.training.pairing import common_width, compare_templates, usable_teacher
 from zoo.training.repeatable import repeatable
@@ -46,6 +45,9 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 """Conversations left out for whose reason there is a warning; the report has all."""
+
+OTHER = "merged-4-bit"
+"""Of ``scratch``: the folder of qlora's second merge."""
 
 PATIENCE_SECONDS = 600.0
 """Longer than any step or checkpoint of a sound training takes."""
@@ -111,10 +113,12 @@ def distill(run: Run) -> DistillReport:
         pad = tokenizer.pad_token_id or 0
         job = Job(spec, rows.train.rows, batches, cache, dtype, device, pad, run.report, width)
         progress, resumed = _train(run, job, judge)
-        after = _measure(run, run.out, judge, rows.heldout, "held-out after")
+        after, merges = _after(run, judge, rows.heldout)
+        if words := worse(before, after):
+            run.report.warn(words)
     made = _report(run, rows.train, progress, resumed, dtype)
     older = cache is not None and cache.has_older
-    return replace(made, heldout_before=before, heldout_after=after, older_answers=older)
+    return replace(made, heldout_before=before, heldout_after=after, older_answers=older, merges=merges)
 
 
 def _train(run: Run, job: Job, judge: Path | None) -> tuple[Progress, int | None]:
@@ -125,7 +129,7 @@ def _train(run: Run, job: Job, judge: Path | None) -> tuple[Progress, int | None
         # What the processes have trained is in the last checkpoint. What was in shares may not fit one GPU.
         job = replace(job, report=Silent(), device="cpu" if run.sharded else job.device)
     trained = train(run.student, run.scratch, job, run.threads)
-    _finish(trained.model, run.student, run.out, job)
+    finish(trained.model, run.student, run.out, job, run.scratch / OTHER if run.heldout else None)
     return trained.progress, resumed if run.processes > 1 else trained.resumed
 
 
@@ -149,17 +153,6 @@ def _together(run: Run, job: Job, judge: Path | None) -> int | None:
     )
     handover.write(folder, given, job.spec, job.rows)
     return train_together(folder, run.processes, job.spec.steps, threads, run.report)
-
-
-def _finish(model: PreTrainedModel, student: Path, out: Path, job: Job) -> None:
-    """Merge the adapter and write the finished folder, the tokenizer byte for byte the student's."""
-    base = None if job.spec.adapter == "none" else load_model(student, torch.float32, "cpu")
-    merged = merge(model, base, job.spec.adapter, preset_named(job.spec.preset))
-    out.mkdir(parents=True, exist_ok=True)
-    save_model(merged, out, precision.kept(student))
-    for name in (*TOKENIZER, "generation_config.json"):
-        if (student / name).is_file():
-            shutil.copyfile(student / name, out / name)
 
 
 def _cache(run: Run, question: Question) -> TeacherCache:
@@ -190,15 +183,23 @@ def _before(run: Run, teacher: Path | None, rows: Encoding) -> Heldout | None:
 
 
 def _measure(run: Run, folder: Path, teacher: Path | None, rows: Encoding, what: str) -> Heldout | None:
-    """Measure the model in ``folder`` (including the float16 rounding of a finished one), in float32.
-    """
-    if not rows.rows:
-        return None
+    """Measure the model in ``folder`` (including the float16 rounding of a finished one), in float32."""
+    return figures(_sums(run, folder, teacher, rows, what)) if rows.rows else None
+
+
+def _sums(run: Run, folder: Path, teacher: Path | None, rows: Encoding, what: str) -> RowSums:
     gc.collect()
     judge = _loaded(teacher, run) if teacher else None
     model = load_model(folder, torch.float32, run.device)
     check_head(model, rows.rows[0].input_ids)
-    return measure(model, judge, rows.rows, run.report, what)
+    return row_sums(model, judge, rows.rows, run.report, what)
+
+
+def _after(run: Run, judge: Path | None, rows: Encoding) -> tuple[Heldout | None, Merges | None]:
+    """The figures of the finished student and, with qlora, of both merges, of which the better one is kept."""
+    if run.spec.adapter != "qlora" or not rows.rows:
+        return _measure(run, run.out, judge, rows, "held-out after"), None
+    return keep_better(run.out, run.scratch / OTHER, lambda folder, what: _sums(run, folder, judge, rows, what))
 
 
 def _loaded(teacher: Path, run: Run) -> PreTrainedModel:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 from zoo.training.checkpoints import StepLoss
 from zoo.training.heldout import Heldout
+from zoo.training.merges import Merges
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ class DistillReport:
     loss: dict[str, object] = field(default_factory=dict)
     older_answers: bool = False
     processes: int | None = None
+    merges: Merges | None = None
     sharding: str | None = None
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready data, keys in field order."""
-        rare = ("refused_rows", "overflowed_steps", "loss", "older_answers", "processes", "sharding")
+        rare = ("refused_rows", "overflowed_steps", "loss", "older_answers", "processes", "sharding", "merges")
         return {name: value for name, value in asdict(self).items() if value or name not in rare}
