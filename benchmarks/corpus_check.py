@@ -2,7 +2,8 @@
 
 The floor reads every line with ``msgspec`` and asks ``jsonschema-rs`` whether it follows the schema: it finds no line,
 no reason, no repeated record and no key that is written twice. ``settings`` also has a loop with Python's
-``jsonschema``, and the memory of the command for two sizes of the file.
+``jsonschema``, and the memory of the command for two sizes of the file. ``--bad`` asks instead how fast a file is read
+in which every line has a fault.
 """
 
 from __future__ import annotations
@@ -49,6 +50,22 @@ def generate(path: Path, least_bytes: int) -> int:
     raise AssertionError("count() has no end")
 
 
+FAULTS: tuple[Callable[[bytes], bytes], ...] = (
+    lambda line: line[:-2],
+    lambda line: line.replace(b'"user"', b'"usr"', 1),
+    lambda line: line.replace(b'"user": ', b'"user": 1, "u": ', 1),
+    lambda line: line.replace(b"{", b'{"user": 1, ', 1),
+)
+"""A line that is cut, without its first key, with a number for a text and an unknown key, with a key twice."""
+
+
+def spoil(path: Path, bad: Path) -> None:
+    """The same lines, each with a fault."""
+    with path.open("rb") as stream, bad.open("wb") as out:
+        for number, line in enumerate(stream):
+            out.write(FAULTS[number % len(FAULTS)](line.rstrip()) + b"\n")
+
+
 def timed(work: Callable[[], object], size: int) -> Work:
     """A side that reads ``size`` bytes. Processor time: other programs disturb it less than wall time."""
 
@@ -64,6 +81,12 @@ def ours(path: Path) -> None:
     """The check of the command, in this process."""
     found = check.check([check.File(path, path.name)])
     assert not found.problems and not found.repeated
+
+
+def bad_lines(path: Path) -> None:
+    """The same for a file in which every line has a fault."""
+    found = check.check([check.File(path, path.name)])
+    assert found.is_cut and not found.records
 
 
 def floor(path: Path) -> None:
@@ -105,6 +128,20 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     with tempfile.TemporaryDirectory(prefix="zoo-benchmark-") as folder:
         path, small = Path(folder) / "prompts.jsonl", Path(folder) / "small.jsonl"
         say(f"generating {arguments.bytes} bytes of prompts")
+        if arguments.bad:
+            generate(path, arguments.bytes)
+            spoil(path, small)
+            yield Comparison(
+                name="corpus_check_bad",
+                question="How fast does zoo corpus check read a file in which every line has a fault?",
+                a=Side("every line has a fault", timed(lambda: bad_lines(small), small.stat().st_size)),
+                b=Side("no line has a fault", timed(lambda: ours(path), path.stat().st_size)),
+                target=Target("a", at_least=10_000_000),
+                figure="bytes_per_cpu_second",
+                packages=("msgspec", "jsonschema-rs", "jsonschema"),
+                settings={"bytes": small.stat().st_size, "faults": len(FAULTS)},
+            )
+            return
         size, small_size = generate(path, arguments.bytes), generate(small, arguments.bytes // 5)
         say("measuring memory and the slow loop")
         settings = {
@@ -128,6 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     parser = pairs.parser("corpus_check", str(__doc__), PAIRS)
     parser.add_argument("--bytes", type=int, default=1_000_000_000, help="size of the file (default: 1 GB)")
+    parser.add_argument("--bad", action="store_true", help="a file in which every line has a fault")
     return pairs.main(parser.parse_args(argv), prepare)
 
 
