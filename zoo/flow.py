@@ -262,7 +262,7 @@ def _publication(
     place = places.Place(
         there.name, expected.name, dataset, publish_there, build_there, here([], there).has,
         elsewhere(known, there, settings), functools.partial(is_alias, hub=there, settings=settings),
-        Folders(settings).is_gone,
+        Folders(settings).is_unknown,
     )  # fmt: skip
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
     if asked.stage and known:

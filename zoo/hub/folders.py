@@ -8,8 +8,10 @@ mirror is known by its note alone: what is left of a rehearsal has the same comm
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
@@ -35,6 +37,8 @@ UNKNOWN = "FOLDER"
 """The place of a folder in a command, where this machine does not know it."""
 
 
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+"""What the system says of a path that leads nowhere."""
 _OUTSIDE = re.compile(r"/|~|\.\.(/|\Z)")
 """The beginning of a path that is not in the zoo."""
 _PATH = re.compile(r"(?<![^\s'\"(=])(?:/|~[\w.-]*/|\.\./)[^\s'\"):,;]+")
@@ -111,10 +115,10 @@ class Folders:
             self._notes.update({**_read(path), key: text})
             write_atomic(path, pretty_json({"format": FORMAT, "folders": self._notes}))
 
-    def is_gone(self, place: Location) -> bool:
-        """Whether the folder that this machine noted for a place no longer exists."""
+    def is_unknown(self, place: Location) -> bool:
+        """Whether this machine noted no folder for a place, or one that no longer exists."""
         noted = self.noted(place)
-        return noted is not None and not is_there(noted)
+        return noted is None or not is_there(noted)
 
     def is_noted_in(self, place: Location, hub: FolderHub) -> bool:
         """Whether this machine noted a folder for a place."""
@@ -170,11 +174,14 @@ def is_same(one: FolderHub, other: FolderHub) -> bool:
 
 
 def is_there(hub: FolderHub) -> bool:
-    """Whether the folder exists and can be looked at."""
+    """Whether the folder exists. One that this user may not look at, or whose disk does not answer, may: it is never
+    taken for one that is gone."""
     try:
-        return hub.folder.is_dir()
-    except OSError:
-        return False
+        return stat.S_ISDIR(hub.folder.stat().st_mode)
+    except OSError as error:
+        return error.errno not in _GONE
+    except ValueError:
+        return False  # no folder can have such a name
 
 
 def _key(place: Location) -> str:

@@ -33,8 +33,8 @@ class Place:
     command that does it there, with the options that they are given. has: whether this hub
     has the commit of a location, so that it may be that hub under another name, or a copy. elsewhere: the folder of a
     location that is recorded in another folder than this one, else empty. is_alias: whether this hub is the one of a
-    location, under another name; None if that cannot be told. is_gone: whether the folder of a location no longer
-    exists."""
+    location, under another name; None if that is not known. is_unknown: whether this machine
+    knows no folder of a location that exists."""
 
     hub: str
     model: str
@@ -44,7 +44,7 @@ class Place:
     has: Callable[[Location], bool] = lambda _: False
     elsewhere: Callable[[Location], str] = lambda _: ""
     is_alias: Callable[[Location], bool | None] = lambda _: False
-    is_gone: Callable[[Location], bool] = lambda _: False
+    is_unknown: Callable[[Location], bool] = lambda _: False
 
     def holds(self, location: Location) -> bool:
         """Whether a location is here, at any commit."""
@@ -106,7 +106,7 @@ def decide(
         raise VersionTaken(
             f"{who} is already published at another place: {known.location.model.name} on hub {at}",
             safe="Nothing was changed.",
-            remedy=f"{perhaps}{'' if place.hub == known.location.hub == FOLDER else second}"
+            remedy=f"{perhaps}{'' if place.hub == FOLDER and _other_folder(known, place) else second}"
             f"To make it the place that people are sent to: {place.publish('--move')}",
         )
     way = Way.MIRROR if asked is Way.PLACE else asked
@@ -131,10 +131,8 @@ def decide(
 
 def _refuse_second_folder(who: str, known: Release, place: Place) -> None:
     """Raises InputError if the version is recorded in a folder already, which may be this one."""
-    recorded = next((one for one in known.places() if one.hub == FOLDER), None)
-    if recorded is None or (recorded != known.location and (place.holds(recorded) or place.is_gone(recorded))):
-        return
-    if recorded.model.name != place.model and not place.elsewhere(recorded):
+    recorded = _other_folder(known, place)
+    if recorded is None:
         return
     raise InputError(
         f"the catalog records every folder hub as `{FOLDER}`, without its path, and {who} is already published "
@@ -144,6 +142,15 @@ def _refuse_second_folder(who: str, known: Release, place: Place) -> None:
         remedy="For a second copy on this machine, copy the folder of the hub. For a mirror, name a hub with "
         "an address: --hub http://...",
     )
+
+
+def _other_folder(known: Release, place: Place) -> Location | None:
+    """The folder where the version is recorded, if that keeps this one from being a mirror. A mirror that this machine
+    does not know does not: the catalog says the same of both."""
+    recorded = next((one for one in known.places() if one.hub == FOLDER), None)
+    if recorded is None or (recorded != known.location and (place.holds(recorded) or place.is_unknown(recorded))):
+        return None
+    return None if recorded.model.name != place.model and not place.elsewhere(recorded) else recorded
 
 
 def is_out(known: Release | None, hub: str, access: str | None, asked: Way) -> bool:

@@ -17,7 +17,7 @@ from catalog import yanks
 from catalog.index import Catalog
 from catalog.release import Location, Model, Release, YankEvent
 from zoo import catalogfile, commandline
-from zoo.errors import AGAIN, ZooError
+from zoo.errors import AGAIN, ZooError, remedy_for
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, Hub, HubConflict, Hubs, Repo
 from zoo.hub.folders import Folders, is_there
@@ -196,7 +196,9 @@ def cause(error: ZooError | OSError) -> str:
     """Why a card could not be changed, without the advice to run the command again: who reports it gives that once."""
     if isinstance(error, ZooError):
         error.again = None
-    return str(error)
+        return str(error)
+    at = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{at}. {remedy_for(error)}."
 
 
 def repo_of(release: Release, settings: Settings, hub: Hub | None = None, kind: str = "model") -> Repo:
