@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from publishsamples import complete_release, through_flow, write_record
 from releasedzoo import call
 
 from zoo import settings as settings_room
-from zoo.errors import InputError
+from zoo.errors import InputError, ZooError
 from zoo.hub import FolderHub, FolderRepo
 from zoo.hub.folders import Folders
 from zoo.publish.places import Way
@@ -78,6 +79,8 @@ def test_no_other_hub_is_taken_for_a_mirror_that_is_gone(
     code, out, err = call(capsys, "verify", VERSION, "--on-hub")
     assert code == (3 if left == "all" else 1) and (left == "all" or why in err), out + err
     assert out.count(f" on {address}: ") == 2 and "build/hub" not in out, "model and dataset, once each" + out
+    if left == "all":
+        assert f"../mir: {why}. If it was deleted, restore it with: zoo publish {MODEL} --repair --hub ../mir" in err
 
 
 def test_a_hub_that_is_not_recorded_is_not_yanked_instead(
@@ -158,6 +161,31 @@ def test_a_look_at_a_copy_does_not_make_it_the_mirror(zoo: Path, capsys: pytest.
     code, out, err = call(capsys, *YANK)
     assert code == 0 and "withdrawn" in card(zoo.parent / "mir"), out + err
     assert not any("withdrawn" in card(zoo.parent / one) for one in ("copy", "zoo/build/hub"))
+
+
+def test_a_look_at_a_hub_that_is_not_recorded_is_not_published(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(zoo.parent / "mir", zoo.parent / "copy")
+    report = zoo / "site/evidence/watch.json"
+    for words, told in ((("--hub", "../mir"), "Other places"), ((), "1 mirror was looked at too.")):
+        out = call(capsys, "watch", "--no-upstream", *words)[1]
+        assert told in out and "The report is site/evidence/watch.json." in out, out
+    report.unlink()
+    out = call(capsys, "watch", "--no-upstream", "--hub", "../copy")[1]
+    assert "No report was written, because the catalog does not record ../copy." in out and not report.exists(), out
+    code, out, err = call(capsys, "publish", MODEL, "--repair", "--hub", "../copy")
+    assert code == 2 and f"no version of {MODEL} at ../copy, only at another place with the same commits" in err, err
+    assert "--mirror" not in err and f"zoo publish {MODEL} --move --hub ../copy" in err, "one folder is recorded" + err
+    with pytest.raises(ZooError) as refused:
+        through_flow(complete_release(zoo, "1.0.0"), at(zoo, "../copy"))
+    assert "--mirror" not in str(refused.value) and "--move" in str(refused.value)
+
+
+def test_the_hubs_that_a_message_names_can_be_pasted(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (zoo.parent / "mir").rename(zoo.parent / "ann's mir")
+    assert call(capsys, "watch", "--no-upstream", "--hub", "../ann's mir")[0] == 0
+    for words in (YANK, ("publish", MODEL, "--repair"), ("verify", VERSION, "--on-hub")):
+        err = call(capsys, *words, "--hub", "../other")[2]
+        assert shlex.quote("../ann's mir") in err, err
 
 
 def test_a_folder_that_may_be_the_one_behind_an_address_is_not_noted_as_the_mirror(
@@ -263,6 +291,9 @@ def test_a_mirror_that_is_gone_is_made_again_or_replaced(zoo: Path, capsys: pyte
     shutil.rmtree(zoo.parent / "mir")
     release = complete_release(zoo, "1.0.0")
     through_flow(release, at(zoo, "../new"), Way.MIRROR)
+    shutil.rmtree(zoo.parent / "new")
+    (zoo / "build/releases/folder_hubs.json").unlink()  # as in another clone of the zoo
+    through_flow(release, at(zoo, "../newer"), Way.MIRROR)
     assert (zoo / "model_catalog.json").read_text().count('"hub": "folder"') == 1
     code, out, err = call(capsys, "watch", "--no-upstream")
     assert code == 0, out + err

@@ -21,7 +21,10 @@ from zoo.cli.signatures import Check, signature_options
 from zoo.commandline import TAKES
 from zoo.errors import InputError
 from zoo.files.named import named_path
+from zoo.hub import FolderHub, ReadHub
 from zoo.hub.download import Patience
+from zoo.hub.folders import Folders
+from zoo.hub.spoken import FolderGone, as_argument, refuse_gone
 from zoo.pull import accounts, names, verifyhub, verifying
 from zoo.pull.accounts import MANIFEST
 from zoo.pull.arriving import some
@@ -117,6 +120,7 @@ def _on_hub(call: Call, what: str | None, full: bool) -> tuple[list[Verified], i
     shelf = _shelf(call, what)
     named = shelf.named()
     found, left_out, hubs, unknown = list[Verified](), list[str](), dict[str, None](), list[InputError]()
+    gone = dict[str, None]()
     for model, release in _releases(shelf.catalog, what):
         yank = yanks.standing(shelf.catalog, model.name, release.version)
         if named and named.place(release) is None:
@@ -124,20 +128,36 @@ def _on_hub(call: Call, what: str | None, full: bool) -> tuple[list[Verified], i
             hubs |= dict.fromkeys(shelf.spoken(release))
             continue
         for source in sources(shelf, release, named, unknown.append):
+            gone |= dict.fromkeys(_gone(shelf, source.hub, model.name))
             whole = full or source.hub.name == "folder"
             there = verifyhub.on_hub(source.hub, model, source.release, call.output, Patience(), full=whole)
             found += [dataclasses.replace(one, withdrawn=yank) for one in there]
     if not found and left_out:
         raise InputError(
             f"the catalog records {some(left_out)} at another place than {shelf.hub_text}, which has no commit of it",
-            remedy=f"Leave out --hub, or name {' or '.join(hubs)}",
+            remedy=f"Leave out --hub, or name {' or '.join(map(as_argument, hubs))}",
         )
     if left_out:
         were = counted(len(left_out), "version")
         call.output.say(f"{were} never published at {shelf.hub_text} left out: {some(left_out)}")
     for why in dict.fromkeys(map(str, unknown)):
         call.output.warn(f"not looked at: {why}")
+    for why in gone:
+        call.output.warn(why)
+    if shelf.settings and not gone and any(one.differences for one in found):
+        call.output.say(f"What repairs a hub is said by: {commandline.line(shelf.settings, 'watch')}")
     return found, len(unknown)
+
+
+def _gone(shelf: Shelf, hub: ReadHub, name: str) -> Iterator[str]:
+    """What to do about a folder of this zoo's hub that does not exist."""
+    if shelf.settings is None or not isinstance(hub, FolderHub):
+        return
+    text = Folders(shelf.settings).text(hub)
+    try:
+        refuse_gone(hub, commandline.line(shelf.settings, "publish", name, "--repair", hub=text))
+    except FolderGone as error:
+        yield f"{text}: {error}"
 
 
 def _releases(catalog: Catalog, what: str | None) -> Iterator[tuple[Model, Release]]:

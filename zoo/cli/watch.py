@@ -8,8 +8,10 @@ import click
 
 from catalog import plainfiles
 from catalog import watch as reports
+from catalog.index import Catalog
 from catalog.recipe import plain
 from catalog.watch import Report
+from catalog.words import counted
 from zoo import catalogfile, commandline
 from zoo.cli.answers import today
 from zoo.cli.common import Call, options
@@ -18,11 +20,12 @@ from zoo.errors import ZooError
 from zoo.files.whole import write_alone
 from zoo.hub.folders import Folders
 from zoo.hub.interface import Described
-from zoo.hub.located import hub_of_settings
+from zoo.hub.located import hub_of_settings, is_recorded
 from zoo.pull.arriving import some
 from zoo.settings import Settings
 from zoo.upkeep import collection, watch
 from zoo.upkeep.upstream import is_upstream
+from zoo.upkeep.watch import MIRROR
 
 
 @click.command()
@@ -45,17 +48,24 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
     path = settings.evidence / reports.FILE
     how = watch.How(None if no_upstream else _ask, full)
     found = watch.look(catalog, settings, today(), _before(path), call.output, how)
-    write_alone(path, reports.to_text(reports.worded(found, Folders(settings).public)))
+    is_public = _is_of_recorded_hubs(catalog, settings)
+    if is_public:
+        write_alone(path, reports.to_text(reports.worded(found, Folders(settings).public)))
     badge = reports.badge(found)
     differs = _collection(call, settings)
     lines = [f"DRIFT {one.name} {one.version}: {one.what}. {one.repair}" for one in found.findings]
     lines += differs
-    lines.append(f"{badge.words[0].upper()}{badge.words[1:]}. The report is {settings.shown(path)}.")
+    report = f"The report is {settings.shown(path)}"
+    if not is_public:
+        report = f"No report was written, because the catalog does not record {settings.hub}"
+    lines.append(f"{badge.words[0].upper()}{badge.words[1:]}. {report}.")
+    lines += _mirrors(catalog, settings, found)
     if found.files:
         again = commandline.line(settings, "watch", *(("--no-upstream",) if no_upstream else ()), "--full")
         lists = f"The hub's own lists were compared. To read every byte: {again}"
         lines.append("Their bytes were read, not only the lists of the hub." if full else lists)
-    data = {**plain(found), "full": full, "collection": differs, "badge": vars(badge), "report": settings.shown(path)}
+    shown = settings.shown(path) if is_public else None
+    data = {**plain(found), "full": full, "collection": differs, "badge": vars(badge), "report": shown}
     call.output.answer(data, "\n".join(lines))
     missed: dict[str, list[str]] = {}
     for one in found.unchecked:
@@ -66,6 +76,28 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
         return 3
     # An upstream that does not answer says nothing of this zoo's own places.
     return 0 if found.files and all(is_upstream(one) for one in found.unchecked) else 1
+
+
+def _is_of_recorded_hubs(catalog: Catalog, settings: Settings) -> bool:
+    """Whether what is looked at is what the catalog records. Everybody reads the report, and a copy tells nothing about
+    what they get."""
+    if not settings.values["hub"].origin.startswith("flag"):
+        return True
+    releases = [one for model in catalog.models for one in model.releases]
+    return is_recorded(releases, hub_of_settings(settings, quick=True), settings)
+
+
+def _mirrors(catalog: Catalog, settings: Settings, found: Report) -> list[str]:
+    """Whether the mirrors were looked at, in at most one line."""
+    mirrors = sum(len(one.mirrors or ()) for model in catalog.models for one in model.releases)
+    if not mirrors:
+        return []
+    if settings.values["hub"].origin.startswith("flag"):
+        return ["Other places of these releases were not looked at, because --hub names one hub."]
+    missed = {one.what for one in found.unchecked if MIRROR in one.what}
+    looked = mirrors - len(missed)
+    many = counted(looked, "mirror") if looked else "No mirror"
+    return [f"{many} {'were' if looked > 1 else 'was'} looked at too."]
 
 
 def _ask(repository: str, revision: str | None) -> Described:

@@ -16,7 +16,7 @@ from zoo.hub.folder import FolderHub
 from zoo.hub.folders import FOLDER, UNKNOWN, Folders, is_there
 from zoo.hub.interface import ABSENT_COMMIT, is_same_commit
 from zoo.hub.onehub import is_one
-from zoo.hub.spoken import spoken
+from zoo.hub.spoken import listed
 from zoo.progress import Reporter
 from zoo.settings import CATALOG, MARKER, Settings
 
@@ -120,6 +120,14 @@ def here(releases: Iterable[Release], hub: Hub, name: str = "", *, settings: Set
     return Here(hub, names, frozenset(beside - names), Folders(settings) if settings else None)
 
 
+def is_recorded(releases: Iterable[Release], hub: Hub, settings: Settings) -> bool:
+    """Whether the catalog records a hub for one of these releases. Of an address that it does not know, it may: a
+    server has more than one."""
+    known = here(releases, hub, settings=settings)
+    places = ((place, one) for one in releases for place in one.places())
+    return not isinstance(hub, FolderHub) or any(known.is_named(*one) for one in places)
+
+
 def names_of(releases: Iterable[Release], hub: str) -> frozenset[str]:
     """The recorded names of a hub that are its own, or another address of the same server."""
     recorded = {place.hub for one in releases for place in one.places()}
@@ -143,12 +151,11 @@ def named_place(model: Model, release: Release, settings: Settings, hubs: Hubs) 
     known = here(model.releases, hub, settings=settings)
     found = known.place(release)
     if found is None or not _is_at(found, known, release, settings):
-        at = " and ".join(spoken(one, settings, mirror=one != release.location) for one in release.places())
         what = "was never published at" if found is None else "is recorded at another place than"
         raise InputError(
             f"{model.name} {release.version} {what} {given.text}",
             safe="Nothing was changed.",
-            remedy=f"It is at {at}. Leave out --hub, or name its hub",
+            remedy=f"It is at {listed(release, settings, ' and ')}. Leave out --hub, or name its hub",
         )
     Folders(settings).note(found, hub)
     return found
@@ -196,7 +203,7 @@ def _is_taken(
 
 def is_alias(place: Location, hub: Hub, settings: Settings, *, only_read: bool = False) -> bool | None:
     """Whether the hub of a place is ``hub`` under another name: a folder and an address that serves it, or two such
-    addresses. None if that cannot be told. only_read: nothing is written to a hub with an address, for commands that
+    addresses. None if that is not known. only_read: nothing is written to a hub with an address, for commands that
     change nothing."""
     if addresses.is_same_place(place.hub, hub.name):
         return False

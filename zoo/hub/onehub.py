@@ -24,7 +24,7 @@ _MOMENT_SECONDS = 3600
 
 
 def is_one(place: Location, one: Hub, other: Hub, *, only_read: bool = False) -> bool | None:
-    """Whether two hubs with the commit of a place are the same. None if that cannot be told: one does not answer, or
+    """Whether two hubs with the commit of a place are the same. None if that is not known: one does not answer, or
     neither can be written. only_read: nothing is written to a hub with an address."""
     try:
         times = [_time(_repo(hub, place), place.model.commit) for hub in (one, other)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from catalog import shell
 from catalog.release import Location, Release
 from zoo.errors import ZooError
 from zoo.hub import Hub
@@ -51,6 +52,17 @@ def spoken(place: Location, settings: Settings, *, mirror: bool) -> str:
     folders = Folders(settings)
     holder = folders.holder(place, mirror=mirror)
     return folders.text(holder) if holder else A_FOLDER
+
+
+def listed(release: Release, settings: Settings, joined_by: str) -> str:
+    """The hubs of the places of a release, each as the flag --hub takes it if it is known."""
+    hubs = [spoken(place, settings, mirror=place != release.location) for place in release.places()]
+    return joined_by.join(dict.fromkeys(as_argument(one) for one in hubs))
+
+
+def as_argument(hub: str) -> str:
+    """A hub that ``spoken`` gave, to be pasted into a command."""
+    return hub if hub == A_FOLDER else shell.argument(hub)
 
 
 def elsewhere(release: Release | None, hub: Hub, settings: Settings) -> Callable[[Location], str]:

@@ -26,9 +26,8 @@ from zoo.hub import BRANCH, Hub, HubConflict, Listed, Repo
 from zoo.hub.folders import Folders
 from zoo.hub.interface import is_same_commit
 from zoo.hub.located import hubs_of
-from zoo.hub.spoken import spoken
 from zoo.progress import Reporter
-from zoo.publish import line, others
+from zoo.publish import line, nowhere, others
 from zoo.publish.copies import Copies
 from zoo.publish.mirrors import Mirrors
 from zoo.publish.others import CARD
@@ -122,16 +121,7 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
                     if there:
                         _Repository(kind, there, model, release, hub, copies, mirrors, report, found, settings).repair()
     if not found.versions:
-        hubs = sorted(
-            {spoken(place, settings, mirror=place != one.location) for one in model.releases for place in one.places()}
-        )
-        publish = commandline.of(settings, "publish", model.name)
-        raise InputError(
-            f"the catalog records no version of {model.name} at {hub.name}, and the hub has none of its commits either",
-            safe="Nothing was changed.",
-            remedy=f"Name one of these with --hub: {', '.join(hubs)}. To record this hub too, publish there with: "
-            f"{publish('--mirror')} (a second place), or {publish('--move')} (instead)",
-        )
+        raise nowhere.refusal(model, hub, settings)
     return found
 
 

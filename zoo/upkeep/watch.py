@@ -44,6 +44,9 @@ from zoo.upkeep.upstream import Ask, Looked, look_at_sources
 WORKERS = 8
 """Requests at the same time."""
 
+MIRROR = "(mirror on"
+"""What begins the note of what was found at a mirror."""
+
 _SOUND = ("equal", "size only")
 
 
@@ -150,7 +153,7 @@ def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool
     if settings.values["hub"].origin.startswith("flag"):
         return
     own = Notes(notes.hubs, notes.report, notes.full, settings)
-    at = f"(mirror on {spoken(there.location, settings, mirror=True)})"
+    at = f"{MIRROR} {spoken(there.location, settings, mirror=True)})"
     own.versions = notes.versions
     _release(model, there, settings, own, pool)
     notes.requests += own.requests
