@@ -197,6 +197,12 @@ def test_a_tag_that_moved_or_went_is_found(there: Settings, zoo: Path) -> None:
     (tags / "v1.0.0").unlink()
     (finding,) = look(there).findings
     assert "tag v1.0.0 of local/tutor-gguf no longer exists" in finding.what
+    # A file that lost its content, as when the power fails.
+    (tags / "v1.0.0").write_text("")
+    (tags.parent / "heads/main").write_text("")
+    found = look(there).findings
+    assert sorted(one.kind for one in found) == ["branch", "branch", "tag"], "the branch with each version"
+    assert all("no longer exists" in one.what for one in found)
 
 
 def test_a_commit_that_went_is_found(there: Settings, zoo: Path) -> None:

@@ -297,14 +297,14 @@ def _refs(model: Model, release: Release, part: Part, notes: Notes) -> Refs | No
         note(f"repository{LOST}", None, None, place.commit, None, what)
         return None
     there = refs.tags.get(place.tag)
-    if there is None:
+    if not there:
         notes.requests += 1
         lost = LOST if repo.served(place.commit, CARD).absent == ABSENT_COMMIT else ""
         note(f"tag{lost}", None, place.tag, place.commit, None, f"tag {place.tag} of {place.name} no longer exists")
     elif not is_same_commit(there, place.commit):
         what = f"tag {place.tag} of {place.name} moved from {place.commit[:12]} to {there[:12]}"
         note(f"tag{MOVED}", None, place.tag, place.commit, there, what)
-    if BRANCH not in refs.branches:
+    if not refs.branches.get(BRANCH):  # a damaged one is empty
         note("branch", None, BRANCH, place.commit, None, f"branch {BRANCH} of {place.name} no longer exists")
     return refs
 
