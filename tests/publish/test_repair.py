@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faultserver import Fault, FaultServer
+from hubserving import Start
 from publishsamples import make_release, settings, write_record, zoo
 from publishsamples import served as served
 
@@ -18,7 +20,7 @@ from catalog.release import Model
 from zoo import catalogfile, flow
 from zoo import settings as settings_room
 from zoo.__main__ import main
-from zoo.errors import Damaged, InputError
+from zoo.errors import Damaged, InputError, RemoteError
 from zoo.files.digests import sha256_file
 from zoo.hub import FolderHub, connect
 from zoo.progress import Silent
@@ -30,6 +32,7 @@ from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
 
+pytest_plugins = ["hubserving"]
 FIXTURES = (settings, zoo)
 NAME = "smollm2-135m-instruct"
 LARGE = "weights of a model " * 4000
@@ -344,3 +347,19 @@ def test_a_tag_without_a_release_does_not_stop_a_repair(zoo: Path, place: Settin
     (folder / "v9.0.0").write_text(f"{other}\n")
     assert fix(place).left == []
     assert not fix(place).outdated
+
+
+@pytest.mark.usefixtures("online")
+@pytest.mark.parametrize("path", ["/resolve/", "/batch"])
+def test_a_hub_that_no_longer_answers_is_not_waited_for_once_a_file(path: str, zoo: Path, start: Start) -> None:
+    """It ends while a file is read, or while one is sent."""
+    with FaultServer(start().address) as proxy:
+        settings = settings_room.load(zoo, {"hub": proxy.address}, {})
+        released(zoo, settings, "1.0.0")
+        for one in (zoo / "build/hub/objects").rglob("*"):
+            one.unlink() if one.is_file() and path == "/batch" else None
+        proxy.break_(Fault("call", call=lambda: proxy.break_(Fault("refuse"), times=999)), path=path)
+        with pytest.raises(RemoteError, match="cannot be reached"):
+            flow.repaired(NAME, settings, Silent())
+        tried = {one.path for one in proxy.exchanges if one.fault == "refuse" and "/refs" not in one.path}
+    assert 1 <= len(tried) <= 2, f"one file, and the question before it is sent: {tried}"

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.release import Release, Repository
-from zoo.errors import ZooError
+from zoo.errors import RemoteError, ZooError
 from zoo.files.digests import git_blob_sha1, sha256_file
 from zoo.hub import Hubs, Listed, Repo
 from zoo.hub.folders import FOLDER, UNKNOWN
 from zoo.progress import Reporter
 from zoo.publish.stalls import watched
 
+SILENT = ("unreachable", "stalled", "proxy", "rate_limited")
+"""Kinds of errors of a hub that may not answer any other question either."""
 _STALL_SECONDS = 60.0
 _GIT_BYTES = 16 << 20
 
@@ -33,6 +35,7 @@ class Mirrors:
     scratch: Path
     report: Reporter
     _listings: dict[tuple[str, str], dict[str, Listed]] = field(default_factory=dict)
+    _silent: set[str] = field(default_factory=set)
 
     def find(self, release: Release, kind: str, file: Listed) -> tuple[Path, str] | None:
         """A file of a release as a mirror has it, with the digest that is wanted, and its sha256. None if no mirror has
@@ -41,13 +44,15 @@ class Mirrors:
             there = place.model if kind == "model" else place.dataset
             if there is None or place.hub in (self.hub, UNKNOWN):
                 continue
-            for hub in self.folders if place.hub == FOLDER else [place.hub]:
+            for hub in self.folders if place.hub == FOLDER else {place.hub} - self._silent:
                 try:
                     namespace, _, name = there.name.partition("/")
                     repo = self.hubs.open(hub).repo(kind, namespace, name)
                     if found := self.fetch(repo, hub, there, file):
                         return found
                 except (ZooError, OSError) as error:
+                    if isinstance(error, RemoteError) and error.kind in SILENT:
+                        self._silent.add(hub)
                     self.report.warn(f"{file.path} could not be fetched from {hub}: {error}")
         return None
 

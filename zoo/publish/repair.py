@@ -29,7 +29,7 @@ from zoo.hub.located import hubs_of
 from zoo.progress import Reporter
 from zoo.publish import line, nowhere, others
 from zoo.publish.copies import Copies
-from zoo.publish.mirrors import Mirrors
+from zoo.publish.mirrors import SILENT, Mirrors
 from zoo.publish.others import CARD
 from zoo.publish.stalls import watched
 from zoo.release import news
@@ -105,9 +105,21 @@ class Repaired:
 def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repaired:
     """Look at every version of the model that the catalog records at ``hub``, and repair it.
 
-    Raises InputError if it records none there, ZooError if the hub does not answer.
+    Raises InputError if it records none there, ZooError if the hub does not answer, with what was repaired before.
     """
     found = Repaired(hub.name)
+    try:
+        _every(model, hub, settings, report, found)
+    except RemoteError as error:
+        if done := _done(found):
+            error.safe = f"Repaired: {'; '.join(done)}."
+        raise
+    if not found.versions:
+        raise nowhere.refusal(model, hub, settings)
+    return found
+
+
+def _every(model: Model, hub: Hub, settings: Settings, report: Reporter, found: Repaired) -> None:
     with tempfile.TemporaryDirectory(prefix="zoo-repair-") as scratch:
         copies = Copies.of(model, settings, Path(scratch))
         mirrors = Mirrors(hub.name, Folders(settings).paths(), hubs_of(settings, quick=True), Path(scratch), report)
@@ -120,9 +132,6 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
                 for kind, there in (("dataset", place.dataset), ("model", place.model)):
                     if there:
                         _Repository(kind, there, model, release, hub, copies, mirrors, report, found, settings).repair()
-    if not found.versions:
-        raise nowhere.refusal(model, hub, settings)
-    return found
 
 
 @dataclass(frozen=True)
@@ -229,6 +238,7 @@ class _Repository:
         except Damaged as error:
             return error.what
         except RemoteError as error:
+            _refuse_silent(repo, error)
             return error.what
         served = sha256.hexdigest() if file.sha256 else git.hexdigest()
         return "" if served == (file.sha256 or file.git_sha1) else "its content is damaged"
@@ -243,6 +253,7 @@ class _Repository:
             with watched(self.report, f"sending {file.path} to {self.hub.name}") as moved:
                 repo.restore(*copy, moved)
         except ZooError as error:
+            _refuse_silent(repo, error)
             self.found.leave(f"{name}: {why}. It could not be sent again: {error.what}", error.remedy or REPEAT)
             return
         if still := self._why_wrong(repo, file):
@@ -307,6 +318,12 @@ def _repositories(release: Release, hub: str, kind: str) -> set[str]:
     """The repositories of a kind that have a release on a hub."""
     places = [place.model if kind == "model" else place.dataset for place in release.places() if place.hub == hub]
     return {place.name for place in places if place}
+
+
+def _refuse_silent(repo: Repo, error: ZooError) -> None:
+    """Raises RemoteError if a hub no longer answers anything, so that each further content would wait for it too."""
+    if isinstance(error, RemoteError) and error.kind in SILENT:
+        repo.refs()
 
 
 def _key(file: Listed) -> str:
