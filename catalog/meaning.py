@@ -20,6 +20,7 @@ from catalog import (
     shell,
     sources,
     storedweights,
+    tuning,
 )
 from catalog.cardrules.shape import repo_id_fault
 from catalog.jsontext import Json, JsonObject
@@ -75,6 +76,7 @@ class Meaning:
         yield from losses.problems(self.document, self.data)
         yield from served.problems(self.document, self.data)
         yield from storedweights.problems(self.document, self.data)
+        yield from tuning.problems(self.document, self.data)
 
     def _get(self, *path: str | int) -> Json:
         value: Json = self.data

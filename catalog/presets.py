@@ -16,10 +16,16 @@ def hints(document: Document) -> Iterator[Problem]:
     The figures are those of ten matrices of SmolLM2-135M; bits count the scales, too.
     """
     data = document.data if isinstance(document.data, dict) else {}
-    training = data.get("distill")
-    if isinstance(training, dict) and training.get("preset") == "ada-memory" and training.get("adapter") == "qlora":
+    teacher = data.get("teacher")
+    tuned = teacher.get("tune") if isinstance(teacher, dict) else None
+    trainings: dict[tuple[str, ...], object] = {("distill",): data.get("distill"), ("teacher", "tune"): tuned}
+    for place, training in trainings.items():
+        if not isinstance(training, dict):
+            continue
+        if training.get("preset") != "ada-memory" or training.get("adapter") != "qlora":
+            continue
         yield document.problem(
-            ("distill", "preset"),
+            (*place, "preset"),
             "fp4 with single quantization takes 4.50 bits per weight and rounds by 12.5 % on average; ada-memory-nf4 "
             "takes 4.13 bits and rounds by 9.4 %",
             "Write preset: ada-memory-nf4, or keep it to repeat an earlier training",

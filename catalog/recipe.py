@@ -41,17 +41,39 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Teacher(Source):
-    """``dtype``: ``source`` keeps the weights as they are stored, in 16 bits; None converts them as a student's are."""
-
-    dtype: str | None = dataclasses.field(metadata={"later": True})
-
-
-@dataclass(frozen=True)
 class Student(Source):
     """``layers``: the layers of the source that are kept, in order (depth pruning); None keeps all."""
 
     layers: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class Tune:
+    """How a teacher is trained on its own answers before a student learns from its probabilities.
+
+    Every field is one of ``Distill``, with the same meaning.
+    """
+
+    adapter: str
+    preset: str
+    steps: int
+    batch_rows: int
+    row_tokens: int
+    learning_rate: float
+    warmup_steps: int
+    seed: int
+    checkpoint_every_steps: int
+    micro_tokens: int | None = dataclasses.field(metadata={"later": True})
+    gradient_checkpointing: bool | None = dataclasses.field(metadata={"later": True})
+
+
+@dataclass(frozen=True)
+class Teacher(Source):
+    """``dtype``: ``source`` keeps the weights as they are stored, in 16 bits; None converts them as a student's are.
+    ``tune``: None for a teacher as it is."""
+
+    dtype: str | None = dataclasses.field(metadata={"later": True})
+    tune: Tune | None = dataclasses.field(metadata={"later": True})
 
 
 @dataclass(frozen=True)
@@ -321,6 +343,11 @@ class Recipe:
     probes: tuple[ProbeChoice, ...]
     gates: tuple[Gate, ...]
     publish: Publish
+
+    @property
+    def tune(self) -> Tune | None:
+        """How the teacher is trained; None without a teacher, and for one as it is."""
+        return self.teacher.tune if self.teacher else None
 
     @property
     def source_notes(self) -> tuple[str, ...]:

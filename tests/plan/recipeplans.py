@@ -11,7 +11,7 @@ from recipesamples import PLAIN, TUTORED
 
 from catalog.checks import CheckedRecipe
 from catalog.lock import Lock
-from catalog.recipe import Recipe
+from catalog.recipe import Recipe, Tune
 from zoo.plan import plan
 from zoo.plan.plan import Plan, World
 from zoo.stages.table import STAGES
@@ -55,6 +55,8 @@ def put(recipe: Any, **parts: Any) -> Any:
         recipe = dataclasses.replace(recipe, **{name: put_in(inner, change)})
     return recipe
 
+
+TUNE = Tune("lora", "cpu-small", 5, 4, 64, 1e-4, 1, 1, 10, None, None)
 
 SERVED = {"teacher": {"source": "server:parrot-1b", "sha256": None}, "distill": {"method": "labels"}}
 """A teacher on a server, as parts for ``put``."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recipeplans import SERVED, TOOLS, Check, made, put
+from recipeplans import SERVED, TOOLS, TUNE, Check, made, put
 from recipeplans import plain as plain
 from recipeplans import tutored as tutored
 from recipesamples import COMMIT, PLAIN, REMOTE, edited
@@ -249,6 +249,7 @@ def test_the_version_of_a_stage_changes_its_steps(
     tutored = put(tutored, quantize={"budgets": (Budget("tight", "92MB", None),)})
     tutored = put(tutored, **SERVED) if stage == "ask" else tutored
     tutored = put(tutored, label={"redact": "automatic"}) if stage == "redact" else tutored
+    tutored = put(tutored, teacher={"tune": TUNE}) if stage == "tune" else tutored
     before = made(tutored)
     starts = [step.id for step in before.steps if step.stage == stage]
     assert starts
@@ -270,6 +271,23 @@ def test_threads_change_training_only(plain: Recipe, tutored: Recipe) -> None:
         assert name not in before.step("distill").spec, "it keeps the key that it always had"
     assert changed(before, made(tutored, teacher_device="cuda")) == after(before, "label")
     assert made(plain, threads=3) == made(plain)
+
+
+def test_a_trained_teacher_teaches_in_the_place_of_the_source(tutored: Recipe) -> None:
+    before = made(tutored)
+    tuned = put(tutored, teacher={"tune": TUNE})
+    found = made(tuned)
+    assert keys(found).keys() - keys(before).keys() == {"tune"}
+    assert changed(before, found) == after(before, "distill")
+    assert found.step("tune").inputs == {"model": "import/teacher", "labels": "label"}
+    assert found.step("distill").inputs["teacher"] == "tune"
+    after_tune = {"tune", *after(before, "distill")}
+    other = put(tutored, teacher={"tune": dataclasses.replace(TUNE, steps=9)})
+    for changes in ({"threads": 3}, {"device": "cuda"}, {"processes": 2, "sharding": "full"}):
+        assert changed(found, made(tuned, **changes)) == after_tune
+    assert changed(found, made(other)) == after_tune
+    redacted = made(put(tuned, label={"redact": "automatic"}))
+    assert redacted.step("tune").inputs["labels"] == "redact", "nothing private is learnt"
 
 
 # --- What does not change keys

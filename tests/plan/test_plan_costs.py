@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recipeplans import Check, made, put
+from recipeplans import TUNE, Check, made, put
 from recipeplans import plain as plain
 from recipeplans import tutored as tutored
 from recipesamples import REMOTE
@@ -98,6 +98,19 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
     ), "only the inputs of layers are kept"
     narrow = estimated(150_000, **base, loss=DistillLoss("forward_kl", None, 4000)).memory_bytes
     assert narrow and wide - narrow == 4000 * (5 - 4) * 150_000 * 4, "logits of one chunk only"
+
+
+def test_a_teacher_that_is_trained_counts_with_its_own_weights(tutored: Recipe) -> None:
+    def memory(**changes: Any) -> int:
+        recipe = put(tutored, teacher={"tune": dataclasses.replace(TUNE, **changes)})
+        found = costs.estimate(recipe, made(recipe), ["tune"], 0, {}, costs.Known(0.1, 1000)).memory_bytes
+        assert found
+        return found
+
+    weights = tutored.teacher and tutored.teacher.parameters
+    assert weights and memory(adapter="none") - memory() == (16 - 6) * weights
+    rows = 4 * 64 * (1000 * 4 * 5 + guessed(weights).token_bytes())
+    assert memory(batch_rows=8) - memory() == pytest.approx(rows, abs=2)
 
 
 def test_layers_that_were_removed_are_not_trained(tutored: Recipe) -> None:

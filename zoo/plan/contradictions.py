@@ -72,12 +72,12 @@ def _contexts(case: Case) -> Iterator[Finding]:
     if recipe.distill:
         student.append((("distill", "row_tokens"), recipe.distill.row_tokens, "rows of the training"))
     yield from _beyond("student", case.student, student)
+    teacher: list[tuple[Place, int, str]] = []
     if recipe.label:
-        yield from _beyond(
-            "teacher",
-            case.teacher,
-            [(("label", "max_tokens"), recipe.label.max_tokens, "answers of the teacher")],
-        )
+        teacher.append((("label", "max_tokens"), recipe.label.max_tokens, "answers of the teacher"))
+    if recipe.tune:
+        teacher.append((("teacher", "tune", "row_tokens"), recipe.tune.row_tokens, "rows of the teacher's training"))
+    yield from _beyond("teacher", case.teacher, teacher)
     promised, known = recipe.context_tokens, case.student and case.student.context_tokens
     if promised and known and promised > known:
         what = f"the recipe promises {promised:,} tokens of context, but the model has {known:,}"

@@ -135,7 +135,7 @@ def _file_bytes(step: Step, need: Need) -> int:
 
 
 def _role(step: Step) -> str:
-    return "teacher" if step.id.endswith("/teacher") else "student"
+    return "teacher" if step.id.endswith("/teacher") or step.stage == "tune" else "student"
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,10 @@ class _Needing:
         is_served = self.recipe.teacher is not None and sources.is_served(self.recipe.teacher.source)
         tutor = 0 if is_served else parameters_of(self.recipe, "teacher", self.found)
         tokens = self.student.vocabulary or min(WIDEST, whole // NARROWEST)
-        layers = self.student.layers or guessed(whole)
+        layers = guessed(whole) if _role(step) == "teacher" else self.student.layers or guessed(whole)
         left = len(self.recipe.student.layers or ()) / max(1, layers.count) if self.student.layers else kept
         share = left if self.recipe.student.layers else 1.0
+        share = 1.0 if _role(step) == "teacher" else share
         return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts, layers, share)
 
 

@@ -174,11 +174,11 @@ def refuse_other_tokens(recipe: Recipe, stages: Collection[str], student: Artifa
     stages: of the steps that are to run.
     """
     size = sum(file.size_bytes for file in student.files)
-    is_early = {"label", "distill"} & set(stages) or ("export" in stages and size > LARGE_BYTES)
+    is_early = {"label", "tune", "distill"} & set(stages) or ("export" in stages and size > LARGE_BYTES)
     if is_early and "parity" in stages and "tokenizer" not in recipe.parity.allow:
-        from zoo.stages import export, samecuts  # needs numpy, which plans do not
+        from zoo.stages import samecuts  # needs numpy, which plans do not
 
-        samecuts.refuse_early(export.model_folder(student), student.folder)
+        samecuts.refuse_early(student.model(), student.folder)
 
 
 def refuse_before(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from catalog import budgets, sharding, sources
 from catalog.lock import Lock
-from catalog.recipe import CorpusFile, Recipe, Source, Student, Teacher, plain
+from catalog.recipe import CorpusFile, Distill, Recipe, Source, Student, Teacher, Tune, plain
 from zoo.files.digests import digest
 from zoo.machine.processor import Processor
 from zoo.plan.evaluation import evaluation
@@ -245,15 +245,26 @@ class _Maker:
 
     def _distill(self, student: str, teacher: Teacher) -> str:
         assert self.recipe.distill
-        inputs = {"student": student, "labels": "redact" if "redact" in self.steps else "label"}
+        labels = "redact" if "redact" in self.steps else "label"
+        inputs = {"student": student, "labels": labels}
         # A teacher is imported for its logits, and also to measure how near the student comes to it.
         if not sources.is_served(teacher.source):
             if "import/teacher" not in self.steps:
                 self._add("import/teacher", "import", self._teacher(teacher), {})
             inputs["teacher"] = "import/teacher"
-        spec = {**plain(self.recipe.distill), "threads": self.world.threads, "device": self.world.device}
+        if teacher.tune:
+            given = {"model": "import/teacher", "labels": labels}
+            self._add("tune", "tune", self._trained(teacher.tune), given)
+            inputs["teacher"] = "tune"
+        spec = self._trained(self.recipe.distill)
         if teacher.dtype:
             spec["teacher_dtype"] = teacher.dtype
+        self._add("distill", "distill", spec, inputs)
+        return "distill"
+
+    def _trained(self, training: Distill | Tune) -> dict[str, object]:
+        """The spec of a training, with the settings that change its bytes."""
+        spec = {**plain(training), "threads": self.world.threads, "device": self.world.device}
         if self.world.processes > 1:
             # Their sums have another order. Trainings of one process keep the keys that they always had.
             spec["processes"] = self.world.processes
@@ -262,8 +273,7 @@ class _Maker:
             spec["merges"] = 2
         if self.world.sharding != sharding.NONE:
             spec["sharding"] = self.world.sharding
-        self._add("distill", "distill", spec, inputs)
-        return "distill"
+        return spec
 
     def _source(self, source: Source) -> dict[str, object]:
         parsed = sources.parse(source.source)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import sharding, shell
 from catalog import sources as source_uris
-from catalog.recipe import Recipe
+from catalog.recipe import Distill, Recipe, Tune
 from catalog.words import data_size
 from zoo import extras
 from zoo.errors import AGAIN, ZooError
@@ -52,13 +52,9 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
             "the teacher is a model on a server, but no setting says where that is: export "
             "ZOO_TEACHER=http://localhost:8080/v1"
         )
-    if recipe.distill and "distill" in stages and settings.processes > recipe.distill.batch_rows:
-        faults.append(
-            f"{settings.processes} processes cannot share the {recipe.distill.batch_rows} conversations of a step: "
-            "raise distill.batch_rows, or lower the setting processes"
-        )
-    if recipe.distill and "distill" in stages and settings.sharding != sharding.NONE:
-        faults += [": ".join(found)] if any(found := sharding.fault(recipe.distill.adapter)) else []
+    trainings = {name: one for name, one in _trainings(recipe, stages).items() if one}
+    for name, training in trainings.items():
+        faults += _together(name, training, settings)
     if not faults and "llama-cpp-python" in needed_tools:
         other = processor.fault()
         faults += (
@@ -72,16 +68,9 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
             "Free some space, or set another folder with --work"
         )
     faults += _memory(costs, needed_tools, report)
-    if (
-        settings.device == "cpu"
-        and "distill" in stages
-        and recipe.distill
-        and recipe.distill.preset != "cpu-small"
-        and recipe.distill.adapter != "none"
-    ):
-        report.warn(
-            f"preset {recipe.distill.preset} is meant for a GPU, but device is cpu. This will be very slow"
-        )
+    for training in trainings.values():
+        if settings.device == "cpu" and training.preset != "cpu-small" and training.adapter != "none":
+            report.warn(f"preset {training.preset} is meant for a GPU, but device is cpu. This will be very slow")
     if faults:
         raise ZooError(
             "\n".join([f"{plan.name} cannot be built here yet", *(f"  {fault}" for fault in faults)]),
@@ -109,6 +98,23 @@ def _memory(costs: Costs, needed: Iterable[str], report: Reporter) -> Iterator[s
             f"memory: a limit on addresses leaves {data_size(left)} of them to this program; about {data_size(asked)} "
             f"are needed, and {data_size(libraries)} for its libraries. Remove the limit: ulimit -v unlimited"
         )
+
+
+def _trainings(recipe: Recipe, stages: Collection[str]) -> dict[str, Distill | Tune | None]:
+    """The trainings that will run, by the name of their section."""
+    every = {"distill": ("distill", recipe.distill), "tune": ("teacher.tune", recipe.tune)}
+    return dict(every[stage] for stage in every if stage in stages)
+
+
+def _together(name: str, training: Distill | Tune, settings: Settings) -> Iterator[str]:
+    """Why several processes cannot train this together."""
+    if settings.processes > training.batch_rows:
+        yield (
+            f"{settings.processes} processes cannot share the {training.batch_rows} conversations of a step: "
+            f"raise {name}.batch_rows, or lower the setting processes"
+        )
+    if settings.sharding != sharding.NONE and any(found := sharding.fault(training.adapter)):
+        yield ": ".join(found)
 
 
 WRITTEN = ("work", "releases", "evidence", "catalog", "site")

@@ -147,6 +147,7 @@ def model_card(
             ),
             probes=probe_report.rows(release.files),
             training=release.training,
+            tune=recipe.tune,
             layers=release.architecture.layers,
             served=_served(recipe),
             notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],

@@ -50,6 +50,12 @@ class Artifact:
         if not checked.is_sound(self.folder / record.path, record.path, record.sha256, self.memory):
             raise DamagedStep(self.kind, self.key, record.path)
 
+    def model(self) -> Path:
+        """The model folder of a step that makes weights: ``model`` of a training, which also has reports, else
+        ``whole``."""
+        folder = self.whole()
+        return folder / "model" if (folder / "model").is_dir() else folder
+
     def json(self, name: str) -> object:
         """The content of one JSON file."""
         return jsontext.read(self.path(name), bounded=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -24,21 +25,34 @@ if TYPE_CHECKING:
 def run(context: Context) -> Facts:
     """Writes the model folder ``model/`` and ``distill-report.json``."""
     require()
-    from zoo.training.loop import Run, distill
-
     spec = build(Distill, {name: value for name, value in context.spec.items() if name != "threads"})
-    labels = context.inputs["labels"]
-    heldout = read_conversations(labels.path("heldout.jsonl"))
     student = context.inputs["student"].whole()
     # Of a teacher on a server there is only the text.
-    teacher = context.inputs["teacher"].whole() if "teacher" in context.inputs else None
-    _refuse_too_few(student, heldout, spec)
+    teacher = context.inputs["teacher"].model() if "teacher" in context.inputs else None
+    return train(context, Models(student, teacher), spec, "distill")
+
+
+@dataclass(frozen=True)
+class Models:
+    """Folders: the model that is trained, and the one that it learns from, None for text alone."""
+
+    student: Path
+    teacher: Path | None
+
+
+def train(context: Context, models: Models, spec: Distill, name: str) -> Facts:
+    """Train on the labelled conversations of the context: ``model/``, and the report and timing of the step."""
+    from zoo.training.loop import Run, distill
+
+    labels = context.inputs["labels"]
+    heldout = read_conversations(labels.path("heldout.jsonl"))
+    _refuse_too_few(models.student, heldout, spec)
     model = context.out / "model"
     model.mkdir(exist_ok=True)
     report = distill(
         Run(
-            student,
-            teacher,
+            models.student,
+            models.teacher,
             read_conversations(labels.path("train.jsonl")),
             heldout,
             spec,
@@ -55,8 +69,8 @@ def run(context: Context) -> Facts:
     ).to_json()
     timing = report.pop("timing")
     # A separate file, because it is never the same twice.
-    write_atomic(context.out / "distill-report.json", pretty_json(report))
-    write_atomic(context.out / "distill-timing.json", pretty_json(timing))
+    write_atomic(context.out / f"{name}-report.json", pretty_json(report))
+    write_atomic(context.out / f"{name}-timing.json", pretty_json(timing))
     return report
 
 

@@ -16,7 +16,7 @@ from zoo.gguf.padding import padding
 from zoo.llama.convert import convert, endtokens
 from zoo.modelfolder import record
 from zoo.stages import Context, Facts
-from zoo.stages.artifact import MODEL_FILE, Artifact
+from zoo.stages.artifact import MODEL_FILE
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ def run(context: Context) -> Facts:
     # A killed run's file would take the room of a second model while this one is made.
     for left in context.scratch.glob("*converted.gguf*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
-    folder = model_folder(context.inputs["model"])
+    folder = context.inputs["model"].model()
     convert.convert(folder, raw, type_=_type(spec, folder), report=context.report)
     overflow.refuse(raw)
     target = context.out / MODEL_FILE
     # Words come last, when the release is assembled; whatever the converter found in the folder is not the recipe's.
     unworded = wording.removed() if spec.header else {}
     rewrite_in_place(raw, {**unworded, **spec.header, **padding(raw)})
-    told = record.read(model_folder(context.inputs.get("source", context.inputs["model"])))
+    told = record.read(context.inputs.get("source", context.inputs["model"]).model())
     if told and (types := tokentypes.stated(raw, told["tokenizer"])):
         rewrite_in_place(raw, types)
     if kinds := layerkinds.stated(header.read_header(raw), _config(folder)):
@@ -73,9 +73,3 @@ def _named_ends(folder: Path) -> list[int]:
     path = folder / "generation_config.json"
     named = table(jsontext.read(path, bounded=False)).get("eos_token_id") if path.is_file() else None
     return [n for n in (named if isinstance(named, list) else [named]) if isinstance(n, int)]
-
-
-def model_folder(artifact: Artifact) -> Path:
-    """Where the model folder of an import or distill artifact is."""
-    folder = artifact.whole()
-    return folder / "model" if (folder / "model").is_dir() else folder

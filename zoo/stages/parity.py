@@ -27,7 +27,6 @@ from zoo.modelfolder import record
 from zoo.progress import Advance, unheard
 from zoo.stages import Context, Facts, samecuts
 from zoo.stages.artifact import MODEL_FILE
-from zoo.stages.export import model_folder
 from zoo.training import require
 
 FORMAT = "zoo-parity/2"
@@ -47,7 +46,7 @@ def run(context: Context) -> Facts:
     require()
     spec: Spec = build(Spec, context.spec)
     allowed = spec.allow
-    weights, path = model_folder(context.inputs["weights"]), context.inputs["model"].path(MODEL_FILE)
+    weights, path = context.inputs["weights"].model(), context.inputs["model"].path(MODEL_FILE)
     # Logits take minutes, and would be those of other texts.
     first, tokens = samecuts.compare(weights, path)
     if tokens.outcome(tokens.name in allowed) == "refused":
@@ -79,7 +78,7 @@ def _compared(context: Context, first: Seen, advance: Advance) -> tuple[list[Che
     """All checks, and the file's side. first: the folder's tokens."""
     from zoo.training import parity as folder_side
 
-    weights = model_folder(context.inputs["weights"])
+    weights = context.inputs["weights"].model()
     folder = folder_side.look(
         weights,
         text(context.spec["type"]),
@@ -165,6 +164,6 @@ def _refusal(refused: Sequence[Check], context: Context) -> GateRefused:
     overflows = context.spec["type"] == "f16" and any(check.name == "logits" and not check.finite for check in refused)
     wider = "f16 has no numbers beyond 65,504. Write `export: {type: bf16}` in the recipe. If that does not help"
     file = context.inputs["model"].path(MODEL_FILE)
-    found = samecuts.refusal(refused, model_folder(context.inputs["weights"]), file)
+    found = samecuts.refusal(refused, context.inputs["weights"].model(), file)
     found.remedy = f"{wider}, {found.remedy[0].lower()}{found.remedy[1:]}" if overflows else found.remedy
     return found

@@ -12,7 +12,7 @@ from catalog import sharding
 from catalog.jsonvalues import whole
 from catalog.microbatches import READ_LOGITS_BYTES, most_tokens
 from catalog.quants import QUANTS
-from catalog.recipe import Recipe, plain
+from catalog.recipe import Distill, Recipe, Tune, plain
 from catalog.words import counted
 from zoo.machine.processor import Processor
 from zoo.stages.intermediate import Layers, guessed
@@ -31,6 +31,8 @@ PROMPT_TOKENS = 512
 
 TRAINER_BYTES = 250_000_000
 """Of memory: peft and bitsandbytes, and what a training leaves in the allocator, beyond the program itself."""
+
+TRAINING_TOOLS = ("torch", "transformers", "peft", "safetensors", "jinja2")
 
 QLORA_TOOLS = ("accelerate", "bitsandbytes")
 """Extra packages for training on a 4-bit base."""
@@ -188,6 +190,13 @@ def _quantized(need: Need) -> int:
     return int(need.weights * quant.nominal_bits / 8 * (FALLBACK_GROWTH if may_grow else 1))
 
 
+def _training(need: Need) -> Distill | Tune:
+    """What the recipe says about the training that the step is."""
+    found = need.recipe.tune if "method" not in need.spec else need.recipe.distill
+    assert found
+    return found
+
+
 def _checkpoints(need: Need) -> int:
     """Weights and two AdamW moments in float32, and the second merge of qlora in 16 bits."""
     share = 1.0 if need.spec["adapter"] == "none" else ADAPTER_SHARE
@@ -204,17 +213,17 @@ def _distilled(need: Need) -> int:
 
 
 def _distill_memory(need: Need) -> int:
-    """The larger one of training, and of reading two models over one row, whose logits are read in parts. Every process
-    has the weights, and its share of a step's rows."""
-    d = need.recipe.distill
-    assert d
+    """The larger one of training, and of reading the models that are compared over one row, whose logits are read in
+    parts. Every process has the weights, and its share of a step's rows."""
+    d = _training(need)
     row = min(4 * d.row_tokens * need.vocabulary, READ_LOGITS_BYTES) * LOGITS_COPIES
     processes = whole(need.spec.get("processes", 1))
     in_shares = need.spec.get("sharding") == sharding.FULL
     together = min(processes * most_tokens(d), max(d.batch_rows, processes) * d.row_tokens)
     logits = 4 * together * need.vocabulary * LOGITS_COPIES
-    if d.loss:
-        chunk = processes * (d.loss.chunk_positions or CHUNK_POSITIONS)
+    compared = need.teacher_weights if isinstance(d, Distill) else 0
+    if isinstance(d, Distill) and (loss := d.loss):
+        chunk = processes * (loss.chunk_positions or CHUNK_POSITIONS)
         logits = min(logits, 4 * chunk * need.vocabulary * CHUNK_COPIES)
     layers = need.layers or guessed(need.weights)
     between = together * layers.token_bytes(need.kept, again=bool(d.gradient_checkpointing))
@@ -222,7 +231,7 @@ def _distill_memory(need: Need) -> int:
     # Shares add up to one training. Every process reads the complete weights first, in float32.
     kept = max(kept + 8 * need.weights, 4 * need.weights * processes) if in_shares else kept * processes
     trained = kept + logits + int(between)
-    teacher = (2 if _keeps_files(need) else 4) * need.teacher_weights
+    teacher = (2 if _keeps_files(need) else 4) * compared
     return TRAINER_BYTES + max(trained, teacher + 4 * need.weights + 2 * row)
 
 
@@ -250,8 +259,18 @@ def _ask_work(load: Load) -> str:
 def _distill_work(load: Load) -> str:
     d = load.recipe.distill
     assert d
-    together = f", at most {most_tokens(d):,} tokens at a time" if d.micro_tokens else ""
-    return f"train {d.steps} steps of {d.batch_rows} conversations of at most {d.row_tokens} tokens{together}"
+    return f"train {d.steps} steps of {d.batch_rows} conversations of at most {d.row_tokens} tokens{_together(d)}"
+
+
+def _tune_work(load: Load) -> str:
+    tune = load.recipe.tune
+    assert tune
+    rows = f"{tune.steps} steps of {tune.batch_rows} conversations of at most {tune.row_tokens} tokens"
+    return f"train the teacher {rows}{_together(tune)}"
+
+
+def _together(training: Distill | Tune) -> str:
+    return f", at most {most_tokens(training):,} tokens at a time" if training.micro_tokens else ""
 
 
 def _imatrix_work(load: Load) -> str:
@@ -310,8 +329,12 @@ STAGES: Mapping[str, Row] = {
         1, ("phonenumberslite",), _little, lambda _: 0, lambda load: f"redact {load.prompts} labelled rows",
         evidence=("label-report.json", "redaction-report.json"),
     ),
+    "tune": Row(
+        1, TRAINING_TOOLS, _half_precision, _distill_memory, _tune_work,
+        evidence=("tune-report.json", "tune-timing.json"), sums="the training of the teacher", scratch=_checkpoints,
+    ),
     "distill": Row(
-        4, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distilled, _distill_memory, _distill_work,
+        4, TRAINING_TOOLS, _distilled, _distill_memory, _distill_work,
         evidence=("distill-report.json", "distill-timing.json"), sums="the training", scratch=_checkpoints,
     ),
     "export": Row(8, (CONVERTER, "torch", "transformers"), _half_precision, _export_memory),
