@@ -25,8 +25,8 @@ def labelled(name: str) -> Labelled:
 
 SENTENCES = labelled("dialectsentences.tsv")
 HELD_OUT = labelled("dialectheldout.tsv")
-"""Written and labelled without the rules in sight. No rule may be changed because of one of them: a fix makes new
-held-out sentences necessary."""
+"""Written and labelled after the rules: the first 92 without the rules in sight, the others by somebody who had read
+them. No rule may be changed because of one of them: a fix makes new held-out sentences necessary."""
 FOREIGN = (
     "¿Dónde está la biblioteca más cercana?", "Quiero reservar una mesa para dos personas.",
     "Mañana tengo que ir al médico.", "El perro duerme en la cocina.", "¿Puedes ayudarme con los deberes?",
@@ -121,12 +121,32 @@ def test_the_published_quality_is_what_the_rules_have() -> None:
 
 
 def test_held_out_sentences_are_others_and_of_every_kind() -> None:
-    known = {text.replace("\u2019", "'") for _, text in SENTENCES}
-    assert not {text.replace("\u2019", "'") for _, text in HELD_OUT} & known
-    assert {tag for tags, _ in HELD_OUT for tag in tags} == {rule.tag for rule in RULES}
+    assert len(HELD_OUT) >= len(SENTENCES) / 2
+    per_tag = Counter(tag for tags, _ in HELD_OUT for tag in tags)
+    assert set(per_tag) == {rule.tag for rule in RULES} and min(per_tag.values()) >= 12
     plain = [text for tags, text in HELD_OUT if not tags]
-    assert len(plain) == 29 and not any(map(tagging.tags, plain))
-    assert f"{len(HELD_OUT)} sentences" in PAGE.read_text(encoding="utf-8")
+    wrong = sum(bool(tagging.tags(text)) for text in plain)
+    assert len(plain) >= 100 and wrong <= 0.02 * len(plain)
+    page = PAGE.read_text(encoding="utf-8")
+    assert f"{len(HELD_OUT)} sentences" in page and f"{wrong} of the {len(plain)} sentences without a feature" in page
+
+
+def test_held_out_sentences_are_no_near_copies() -> None:
+    pieces = [fivegrams(text) for _, text in (*SENTENCES, *HELD_OUT)]
+    having: dict[str, list[int]] = {}
+    for number, some in enumerate(pieces):
+        shared = Counter(other for piece in some for other in having.get(piece, ()))
+        if number >= len(SENTENCES):
+            for other, count in shared.items():
+                alike = count / (len(some) + len(pieces[other]) - count)
+                assert alike < 0.5, (number, other, alike)
+        for piece in some:
+            having.setdefault(piece, []).append(number)
+
+
+def fivegrams(text: str) -> set[str]:
+    plain = tagging.plain(text).lower()
+    return {plain[place : place + 5] for place in range(max(1, len(plain) - 4))}
 
 
 def test_the_languages_of_our_prompts_are_found() -> None:
