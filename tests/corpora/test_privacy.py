@@ -309,7 +309,10 @@ def test_digits_of_every_script_are_digits() -> None:
         ("It is glpat-abcdefghijklmnopqrst.", "glpat-abcdefghijklmnopqrst"),
         ("Allow aa:bb:cc:dd:ee:fa there.", "aa:bb:cc:dd:ee:fa"), ("Write to **jo@telus.net**.", "jo@telus.net"),
         ("We live at 12 St. Clair Avenue.", "12 St. Clair Avenue"), ("It is 9 King St. East.", "9 King St. East"),
-        ("mdp :\n- sapin!714", "sapin!714"), ("Date de naissance :\n1968-12-25", "1968-12-25"),
+        ("mdp :\n- sapin!714", "sapin!714"), ("password: (sapin!714).", "sapin!714"),
+        ("Le mot de passe est **sapin!714**, merci.", "sapin!714"), ("mdp : `sapin!714`", "sapin!714"),
+        ("(password: sapin!714)", "sapin!714"), ("The password is 🔑 sapin!714.", "sapin!714"),
+        ("Mot de passe = *sa(pin)!714)", "*sa(pin)!714)"), ("Date de naissance :\n1968-12-25", "1968-12-25"),
     ],
 )  # fmt: skip
 def test_what_made_up_records_once_showed(sentence: str, value: str) -> None:

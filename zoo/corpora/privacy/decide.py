@@ -154,10 +154,18 @@ def postal_span(seen: Seen, match: re.Match[str]) -> Span | None:
 
 
 def password_span(_: Seen, match: re.Match[str]) -> Span | None:
-    value = match["value"].rstrip(".,;:)\"'»")
+    start, value = match.start("value"), match["value"].rstrip(".,;:\"'»")
+    for begin, end in _MARKS:
+        if value.startswith(begin) and value.endswith(end) and len(value) > len(begin) + len(end):
+            start, value = start + len(begin), value[len(begin) : -len(end)]
+    value = value if "(" in value else value.rstrip(")")
     # "The password is required" is about passwords and has none.
     if len(value) < 5 or value.isalpha():
         return None
-    return match.start("value"), match.start("value") + len(value)
+    return start, start + len(value)
+
+
+_MARKS = (("(", ")"), ("**", "**"), ("*", "*"), ("__", "__"), ("`", "`"))
+"""What people and Markdown write around a word."""
 
 

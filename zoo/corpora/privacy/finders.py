@@ -80,7 +80,7 @@ FINDERS = (
     Finder(
         "PASSWORD", "passwords after the word", (signs.PASSWORD, signs.FRENCH_PASSWORD),
         r"\b(?:mot de passe|password|passwd|mdp|pwd)\b ?(?:est|is|was|"
-        r"[:=])[ \t\n]{0,3}(?:- )?[\"'«]? ?(?P<value>\S{5,64})", decide.password_span, str,
+        r"[:=])[ \t\n]{0,3}(?:- |[^\w\s!-~]{1,3} )?[\"'«]? ?(?P<value>\S{5,64})", decide.password_span, str,
         re.IGNORECASE,
     ),
     Finder(
