@@ -1,6 +1,6 @@
 """Rewriting the header of a large file where it is, without a copy of the weights.
 
-For scratch files only: a file that is killed halfway is broken.
+For scratch files only: a file whose writer is killed before the end is broken.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
 
 
 def _memory(costs: Costs, needed: Iterable[str], report: Reporter) -> Iterator[str]:
-    """What says that memory will not do; a warning if only other programs stand in the way."""
+    """What says that memory will not do; a warning if only other programs leave too little."""
     asked = costs.memory_bytes
     total, available = resources.memory_bytes()
     if asked and total and asked > total:
