@@ -42,7 +42,7 @@ LLAMA := CMAKE_ARGS="$(LLAMA_FLAGS)" CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) $(BIN)
 
 # Each of these is installed alone in a new environment by the tests; the large ones by make installs.
 LIGHT_EXTRAS := hub,site,provenance,sign,corpora,ui
-HEAVY_EXTRAS := gguf,train,starter,coreml
+HEAVY_EXTRAS := gguf,train,starter,coreml,cluster
 
 # Versions that constraints.txt cannot have: several of one package, or packages outside its environment.
 # zoo sync: pins
@@ -186,6 +186,7 @@ installs: environment
 
 # What make test leaves out because it takes long: a few kills, one race and the import of real weights are in both.
 long: environment
+	@$(BIN)/pip install -q -c constraints.txt -e '.[cluster]'
 	LONG=1 $(BIN)/python -m pytest -q -m long -n auto --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python scripts/tiers.py passed long
 

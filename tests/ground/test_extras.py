@@ -21,8 +21,8 @@ from zoo.errors import MissingExtra
 REPOSITORY = Path(__file__).parents[2]
 
 
-BROUGHT_BY_A_TIER = {"coremltools"}
-"""Installed by make coreml, whose tests import it by this name; nothing else needs it."""
+BROUGHT_BY_A_TIER = {"coremltools", "ray"}
+"""Installed by make coreml and make long, whose tests import them by this name; nothing else needs them."""
 
 
 def test_the_table_is_that_of_pyproject() -> None:

@@ -42,6 +42,7 @@ ALLOWED = (
     "https://docs.github.com/",
     "https://lmstudio.ai/download",
     "https://apple.github.io/coremltools/",
+    "https://docs.ray.io/",
     # The law that the pages on governing a corpus cite.
     "https://www.legisquebec.gouv.qc.ca/",
     "https://www.priv.gc.ca/",

@@ -85,6 +85,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "msgspec": ("zoo.corpora.quickjson", "benchmarks.corpus_check"),
     "phonenumbers": "zoo.corpora.privacy.phones",
     "jinja2": ("zoo.templates", "zoo.release.cards", "zoo.site.pages", "zoo.hub.server.pages", "site.hooks"),
+    "ray": "zoo.jobs.raycluster",
     "markupsafe": ("zoo.site.pages", "zoo.hub.server.pages"),
     "markdown_it": "zoo.hub.server.pages",
     "segno": "zoo.site.pages.qr",

@@ -74,6 +74,13 @@ print("promise kept" if float(torch.ones(2).sum()) == 2 else "")
 import coremltools
 print("promise kept" if coremltools.target.iOS17 else "")
 """,
+    "cluster": """
+from zoo.jobs import raycluster, raytask
+import ray
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+code, said = ray.get(ray.remote(raytask.make).remote(["-c", "import sys; sys.exit('heard')"], ".", {}))
+print("promise kept" if (code, said) == (1, ["heard\\n"]) else (code, said))
+""",
     "starter": """
 from pathlib import Path
 from zoo.sources import resolve

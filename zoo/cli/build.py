@@ -11,10 +11,12 @@ from catalog.words import counted
 from zoo import commandline, flow
 from zoo.cli.answers import as_data, glance
 from zoo.cli.common import MOST_JOBS, Call, options
+from zoo.cli.spreading import spread as spreading
 from zoo.commandline import TAKES
 from zoo.errors import InputError
 from zoo.hub.located import at_home
 from zoo.jobs import pool
+from zoo.jobs.pool import Spread
 from zoo.plan import prepare
 from zoo.upkeep import again, taken
 
@@ -22,10 +24,7 @@ from zoo.upkeep import again, taken
 @click.command()
 @options(*TAKES["build"])
 @click.option("--measure-again", is_flag=True, help="Repeat the benchmarks that other work on the machine disturbed.")
-@click.option(
-    "--jobs", type=click.IntRange(1, MOST_JOBS), default=1, metavar="N",
-    help="Make up to N steps at the same time, each in a process of its own.",
-)
+@spreading(gated=False)
 @click.option("--step", "step", metavar="ID", help="Make only this step of one recipe, whose inputs are finished.")
 @click.option(
     "--share", type=click.IntRange(1, MOST_JOBS), default=1, metavar="N",
@@ -34,7 +33,7 @@ from zoo.upkeep import again, taken
 @click.option("--gated", is_flag=True, help="With --step: exit code 3 if the step misses a gate of the recipe.")
 @click.argument("recipes", nargs=-1, required=True)
 def command(
-    call: Call, recipes: tuple[str, ...], measure_again: bool, jobs: int, step: str | None, **how: Unpack[How]
+    call: Call, recipes: tuple[str, ...], measure_again: bool, spread: Spread, step: str | None, **how: Unpack[How]
 ) -> None:
     """Build the releases of RECIPES (names or files). Nothing is published; gates are shown but not enforced."""
     if step is not None:
@@ -48,9 +47,9 @@ def command(
         forgotten = [step for planned in plans for step in again.forget(planned, call.settings)]
         call.output.say(f"{counted(len(forgotten), 'benchmark')} to repeat")
         plans = [prepare.make_plan(recipe, call.settings) for recipe in recipes]
-    if jobs > 1:
+    if not spread.is_one_by_one:
         by_name = dict(zip(recipes, plans, strict=True))
-        pool.refuse(pool.together(by_name, jobs, call.settings, call.output, gated=False))
+        pool.refuse(pool.together(by_name, spread, call.settings, call.output))
         # What depends on a finished step may have another key now, if another processor finished it.
         plans = [prepare.make_plan(recipe, call.settings) for recipe in recipes]
     built = []

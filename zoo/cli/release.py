@@ -11,10 +11,12 @@ import click
 from zoo import commandline, flow
 from zoo.cli import several
 from zoo.cli.answers import result_of
-from zoo.cli.common import MOST_JOBS, Call, options
+from zoo.cli.common import Call, options
+from zoo.cli.spreading import spread as spreading
 from zoo.commandline import TAKES
 from zoo.errors import InputError, ZooError
 from zoo.jobs import pool
+from zoo.jobs.pool import Spread
 from zoo.plan import prepare, world
 from zoo.plan.prepare import Planned
 
@@ -28,14 +30,11 @@ from zoo.plan.prepare import Planned
     help="Sign with this key before publishing.",
 )
 @click.option("--sign", is_flag=True, help="Sign with the identity of this CI job before publishing.")
-@click.option(
-    "--jobs", type=click.IntRange(1, MOST_JOBS), default=1, metavar="N",
-    help="Make up to N steps at the same time, each in a process of its own.",
-)
+@spreading(gated=True)
 @click.option("--all", "every", is_flag=True, help="Release every recipe whose version is not published yet.")
 @click.argument("recipes", nargs=-1)
 def command(
-    call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: bool, every: bool, jobs: int
+    call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: bool, every: bool, spread: Spread
 ) -> int | None:
     """Build RECIPES (names or files), check their gates, publish them and record them in the catalog.
 
@@ -50,12 +49,12 @@ def command(
         )
     seal = flow.Seal(sign or sign_key is not None, sign_key)
     if every:
-        return _every(call, seal, jobs)
+        return _every(call, seal, spread)
 
     def ahead(plans: Mapping[str, Planned]) -> None:
-        pool.refuse(pool.together(plans, jobs, call.settings, call.output, gated=True))
+        pool.refuse(pool.together(plans, spread, call.settings, call.output))
 
-    done = flow.release(recipes, call.settings, call.output, seal, ahead if jobs > 1 else None)
+    done = flow.release(recipes, call.settings, call.output, seal, None if spread.is_one_by_one else ahead)
     results = [result_of(one.planned, one.published, call.settings) for one in done]
     lines = [str(result["sentence"]) for result in results]
     name = done[0].planned.plan.name
@@ -65,12 +64,12 @@ def command(
     return None
 
 
-def _every(call: Call, seal: flow.Seal, jobs: int) -> int:
+def _every(call: Call, seal: flow.Seal, spread: Spread) -> int:
     """Release what is not out. The exit code is 1 if a recipe failed."""
     several.refuse_unready(call.settings)
 
     def ahead(plans: Mapping[str, Planned]) -> dict[str, ZooError]:
-        return pool.together(plans, jobs, call.settings, call.output, gated=True) if jobs > 1 else {}
+        return {} if spread.is_one_by_one else pool.together(plans, spread, call.settings, call.output)
 
     def act(planned: Planned) -> tuple[str, str]:
         (done,) = flow.release([planned.checked.file], call.settings, call.output, seal)

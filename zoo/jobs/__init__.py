@@ -1,1 +1,1 @@
-"""The steps of many recipes as tasks: for workers on this machine, and as files for Slurm and Kubernetes."""
+"""The steps of many recipes as tasks: on this machine, on a Ray cluster, and as files for Slurm and Kubernetes."""

@@ -1,65 +1,56 @@
-"""Runs tasks with several processes on this machine. A process that is killed loses only its step, which runs again."""
+"""Makes the tasks of several recipes at the same time. A process that is lost loses only its step, which runs again."""
 
 from __future__ import annotations
 
+import functools
 import queue
-import subprocess
-import sys
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from catalog import jsontext
 from catalog.words import counted
-from zoo import commandline, stopping
 from zoo.errors import GateRefused, ZooError
+from zoo.jobs import flags, raycluster
+from zoo.jobs.engine import Attempt, Engine, Worker
+from zoo.jobs.processes import Processes
 from zoo.jobs.tasks import Room, Schedule, Task, union
-from zoo.machine import endings, resources
+from zoo.machine import resources
 from zoo.plan.prepare import Planned
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.settings import Settings
 
-TRIES = 2
-"""How often a step is started whose process a signal ends."""
-PATIENCE_SECONDS = 10.0
-"""How long a process has for its own end before it is killed."""
-
 
 @dataclass(frozen=True)
-class Worker:
-    """How a task becomes a process. flags: the user's settings. gated: a missed gate ends the recipe."""
+class Spread:
+    """Where steps are made. jobs: at most so many at the same time, None for the engine's own number, which is one on
+    this machine. on: the address of a cluster, "" for this machine. gated: a missed gate ends the recipe.
+    """
 
-    flags: Sequence[str]
+    jobs: int | None
+    on: str
     gated: bool
 
-    def command(self, task: Task, share: int) -> list[str]:
-        gates = ["--gated"] if self.gated else []
-        step = ["--step", task.step, "--share", str(share), "--log", "json", *gates, *self.flags]
-        return [sys.executable, "-P", "-m", "zoo", "build", *step, "--", task.recipe]
+    @property
+    def is_one_by_one(self) -> bool:
+        """Whether this process makes all steps itself."""
+        return not self.on and (self.jobs or 1) == 1
 
 
 @dataclass
 class _Running:
-    """A process, the thread that reads what it writes, and what it said last as an error."""
+    """A task that was started, and what its process said last as an error."""
 
     task: Task
-    process: subprocess.Popen[str]
-    reader: threading.Thread
+    attempt: Attempt | None = None
     error: str = ""
 
 
-def run(tasks: Iterable[Task], room: Room, worker: Worker, settings: Settings, report: Reporter) -> dict[str, ZooError]:
-    """Make the steps. Returns, by recipe, why one cannot be built; what the others share with it is made.
-
-    If this process ends, those of the steps end with it.
-    """
-    return _Pool(Schedule(tuple(tasks), room), worker, settings, report).run()
-
-
 class _Pool:
-    def __init__(self, schedule: Schedule, worker: Worker, settings: Settings, report: Reporter) -> None:
-        self.schedule, self.worker, self.settings, self.report = schedule, worker, settings, report
+    def __init__(self, schedule: Schedule, engine: Engine, settings: Settings, report: Reporter) -> None:
+        self.schedule, self.engine, self.settings, self.report = schedule, engine, settings, report
         self.heard: queue.SimpleQueue[tuple[_Running, str | None]] = queue.SimpleQueue()
         self.running: list[_Running] = []
         self.tries: dict[str, int] = {}
@@ -80,27 +71,15 @@ class _Pool:
     def _start_all(self) -> bool:
         started = False
         while task := self.schedule.start():
-            self._start(task)
+            self.tries[task.key] = self.tries.get(task.key, 0) + 1
+            one = _Running(task)
+            one.attempt = self.engine.start(task, functools.partial(self._hear, one))
+            self.running.append(one)
             started = True
         return started
 
-    def _start(self, task: Task) -> None:
-        self.tries[task.key] = self.tries.get(task.key, 0) + 1
-        share = 1 if task.alone else self.schedule.room.jobs
-        process = stopping.start(
-            self.worker.command(task, share), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, errors="replace",
-        )  # fmt: skip
-        reader = threading.Thread(target=lambda: self._read(one), daemon=True)
-        one = _Running(task, process, reader)
-        self.running.append(one)
-        reader.start()
-
-    def _read(self, one: _Running) -> None:
-        assert one.process.stderr
-        for line in one.process.stderr:
-            self.heard.put((one, line))
-        self.heard.put((one, None))
+    def _hear(self, one: _Running, line: str | None) -> None:
+        self.heard.put((one, line))
 
     def _said(self, one: _Running, line: str) -> None:
         try:
@@ -119,54 +98,58 @@ class _Pool:
             self.report.say(f"{one.task.recipe} {text}")
 
     def _ended(self, one: _Running) -> None:
-        code = one.process.wait()
+        assert one.attempt
+        end = one.attempt.wait()
         self.running.remove(one)
         task = one.task
         there = Workspace(self.settings.work).finished(task.key) is not None
-        # zoo itself ends with 128 and the number of a signal that it heard.
-        signalled = code if code < 0 else 128 - code if code > 128 else 0
-        if signalled and not there and self.tries[task.key] < TRIES:
-            self.report.warn(f"the process of {task.recipe} {task.step} {endings.words(signalled)}. It starts again")
+        if end.lost and not there and self.tries[task.key] < self.engine.tries:
+            self.report.warn(f"the process of {task.recipe} {task.step} {end.lost}. It starts again")
             self.schedule.again(task)
             return
-        if code == 0:
+        if end.code == 0 or (end.lost and there):
             self.schedule.end(task)
             return
-        fault = one.error or f"the process of step {task.step} {endings.words(code)}"
+        fault = one.error or f"the process of step {task.step} {end.lost or f'ended with exit code {end.code}'}"
         self.schedule.end(task, fault, finished=there)
-        kind = GateRefused if code == GateRefused.exit_code else ZooError
+        kind = GateRefused if end.code == GateRefused.exit_code else ZooError
         for recipe in self.schedule.failed:
             self.faults.setdefault(recipe, kind(fault))
 
     def _stop(self) -> None:
-        for one in self.running:
-            one.process.terminate()
-        for one in self.running:
-            try:
-                one.process.wait(PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                one.process.kill()
-                one.process.wait()
+        attempts = [one.attempt for one in self.running if one.attempt]
+        for attempt in attempts:
+            attempt.stop()
+        for attempt in attempts:
+            attempt.end()
 
 
 def together(
-    plans: Mapping[str, Planned], jobs: int, settings: Settings, report: Reporter, *, gated: bool
+    plans: Mapping[str, Planned], spread: Spread, settings: Settings, report: Reporter
 ) -> dict[str, ZooError]:
-    """The missing steps of all plans, at most ``jobs`` at the same time, within the memory of this machine.
+    """Make the missing steps of all plans, each once. plans: by the word for the recipe, as typed in this folder.
 
-    plans: by the word for the recipe. Returns what ``run`` returns.
+    Returns, by recipe, why one cannot be built; what the others share with it is made. If this process ends, those of
+    the steps end with it.
     """
+    placed = {flags.word(name, Path.cwd(), settings.root): name for name in plans} if spread.on else {}
+    tasks = union({word: plans[name] for word, name in placed.items()} if spread.on else plans)
+    with _engine(tasks, spread, settings) as engine:
+        how = f"{engine.room.jobs} at the same time" + (f" on {spread.on}" if spread.on else "")
+        report.say(f"{counted(len(tasks), 'step')} of {counted(len(plans), 'recipe')} to make, {how}")
+        faults = _Pool(Schedule(tasks, engine.room), engine, settings, report).run()
+    return {placed.get(recipe, recipe): fault for recipe, fault in faults.items()}
+
+
+@contextmanager
+def _engine(tasks: tuple[Task, ...], spread: Spread, settings: Settings) -> Iterator[Engine]:
+    if spread.on and tasks:
+        worker = Worker(list(flags.elsewhere(settings)), spread.gated)
+        with raycluster.connected(tasks, worker, spread.jobs, spread.on, settings) as cluster:
+            yield cluster
+        return
     memory, _ = resources.memory_bytes()
-    tasks = union(plans)
-    report.say(f"{counted(len(tasks), 'step')} of {counted(len(plans), 'recipe')} to make, {jobs} at the same time")
-    worker = Worker(flags_of(settings), gated)
-    return run(tasks, Room(jobs, memory or None), worker, settings, report)
-
-
-def flags_of(settings: Settings) -> list[str]:
-    """The user's flags that ``zoo build`` takes."""
-    given = commandline.given(settings)
-    return [word for name in commandline.TAKES["build"] if given.get(name) for word in (f"--{name}", given[name] or "")]
+    yield Processes(Worker(flags.here(settings), spread.gated), Room(spread.jobs or 1, memory or None))
 
 
 def refuse(faults: Mapping[str, ZooError]) -> None:

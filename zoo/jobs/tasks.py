@@ -55,10 +55,14 @@ def _gpus(spec: Mapping[str, object]) -> int:
 
 @dataclass(frozen=True)
 class Room:
-    """What a machine has for tasks: how many may run at the same time, and memory; None if that is not known."""
+    """What there is for tasks: how many may run at the same time, and memory; None if that is not known.
+
+    placed: what runs them keeps memory, GPUs and machines without other work for them, so this leaves it to that.
+    """
 
     jobs: int
     memory_bytes: int | None
+    placed: bool = False
 
 
 @dataclass
@@ -78,7 +82,7 @@ class Schedule:
     def start(self) -> Task | None:
         """The next task, which counts as running from now on; None if one that is running must end first."""
         ready = [task for task in self.waiting.values() if not self._before(task)]
-        found = next((task for task in ready if not task.alone and self._fits(task)), None)
+        found = next((task for task in ready if (self.room.placed or not task.alone) and self._fits(task)), None)
         if found is None and not self.running:
             # What measures time waits until nothing else can run.
             found = next(iter(ready), None)
@@ -112,7 +116,11 @@ class Schedule:
         running = self.running.values()
         if not running:
             return True
-        if len(running) >= self.room.jobs or any(one.alone or (one.gpus and task.gpus) for one in running):
+        if len(running) >= self.room.jobs:
+            return False
+        if self.room.placed:
+            return True
+        if any(one.alone or (one.gpus and task.gpus) for one in running):
             return False
         wanted = (task.memory_bytes or 0) + sum(one.memory_bytes or 0 for one in running)
         return self.room.memory_bytes is None or wanted <= self.room.memory_bytes

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.words import counted
-from zoo import commandline
 from zoo.errors import InputError
 from zoo.files.whole import write_atomic
-from zoo.jobs import kubernetes, slurm
+from zoo.jobs import flags, kubernetes, slurm
 from zoo.jobs.arrays import Array, arrays
 from zoo.jobs.files import SUBMIT, Order
 from zoo.jobs.tasks import Task, union
@@ -53,14 +52,14 @@ def write(plans: Mapping[str, Planned], wanted: Wanted, settings: Settings, here
     """
     folder = wanted.out if wanted.out.is_absolute() else here / wanted.out
     _refuse(wanted, folder, settings)
-    placed = {_word(name, here, settings.root): planned for name, planned in plans.items()}
+    placed = {flags.word(name, here, settings.root): planned for name, planned in plans.items()}
     tasks = union(placed)
     root = str(settings.root.resolve())
     command = shlex.join(["zoo", "plan", *plans, "--as-jobs", wanted.engine]) if len(plans) < 5 else (
         f"zoo plan --as-jobs {wanted.engine}, for {len(plans)} recipes"
     )  # fmt: skip
     order = Order(
-        root, list(_flags(settings)), settings.threads, settings.processes, settings.sharding, wanted.jobs,
+        root, list(flags.elsewhere(settings)), settings.threads, settings.processes, settings.sharding, wanted.jobs,
         command, wanted.image or "", wanted.claim,
     )  # fmt: skip
     made = arrays(tasks, order.line)
@@ -97,24 +96,6 @@ def _refuse(wanted: Wanted, folder: Path, settings: Settings) -> None:
             )  # fmt: skip
     elif folder.exists():
         raise InputError(f"{settings.shown(folder)} is not a folder", remedy="Name another one with --out")
-
-
-def _word(name: str, here: Path, root: Path) -> str:
-    """The word for a recipe in the zoo's folder: its name, or the path of its file."""
-    if "/" not in name and not name.endswith((".yaml", ".yml")):
-        return name
-    path = (here / name).resolve()
-    return path.relative_to(root.resolve()).as_posix() if path.is_relative_to(root.resolve()) else str(path)
-
-
-def _flags(settings: Settings) -> Iterator[str]:
-    """Settings that a machine of the cluster would not find in ``zoo.toml``; and those that depend on the machine."""
-    for name in commandline.TAKES["build"]:
-        value = settings.values[name]
-        if name == "threads":
-            yield from ("--threads", str(settings.threads))
-        elif value.origin.startswith(("flag", "environment")) and value.text:
-            yield from (f"--{name}", value.text)
 
 
 def _data(folder: Path, made: Sequence[Array], tasks: Sequence[Task], settings: Settings) -> Mapping[str, object]:

@@ -1,0 +1,219 @@
+"""A real Ray cluster of several nodes on this machine: what is lost runs again, nothing runs twice, the same bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import stepsbegun
+import tinyzoo
+import waiting
+
+from zoo import settings as settings_room
+from zoo.jobs import flags, raycluster, raytask
+from zoo.jobs.raycluster import Node
+from zoo.jobs.tasks import Room, Schedule, Task
+
+NODE = Node("id", "10.0.0.2", 4.0, 1.0, 8e9)
+TASK = Task("key", "plain", "distill", "distill", (), 6_000_000_000, 0, ("plain",))
+
+
+def test_a_step_that_no_node_can_make_is_named_before_the_start() -> None:
+    large, gpus = replace(TASK, memory_bytes=9_000_000_000), replace(TASK, step="tune", gpus=2)
+    assert list(raycluster.unplaceable([TASK], [NODE], 4)) == []
+    assert list(raycluster.unplaceable([large, gpus], [NODE, replace(NODE, gpus=0.0)], 4)) == [
+        "plain distill needs 9.00 GB of memory", "plain tune needs 2 GPUs and 6.00 GB of memory",
+    ]  # fmt: skip
+    assert list(raycluster.unplaceable([TASK], [NODE], 8)) == [
+        "every step uses 8 threads, and the largest machine has 4 processors"
+    ]
+    assert list(raycluster.unplaceable([TASK], [], 1)) == ["no node is alive"]
+
+
+def test_a_node_with_another_version_or_without_the_folder_is_named(tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    marker.write_text("1234", encoding="utf-8")
+    mine = dict(raytask.look(str(marker)))
+    assert list(raycluster.unlike(mine, mine, "here", tmp_path)) == []
+    assert raytask.look(str(tmp_path / "none"))["seen"] == ""
+    other = {name: text for name, text in mine.items() if name != "gguf"} | {"torch": "2.0.0", "seen": ""}
+    said = list(raycluster.unlike(mine, other, "10.0.0.2 (pi)", tmp_path))
+    assert said[0] == f"10.0.0.2 (pi) does not see {tmp_path}: share this folder, for example over NFS"
+    assert f"10.0.0.2 (pi) has gguf absent, this machine {mine['gguf']}" in said
+    assert f"10.0.0.2 (pi) has torch 2.0.0, this machine {mine['torch']}" in said and len(said) == 3
+
+
+@pytest.mark.parametrize("address", ["ray:", "http://host:1", "ray://host", "ray://:1", "ray://host:x", "ray://h:99999"])
+def test_what_is_no_address_of_a_cluster_is_refused(address: str, tmp_path: Path) -> None:
+    zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    done = tinyzoo.run(zoo, "build", "plain", "--on", address)
+    assert done.returncode == 2 and f"--on '{address}' is not the address of a Ray cluster" in done.stderr
+
+
+def test_what_a_cluster_places_itself_may_run_beside_anything() -> None:
+    alone = replace(TASK, key="b", stage="benchmark", memory_bytes=1 << 50)
+    schedule = Schedule([alone, TASK], Room(2, None, placed=True))
+    assert schedule.start() == alone and schedule.start() == TASK and schedule.start() is None
+
+
+def test_settings_without_a_flag_go_to_the_nodes_as_variables(tmp_path: Path) -> None:
+    zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    given = settings_room.load(zoo, {"hub": "build/other"}, {"ZOO_PROCESSES": "2", "ZOO_TEACHER_TOKEN": "secret"})
+    assert flags.environment(given) == {"ZOO_PROCESSES": "2"}
+    assert [*flags.elsewhere(given)][:2] == ["--hub", "build/other"]
+    code, lines = raytask.make(
+        ["-c", "import os, sys; sys.exit(os.environ['ZOO_PROCESSES'])"], str(zoo), flags.environment(given)
+    )
+    assert (code, lines) == (1, ["2\n"])
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Nodes:
+    """A head without processors, and two nodes with two each, started as people start them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.client = free_ports(2)
+        self.folder = folder
+        self.address = f"ray://127.0.0.1:{self.client}"
+
+    def start(self) -> None:
+        # A port of the workers' own range is refused.
+        self.ray(
+            "start", "--head", f"--port={self.port}", f"--ray-client-server-port={self.client}", "--num-cpus=0",
+            "--include-dashboard=false", f"--temp-dir={self.folder}", "--min-worker-port=0", "--max-worker-port=0",
+        )  # fmt: skip
+        for _ in range(2):
+            self.add()
+
+    def add(self) -> None:
+        self.ray("start", f"--address=127.0.0.1:{self.port}", "--num-cpus=2", "--min-worker-port=0",
+                 "--max-worker-port=0")  # fmt: skip
+
+    def ray(self, *words: str) -> None:
+        command = [sys.executable, "-m", "ray.scripts.scripts", *words, "--node-ip-address=127.0.0.1"]
+        environment = tinyzoo.environment(RAY_USAGE_STATS_ENABLED="0")
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def stop(self) -> None:
+        """``ray stop`` would end every cluster of this machine."""
+        for pid in processes(str(self.folder)):
+            os.kill(pid, signal.SIGKILL)
+
+
+def processes(word: str) -> list[int]:
+    """Processes whose command line has a word."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if word in (place / "cmdline").read_bytes().decode(errors="replace").replace("\0", " "):
+                found.append(int(place.name))
+        except OSError:
+            continue
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def parent(pid: int) -> int:
+    return int(re.search(r"^PPid:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1])  # type: ignore[index]  # every process has one
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    pytest.importorskip("ray")
+    # Paths of sockets have at most 107 bytes, too few for those of pytest.
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        made = Nodes(Path(folder))
+        try:
+            made.start()
+            yield made
+        finally:
+            made.stop()
+
+
+@pytest.mark.long
+def test_a_killed_worker_and_a_killed_node_lose_their_step_only_and_the_bytes_are_those_of_one_machine(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, nodes: Nodes
+) -> None:
+    zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    release = tinyzoo.start(zoo, "release", "--all", "--on", nodes.address, "--threads", "1")
+    killed = []
+    for kind in ("worker", "node"):
+        found = 0
+        while release.poll() is None and not (found := training(zoo)):
+            time.sleep(0.005)
+        ray_worker = parent(found)
+        killed.append(ray_worker if kind == "worker" else parent(ray_worker))
+        os.kill(killed[-1], signal.SIGKILL)
+        waiting.until(lambda found=found: not alive(found), "the step outlives its worker")
+    out, err = release.communicate(timeout=1200)
+    assert release.returncode == 0 and "2 released, 0 failed" in out, err
+    assert err.count("the process of tutored distill was lost") == 2 and "Traceback" not in err, err
+    reference = tinyzoo.released_zoo(tmp_path_factory.mktemp("ray-reference"))
+    assert stepsbegun.released(zoo) == stepsbegun.released(reference)
+    twice = {key for key, times in stepsbegun.begun(zoo).items() if times > 1}
+    assert twice == {tinyzoo.steps_of(zoo, "tutored")["distill"]} and max(stepsbegun.begun(zoo).values()) == 3
+    assert not list((zoo / "build/work").glob("cluster-*"))
+    nodes.add()
+
+
+def training(zoo: Path) -> int:
+    """The process of the training, when it has written a checkpoint; 0 before."""
+    begins = (zoo / "build/work/partial").glob("*/scratch/checkpoint-*[0-9]")
+    return stepsbegun.worker("distill", zoo) if next(begins, None) else 0
+
+
+def alive(pid: int) -> bool:
+    """A process that has ended, but was not yet waited for, is not."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.long
+def test_a_stopped_command_ends_its_steps_on_the_cluster_and_the_same_command_continues(
+    tmp_path: Path, nodes: Nodes
+) -> None:
+    zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    # A gate that nothing can pass stops one recipe, with the reason.
+    gates = [{"metric": "kld_mean_nats", "file": "Q8_0", "at_most": 0.0}]
+    tinyzoo.write_recipe(zoo, tinyzoo.smallest_recipe(zoo, "plain", gates=gates))
+    command = ("release", "plain", "--on", nodes.address, "--threads", "1")
+    release = tinyzoo.start(zoo, *command)
+    while release.poll() is None and not stepsbegun.worker("import/student", zoo):
+        time.sleep(0.005)
+    release.send_signal(signal.SIGINT)
+    _, err = release.communicate(timeout=120)
+    assert release.returncode == 130 and "Traceback" not in err, err
+    waiting.until(lambda: not stepsbegun.worker("import/student", zoo), "the step lives on")
+    done = tinyzoo.run(zoo, *command)
+    assert done.returncode == 3 and "plain: plain 1.0.0 misses its gates" in done.stderr, done.stderr
+
+
+@pytest.mark.long
+def test_a_cluster_that_is_not_there_or_too_small_is_said(tmp_path: Path, nodes: Nodes) -> None:
+    zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    done = tinyzoo.run(zoo, "build", "plain", "--on", nodes.address, "--threads", "3")
+    assert done.returncode == 1 and "every step uses 3 threads, and the largest machine has 2" in done.stderr
+    (free,) = free_ports(1)
+    done = tinyzoo.run(zoo, "build", "plain", "--on", f"ray://127.0.0.1:{free}")
+    assert done.returncode == 1 and f"the Ray cluster ray://127.0.0.1:{free} cannot be used" in done.stderr
+    assert "Nothing was started." in done.stderr and "Warning" not in done.stderr and "Traceback" not in done.stderr
