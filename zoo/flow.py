@@ -16,7 +16,7 @@ from zoo import catalogfile, commandline, hub
 from zoo.commandline import Command
 from zoo.errors import GateRefused, InputError, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
-from zoo.hub.folders import Folders
+from zoo.hub.folders import FOLDER, Folders
 from zoo.hub.located import as_here, at_home, here, hub_of_settings, is_alias, recorded_name
 from zoo.hub.spoken import elsewhere
 from zoo.judge.gates import Verdict
@@ -331,6 +331,9 @@ def publish(
         if decided.way is not Way.MOVE:
             name = decided.recorded.hub if decided.recorded else recorded_name(model, location.hub)
             location = dataclasses.replace(location, hub=name)
+        elif known and location.hub == FOLDER:
+            for left in filter(None, map(elsewhere(known, publication.hub, settings), known.mirrors or ())):
+                report.warn(f"the mirror in {left} is no longer recorded: the catalog records one folder of a version")
         record.record(release, location, settings, decided.way)
         restore.keep_card(release.model.name, release.release.version, location, publication.hub, settings, report)
         staging.forget(release.model.name, release.release.version, settings)

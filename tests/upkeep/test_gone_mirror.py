@@ -19,6 +19,7 @@ from zoo import settings as settings_room
 from zoo.errors import InputError, ZooError
 from zoo.hub import FolderHub, FolderRepo
 from zoo.hub.folders import Folders
+from zoo.progress import Silent
 from zoo.publish.places import Way
 from zoo.settings import Settings
 
@@ -31,6 +32,16 @@ YANK = ("yank", VERSION, "--reason", "It never stops.")
 
 def at(zoo: Path, hub: str) -> Settings:
     return settings_room.load(zoo, {"hub": hub}, {})
+
+
+class Hearing(Silent):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
 
 
 @pytest.fixture
@@ -178,6 +189,22 @@ def test_a_look_at_a_hub_that_is_not_recorded_is_not_published(zoo: Path, capsys
     with pytest.raises(ZooError) as refused:
         through_flow(complete_release(zoo, "1.0.0"), at(zoo, "../copy"))
     assert "--mirror" not in str(refused.value) and "--move" in str(refused.value)
+    heard = Hearing()
+    through_flow(complete_release(zoo, "1.0.0"), at(zoo, "../copy"), Way.MOVE, report=heard)
+    assert any("the mirror in ../mir is no longer recorded" in one for one in heard.warnings), heard.warnings
+
+
+def test_the_address_of_a_mirror_is_not_offered_as_the_place_where_people_are_sent(
+    zoo: Path, start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = start(folder=zoo.parent / "mir").address
+    with pytest.raises(InputError, match="two names of one hub") as refused:
+        through_flow(complete_release(zoo, "1.0.0"), at(zoo, second), Way.MIRROR)
+    assert "--move" not in str(refused.value)
+    code, out, err = call(capsys, "publish", MODEL, "--repair", "--hub", second)
+    assert code == 0 and "of 1 version of" in out, "both places are there, and are one" + out + err
+    out = call(capsys, "watch", "--no-upstream", "--hub", second)[1]
+    assert f"No report was written, because the catalog does not record {second}." in out, out
 
 
 def test_the_hubs_that_a_message_names_can_be_pasted(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

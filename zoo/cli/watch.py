@@ -96,8 +96,9 @@ def _mirrors(catalog: Catalog, settings: Settings, found: Report) -> list[str]:
         return ["Other places of these releases were not looked at, because --hub names one hub."]
     missed = {one.what for one in found.unchecked if MIRROR in one.what}
     looked = mirrors - len(missed)
-    many = counted(looked, "mirror") if looked else "No mirror"
-    return [f"{many} {'were' if looked > 1 else 'was'} looked at too."]
+    if not looked:
+        return ["No mirror could be looked at."]
+    return [f"{counted(looked, 'mirror')} {'was' if looked == 1 else 'were'} looked at too."]
 
 
 def _ask(repository: str, revision: str | None) -> Described:

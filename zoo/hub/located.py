@@ -121,11 +121,10 @@ def here(releases: Iterable[Release], hub: Hub, name: str = "", *, settings: Set
 
 
 def is_recorded(releases: Iterable[Release], hub: Hub, settings: Settings) -> bool:
-    """Whether the catalog records a hub for one of these releases. Of an address that it does not know, it may: a
-    server has more than one."""
+    """Whether the catalog records a hub for one of these releases. An address that it does not know may be that of any
+    server, also of a copy."""
     known = here(releases, hub, settings=settings)
-    places = ((place, one) for one in releases for place in one.places())
-    return not isinstance(hub, FolderHub) or any(known.is_named(*one) for one in places)
+    return any(known.is_named(place, one) for one in releases for place in one.places())
 
 
 def names_of(releases: Iterable[Release], hub: str) -> frozenset[str]:

@@ -111,12 +111,14 @@ def decide(
         )
     way = Way.MIRROR if asked is Way.PLACE else asked
     if way is Way.MIRROR and mirror is None and (same_hub := next(filter(place.is_alias, known.places()), None)):
+        other = "Name another hub with --hub"
+        # A move would leave the hub where people are sent to now.
+        instead = f". To record this name instead of the other one: {place.publish('--move')}"
         raise InputError(
             f"{place.hub} and {same_hub.hub} are two names of one hub, where {who} is already published, so this is "
             "not a mirror",
             safe="Nothing was changed.",
-            remedy="Name another hub with --hub. To record this name instead of the other one: "
-            f"{place.publish('--move')}",
+            remedy=other + (instead if same_hub == known.location else ""),
         )
     pinned = known.location.model.manifest_sha256
     if way is Way.MIRROR and pinned and manifest_sha256 != pinned:

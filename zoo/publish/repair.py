@@ -125,10 +125,9 @@ def _every(model: Model, hub: Hub, settings: Settings, report: Reporter, found: 
         mirrors = Mirrors(hub.name, Folders(settings).paths(), hubs_of(settings, quick=True), Path(scratch), report)
         # A commit can only be written again if its parent is known, so the oldest comes first.
         for release in reversed(model.releases):
-            for place in release.places():
-                if place.hub != hub.name:
-                    continue
-                found.versions += 1
+            places = [place for place in release.places() if place.hub == hub.name]
+            found.versions += bool(places)  # under two names of the hub it is still one version
+            for place in places:
                 for kind, there in (("dataset", place.dataset), ("model", place.model)):
                     if there:
                         _Repository(kind, there, model, release, hub, copies, mirrors, report, found, settings).repair()
