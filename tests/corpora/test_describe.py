@@ -56,6 +56,20 @@ def test_the_smallest_group_of_speakers_is_named(tmp_path: Path) -> None:
     assert described(tmp_path, {**DIALECT, "sociolinguistic_parameters": nobody}).smallest_cell() is None
 
 
+def test_more_labels_than_fit_are_left_out_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(describe, "MOST_LABELS", 2)
+    found = described(tmp_path, *({"user": str(n), "tags": [f"t{n + 1}", "t0"]} for n in range(5)))
+    assert sum(found.groups["tag"].values()) + found.left_out["tag"] == 10 and len(found.groups["tag"]) == 2
+    assert describe.report(found)["labels_left_out"] == {"tag": found.left_out["tag"]}
+    assert "only the first 2 labels are counted; others came" in describe.as_text(found)
+    assert "labels_left_out" not in describe.report(described(tmp_path, {"user": "a"}))
+
+
+def test_no_group_of_speakers_stops_counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(describe, "MOST_LABELS", 1)
+    assert described(tmp_path, *({**DIALECT, "record_id": f"r{n}"} for n in range(7))).smallest_cell() == 7
+
+
 @given(records=st.integers(1, 500), data=st.data(), share=st.fractions(0, 1, max_denominator=200))
 def test_the_remedy_is_the_least_number_that_helps(records: int, data: st.DataObject, share: Fraction) -> None:
     count = data.draw(st.integers(0, records))

@@ -43,13 +43,14 @@ SMALL_CELL = 5
 class Described:
     """groups: by name, the number of records with each label. lengths: of what people wrote, in characters, by how many
     records. disagree: records whose ``lang:`` tag names another language than the program finds. cells: dialect records
-    by what is known about the speaker."""
+    by what is known about the speaker. left_out: by group, how often a label came that MOST_LABELS excludes."""
 
     records: int = 0
     groups: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in GROUPS})
     lengths: Counter[int] = field(default_factory=Counter)
     disagree: int = 0
     cells: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
 
     def share(self, group: str, label: str) -> float:
         """The part of all records that has a label: 0 to 1."""
@@ -173,6 +174,7 @@ def report(found: Described) -> dict[str, object]:
         "language_differs_from_tag": found.disagree,
         "characters": found.quantiles(),
         "smallest_cell": found.smallest_cell(),
+        **({"labels_left_out": dict(found.left_out)} if found.left_out else {}),
     }
 
 
@@ -199,6 +201,8 @@ def as_text(found: Described) -> str:
             lines += ["", title, *rows]
     shown = ", ".join(f"{name} {length}" for name, length in found.quantiles().items())
     lines += ["", f"Length of what people wrote, in characters: {shown}"]
+    for name, count in found.left_out.items():
+        lines.append(f"{GROUPS[name]}: only the first {MOST_LABELS} labels are counted; others came {count} times.")
     if found.disagree:
         lines.append(f"{found.disagree} records have a lang: tag that differs from what the program finds.")
     if (cell := found.smallest_cell()) is not None:
@@ -225,8 +229,10 @@ def _count(found: Described, record: JsonObject, kind: Kind) -> None:
     _add(found, "register", (register,) if isinstance(register, str) else ())
     _add(found, "form", _forms(record))
     speaker = record.get("sociolinguistic_parameters")
-    if isinstance(speaker, dict) and len(found.cells) < MOST_LABELS:
-        found.cells[tuple(str(speaker.get(name)) for name in CELL)] += 1
+    if isinstance(speaker, dict):
+        cell = tuple(str(speaker.get(name)) for name in CELL)
+        if cell in found.cells or len(found.cells) < MOST_LABELS:
+            found.cells[cell] += 1
 
 
 def _add(found: Described, group: str, labels: Iterable[str]) -> None:
@@ -234,6 +240,8 @@ def _add(found: Described, group: str, labels: Iterable[str]) -> None:
     for label in labels:
         if label in counts or len(counts) < MOST_LABELS:
             counts[label] += 1
+        else:
+            found.left_out[group] += 1
 
 
 def _forms(record: JsonObject) -> Iterator[str]:

@@ -166,7 +166,8 @@ FINDERS = (
     ),
     Finder(
         "BIRTH", "birth dates, after a word such as born", (signs.DATE, signs.MONTH, signs.YEAR),
-        rf"(?:{_BORN})[^\d]{{0,20}}?(?P<value>{_DATE})(?![0-9])", decide.group_span, decide.folded, re.IGNORECASE,
+        rf"(?=[nbda])(?:{_BORN})[^\d]{{0,20}}?(?P<value>{_DATE})(?![0-9])", decide.group_span, decide.folded,
+        re.IGNORECASE,
     ),
     Finder(
         "ADDRESS", "street addresses, the street's kind before its name", (signs.ROAD,),
