@@ -324,3 +324,23 @@ def test_a_mirror_that_is_gone_is_made_again_or_replaced(zoo: Path, capsys: pyte
     assert (zoo / "model_catalog.json").read_text().count('"hub": "folder"') == 1
     code, out, err = call(capsys, "watch", "--no-upstream")
     assert code == 0, out + err
+
+
+def test_another_hub_in_the_folder_of_a_mirror_is_not_written_to(
+    zoo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has the same repositories and the same tag, but other commits, as of another zoo."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "zoo.toml").touch()
+    through_flow(complete_release(other, "1.0.0", "Words of another zoo."), at(other, "build/hub"))
+    shutil.rmtree(zoo.parent / "mir")
+    (other / "build/hub").rename(zoo.parent / "mir")
+    repo = FolderHub(zoo.parent / "mir").repo("model", "local", "tutor-gguf")
+    before = repo.refs()
+    why = "on this hub is not the recorded repository"
+    code, out, err = call(capsys, *YANK)
+    assert code == 0 and why in err and "shows the same" not in out, out + err
+    code, out, err = call(capsys, "publish", MODEL, "--repair", "--hub", "../mir")
+    assert code == 1 and why in err, out + err
+    assert repo.refs() == before

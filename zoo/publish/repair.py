@@ -22,7 +22,7 @@ from zoo.errors import Damaged, InputError, RemoteError, ZooError
 from zoo.files.digests import git_blob
 from zoo.files.filelist import MANIFEST, SUMS
 from zoo.files.listing import FileRecord
-from zoo.hub import BRANCH, Hub, HubConflict, Listed, Repo
+from zoo.hub import BRANCH, Hub, HubConflict, Listed, Repo, otherrepo
 from zoo.hub.folders import Folders
 from zoo.hub.interface import is_same_commit
 from zoo.hub.located import hubs_of
@@ -162,6 +162,14 @@ class _Repository:
     def repair(self) -> None:
         namespace, _, name = self.place.name.partition("/")
         repo = self.hub.repo(self.kind, namespace, name)
+        try:
+            otherrepo.refuse(repo, self.place)
+        except RemoteError:
+            raise
+        except ZooError as error:
+            self.found.outdated = True  # nor is its card changed
+            self.found.leave(error.what, error.remedy)
+            return
         listing = self._listing(repo)
         if listing is None:
             return

@@ -19,7 +19,7 @@ from catalog.release import Location, Model, Release, YankEvent
 from zoo import catalogfile, commandline
 from zoo.errors import AGAIN, ZooError, remedy_for
 from zoo.files.listing import FileRecord
-from zoo.hub import BRANCH, FolderHub, Hub, HubConflict, Hubs, Repo
+from zoo.hub import BRANCH, FolderHub, Hub, HubConflict, Hubs, Repo, otherrepo
 from zoo.hub.folders import Folders, is_there
 from zoo.hub.located import hub_of, hubs_of, named_place
 from zoo.hub.spoken import FolderGone, refuse_gone, spoken, to_name
@@ -156,6 +156,7 @@ def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub, on
     """Commit the card as it should be at the release's place. only: not for the record of events alone, which people do
     not see."""
     repo, place = repo_of(release, settings, hub), release.location.model.name
+    otherrepo.refuse(repo, release.location.model)
     there = cardnow.at_place(model, release.location, hub, settings)
 
     def change(card: str) -> str:
