@@ -286,6 +286,8 @@ def test_a_trained_teacher_teaches_in_the_place_of_the_source(tutored: Recipe) -
     for changes in ({"threads": 3}, {"device": "cuda"}, {"processes": 2, "sharding": "full"}):
         assert changed(found, made(tuned, **changes)) == after_tune
     assert changed(found, made(other)) == after_tune
+    packed = made(put(tutored, teacher={"tune": dataclasses.replace(TUNE, adapter="qlora")}))
+    assert [("merges" in packed.step(id_).spec) for id_ in ("tune", "distill")] == [True, False]
     redacted = made(put(tuned, label={"redact": "automatic"}))
     assert redacted.step("tune").inputs["labels"] == "redact", "nothing private is learnt"
 

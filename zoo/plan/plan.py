@@ -268,7 +268,7 @@ class _Maker:
         if self.world.processes > 1:
             # Their sums have another order. Trainings of one process keep the keys that they always had.
             spec["processes"] = self.world.processes
-        if self.recipe.distill.adapter == "qlora":
+        if training.adapter == "qlora":
             # Other trainings have one merge, or none, and keep the keys that they always had.
             spec["merges"] = 2
         if self.world.sharding != sharding.NONE:
