@@ -1,6 +1,7 @@
 """What is looked for, one row each: a kind of personal data, where it may be, its shape, and what decides. Pure.
 
-To add a kind, write a row in ``FINDERS``, sentences with it and look-alikes in the tests, and a line in the how-to.
+To add a kind, write a row in ``FINDERS`` with the signs that every text with it has, sentences with it and look-alikes
+in the tests, and a line in the how-to.
 """
 
 from __future__ import annotations
