@@ -19,7 +19,7 @@ from catalog import (
     served,
     shell,
     sources,
-    storedweights,
+    teacherweights,
     tuning,
 )
 from catalog.cardrules.shape import repo_id_fault
@@ -75,7 +75,7 @@ class Meaning:
         yield from calibration.problems(self.document, self.data)
         yield from losses.problems(self.document, self.data)
         yield from served.problems(self.document, self.data)
-        yield from storedweights.problems(self.document, self.data)
+        yield from teacherweights.problems(self.document, self.data)
         yield from tuning.problems(self.document, self.data)
 
     def _get(self, *path: str | int) -> Json:

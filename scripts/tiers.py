@@ -67,6 +67,7 @@ LONG = (
     "tests/tui/multiplexer.py", "tests/tui/test_screens.py", "tests/tui/walk.py", "tests/livingrun.py",
     "tests/views/test_views.py",
     "tests/llama/test_measuring_early.py", "tests/training/test_together.py", "tests/training/test_training_import.py",
+    "tests/training/test_gguf_teacher.py",
     "tests/training/test_resaved_tokenizers.py", "tests/upkeep/test_reproduce.py",
     "tests/training/test_presets.py",
     "tests/training/test_sharding.py", "tests/whole/test_gpu_rows.py",

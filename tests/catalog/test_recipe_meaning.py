@@ -274,6 +274,7 @@ def test_a_teacher_on_a_server_needs_no_pin(check_text: Check) -> None:
         ("server:parrot/1b", "server:http://host/v1", "teacher.source", "the source has an address"),
         ("server:parrot/1b", "server:/1b", "teacher.source", "a server's source needs the name of the model there"),
         ("server:parrot/1b\n", "server:parrot/1b\n  dtype: source\n", "teacher.dtype", "nobody here sees the weights"),
+        ("server:parrot/1b\n", "server:parrot/1b\n  engine: llama.cpp\n", "teacher.engine", "nobody here sees"),
         ("server:parrot/1b", "server:a b", "teacher.source", "a server's source needs the name of the model there"),
         ("server:parrot/1b", "server:" + "a" * 201, "teacher.source", "a server's source needs the name"),
         ("licence: Apache-2.0\nowners", "licence: Apache-2.0\nlicence_files: ['teacher:LICENSE']\nowners",
@@ -501,3 +502,9 @@ def test_a_gguf_teacher_has_no_weights_to_use_as_they_are(check_text: Check) -> 
     assert ("teacher.dtype", "a GGUF file has no weights that transformers can use as they are") in found(
         check_text, text, "tutored"
     )
+
+
+def test_a_trained_teacher_is_not_the_file_of_llama_cpp(check_text: Check) -> None:
+    tuned = "  engine: llama.cpp\n  tune: {steps: 9}\n"
+    problems = dict(found(check_text, edited(TUTORED, _PINNED_TEACHER, _PINNED_TEACHER + tuned), "tutored"))
+    assert problems["teacher.engine"].startswith("llama.cpp computes with the file that answers the prompts")

@@ -403,3 +403,23 @@ def test_only_trainings_with_qlora_have_two_merges_in_their_key(tutored: Recipe)
     specs = {adapter: made(put(tutored, distill={"adapter": adapter})).step("distill").spec for adapter in every}
     assert {adapter for adapter, spec in specs.items() if "merges" in spec} == {"qlora"}
     assert not any("teacher_dtype" in spec for spec in specs.values())
+
+
+def test_a_teacher_in_llama_cpp_is_the_file_that_answers_the_prompts(tutored: Recipe) -> None:
+    torch_plan, plan_ = made(tutored), made(put(tutored, teacher={"engine": "llama.cpp"}))
+    assert "import/teacher" in keys(torch_plan) and "import/teacher" not in keys(plan_)
+    step = plan_.step("distill")
+    assert step.spec["teacher_engine"] == "llama.cpp" and "teacher" not in step.inputs
+    assert step.spec["teacher"] == plan_.step("label").spec["teacher"], "with the digest of the file"
+    other = made(put(tutored, teacher={"engine": "llama.cpp", "sha256": "0" * 64}))
+    newer = made(put(tutored, teacher={"engine": "llama.cpp"}), tools={**TOOLS, "llama-cpp-python": "9.9"})
+    assert len({one.step("distill").key for one in (plan_, other, newer)}) == 3
+    newer_torch = made(tutored, tools={**TOOLS, "llama-cpp-python": "9.9"})
+    assert newer_torch.step("distill").spec == torch_plan.step("distill").spec, "and only the label changes its key"
+
+
+def test_a_folder_in_llama_cpp_is_exported_once_for_both(tutored: Recipe) -> None:
+    remote = {"source": f"hf:Qwen/Qwen2.5-7B-Instruct@{COMMIT}", "sha256": None}
+    plan_ = made(put(tutored, teacher={**remote, "engine": "llama.cpp", "dtype": "source"}))
+    assert plan_.step("distill").inputs["teacher"] == plan_.step("label").inputs["teacher"] == "export/teacher"
+    assert "teacher_dtype" not in plan_.step("distill").spec

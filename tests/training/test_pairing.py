@@ -90,7 +90,7 @@ OTHER = "{{ '<|im_start|>system\nBe short.<|im_end|>\n' }}"
 
 
 def test_another_chat_template_of_the_teacher_is_reported(tmp_path: Path) -> None:
-    student, teacher = (make_tiny_llama(tmp_path / name, layers=1) for name in ("student", "teacher"))
+    student, teacher = (make_tiny_llama(tmp_path / str(seed), layers=1, seed=seed) for seed in range(2))
     heard = Heard()
     run(student, teacher, tmp_path, heard)
     assert heard.warnings == []
@@ -118,5 +118,5 @@ def test_conversations_that_are_left_out_are_in_the_report(tmp_path: Path) -> No
     assert [one["key"] for one in done.refused_rows] == ["o0", "o1", "o2", "o3", "o4"]
     assert "not odd ones" in done.refused_rows[0]["reason"]
     assert heard.warnings[0].startswith("Conversation o0 is left out: ")
-    assert heard.warnings[-1] == "2 more conversations are left out for such reasons"
+    assert "2 more conversations are left out for such reasons" in heard.warnings
     assert done.to_json()["refused_rows"] == done.refused_rows

@@ -131,7 +131,7 @@ def _places(document: Document, root: Path, work: Path | None) -> Iterator[tuple
     """(role, path, whether it is imported) of every source that is on this machine.
 
     A recipe with other problems has them too, so that all problems are named at the same time.
-    llama.cpp runs a teacher that only labels; transformers reads every imported model.
+    llama.cpp runs a teacher that only labels, or whose logits it computes; transformers reads every imported model.
     """
     data = document.data if isinstance(document.data, dict) else {}
     distils = bool(data.get("distill"))
@@ -140,7 +140,8 @@ def _places(document: Document, root: Path, work: Path | None) -> Iterator[tuple
         uri = section.get("source") if isinstance(section, dict) else None
         path = _local(uri, root, work) if isinstance(uri, str) else None
         if path is not None:
-            yield role, path, role == "student" or distils
+            by_torch = isinstance(section, dict) and not section.get("engine")
+            yield role, path, role == "student" or (distils and by_torch)
 
 
 def refuse_imported(

@@ -248,7 +248,10 @@ class _Maker:
         labels = "redact" if "redact" in self.steps else "label"
         inputs = {"student": student, "labels": labels}
         # A teacher is imported for its logits, and also to measure how near the student comes to it.
-        if not sources.is_served(teacher.source):
+        if teacher.engine:
+            # Of a model folder, the file that answered the prompts.
+            inputs |= {} if is_gguf(teacher.source) else {"teacher": "export/teacher"}
+        elif not sources.is_served(teacher.source):
             if "import/teacher" not in self.steps:
                 self._add("import/teacher", "import", self._teacher(teacher), {})
             inputs["teacher"] = "import/teacher"
@@ -257,7 +260,10 @@ class _Maker:
             self._add("tune", "tune", self._trained(teacher.tune), given)
             inputs["teacher"] = "tune"
         spec = self._trained(self.recipe.distill)
-        if teacher.dtype:
+        if teacher.engine:
+            own = {"teacher": self._source(teacher)} if is_gguf(teacher.source) else {}
+            spec |= {"teacher_engine": teacher.engine, **own}
+        elif teacher.dtype:
             spec["teacher_dtype"] = teacher.dtype
         self._add("distill", "distill", spec, inputs)
         return "distill"

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from catalog import jsontext, sharding
-from catalog.jsonvalues import whole
+from catalog.jsonvalues import table, whole
 from catalog.recipe import Distill, build
 from catalog.shapes import shaped
 from zoo.corpora.rows import Message
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
+from zoo.sources import resolve
 from zoo.stages import Context, Facts
-from zoo.stages.table import AS_STORED
+from zoo.stages.artifact import MODEL_FILE
+from zoo.stages.table import AS_STORED, LLAMA
 from zoo.training import require
 
 if TYPE_CHECKING:
@@ -27,8 +29,7 @@ def run(context: Context) -> Facts:
     require()
     spec = build(Distill, {name: value for name, value in context.spec.items() if name != "threads"})
     student = context.inputs["student"].whole()
-    # Of a teacher on a server there is only the text.
-    teacher = context.inputs["teacher"].model() if "teacher" in context.inputs else None
+    teacher = _teacher(context)
     return train(context, Models(student, teacher), spec, "distill")
 
 
@@ -72,6 +73,17 @@ def train(context: Context, models: Models, spec: Distill, name: str) -> Facts:
     write_atomic(context.out / f"{name}-report.json", pretty_json(report))
     write_atomic(context.out / f"{name}-timing.json", pretty_json(timing))
     return report
+
+
+def _teacher(context: Context) -> Path | None:
+    """A model folder, or a GGUF file for llama.cpp. Of a teacher on a server there is only the text: None."""
+    by_llama = context.spec.get("teacher_engine") == LLAMA
+    if "teacher" in context.inputs:
+        made = context.inputs["teacher"]
+        return made.path(MODEL_FILE) if by_llama else made.model()
+    if not by_llama:
+        return None
+    return resolve.resolve(table(context.spec["teacher"]), context.root, context.work, context.report)
 
 
 def _refuse_too_few(student: Path, heldout: list[Conversation], spec: Distill) -> None:

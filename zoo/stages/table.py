@@ -20,6 +20,9 @@ from zoo.stages.intermediate import Layers, guessed
 CONVERTER = "llama.cpp-converter"
 """The name under which llama.cpp's converter is a tool. ``zoo.llama.convert.source`` has its version."""
 
+LLAMA = "llama.cpp"
+"""The ``engine`` of a teacher whose logits llama.cpp computes."""
+
 AS_STORED = "source"
 """The ``dtype`` of a teacher whose weight files are used as they are."""
 
@@ -39,6 +42,9 @@ QLORA_TOOLS = ("accelerate", "bitsandbytes")
 
 FALLBACK_GROWTH = 1.3
 """A k-quant of rows that 256 does not divide, as of SmolLM2 135M: Q4_K_M has 105 MB there, not the 82 of its bits."""
+
+LLAMA_TOOLS = ("llama-cpp-python",)
+"""The package that computes a teacher's logits with that engine."""
 
 CHECKPOINTS_KEPT = 2
 ADAPTER_SHARE = 0.1
@@ -231,7 +237,10 @@ def _distill_memory(need: Need) -> int:
     # Shares add up to one training. Every process reads the complete weights first, in float32.
     kept = max(kept + 8 * need.weights, 4 * need.weights * processes) if in_shares else kept * processes
     trained = kept + logits + int(between)
-    teacher = (2 if _keeps_files(need) else 4) * compared
+    by_llama = need.spec.get("teacher_engine") == LLAMA
+    teacher = (2 if by_llama or _keeps_files(need) else 4) * compared
+    # llama.cpp's logits of a row are all kept.
+    teacher += 4 * d.row_tokens * need.vocabulary if by_llama else 0
     return TRAINER_BYTES + max(trained, teacher + 4 * need.weights + 2 * row)
 
 
@@ -377,7 +386,8 @@ STAGES: Mapping[str, Row] = {
 
 def tools_of(stage: str, spec: Mapping[str, object]) -> tuple[str, ...]:
     """Packages that a step needs and whose version enters its key."""
-    return (*STAGES[stage].tools, *(QLORA_TOOLS if spec.get("adapter") == "qlora" else ()))
+    qlora = QLORA_TOOLS if spec.get("adapter") == "qlora" else ()
+    return (*STAGES[stage].tools, *qlora, *(LLAMA_TOOLS if spec.get("teacher_engine") == LLAMA else ()))
 
 
 def capability(stage: str, processor: Processor) -> Mapping[str, object] | None:

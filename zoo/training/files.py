@@ -17,6 +17,11 @@ def weights_digest(folder: Path) -> str:
     return digest([[name, sha256_file(folder / name)] for name in names])
 
 
+def model_digest(model: Path) -> str:
+    """Digest of a GGUF file, or ``weights_digest`` of a model folder."""
+    return sha256_file(model) if model.is_file() else weights_digest(model)
+
+
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file next to ``path``, flush it to the disk and rename it."""
     temporary = path.with_name(f".{path.name}.part")

@@ -17,13 +17,15 @@ se(exp m) = exp(m) se(m).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
 from catalog.microbatches import READ_LOGITS_BYTES
+from zoo.llama.measure.logits import window_logits
+from zoo.llama.model import Model
 from zoo.progress import Reporter
 from zoo.training.conversations import EncodedRow
 from zoo.training.losses import full_kld, label_cross_entropy
@@ -32,6 +34,10 @@ from zoo.training.models import causal, hidden_at, logits_of
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+
+
+Teacher: TypeAlias = "PreTrainedModel | Model"
+"""In torch, or in llama.cpp."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class RowSums:
 
 def measure(
     student: PreTrainedModel,
-    teacher: PreTrainedModel | None,
+    teacher: Teacher | None,
     rows: Sequence[EncodedRow],
     report: Reporter,
     what: str,
@@ -83,7 +89,7 @@ def measure(
 
 def row_sums(
     student: PreTrainedModel,
-    teacher: PreTrainedModel | None,
+    teacher: Teacher | None,
     rows: Sequence[EncodedRow],
     report: Reporter,
     what: str,
@@ -142,12 +148,12 @@ def perplexity_of(loss: Estimate) -> Estimate:
 
 
 def _row_sums(
-    student: PreTrainedModel, teacher: PreTrainedModel | None, row: EncodedRow
+    student: PreTrainedModel, teacher: Teacher | None, row: EncodedRow
 ) -> tuple[float, float, float]:
     """Sums over the assistant positions: loss in nats, KL in nats, positions with the same top token."""
     with torch.no_grad():
         hidden = _hidden(student, row)
-        theirs = None if teacher is None else _hidden(teacher, row)
+        theirs = None if teacher is None else _logits_of(teacher, row)
         parts = max(1, READ_LOGITS_BYTES // (4 * causal(student).get_output_embeddings().weight.shape[0]))
         sums = []
         for start in range(0, len(hidden), parts):
@@ -155,17 +161,23 @@ def _row_sums(
             ours = logits_of(student, hidden[part])
             labels = torch.tensor(row.labels[part], device=ours.device)
             loss = float(label_cross_entropy(ours, labels).sum(dtype=torch.float64))
-            sums.append((loss, *_compared(ours, teacher, None if theirs is None else theirs[part])))
+            sums.append((loss, *(_compared(ours, theirs(part)) if theirs else (math.nan, math.nan))))
     loss, kld, same = (math.fsum(column) for column in zip(*sums, strict=True))
     return loss, kld, same
 
 
-def _compared(
-    ours: torch.Tensor, teacher: PreTrainedModel | None, hidden: torch.Tensor | None
-) -> tuple[float, float]:
-    if teacher is None or hidden is None:
-        return math.nan, math.nan
-    theirs = logits_of(teacher, hidden)
+def _logits_of(teacher: Teacher, row: EncodedRow) -> Callable[[slice], torch.Tensor]:
+    """Gives the teacher's logits at a part of the row's positions."""
+    if isinstance(teacher, Model):
+        first = row.positions[0]
+        rows = window_logits(teacher, row.input_ids[: row.positions[-1] + 1], first=first)
+        return lambda part: torch.from_numpy(rows[[position - first for position in row.positions[part]]])
+    hidden = _hidden(teacher, row)
+    return lambda part: logits_of(teacher, hidden[part])
+
+
+def _compared(ours: torch.Tensor, theirs: torch.Tensor) -> tuple[float, float]:
+    theirs = theirs.to(ours.device)
     return float(full_kld(ours, theirs).sum()), float((ours.argmax(dim=-1) == theirs.argmax(dim=-1)).sum())
 
 

@@ -8,7 +8,8 @@ same bytes as those of an uninterrupted run with the same threads.
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,28 +21,30 @@ from catalog.recipe import Distill, plain
 from zoo.errors import InputError
 from zoo.files.digests import digest
 from zoo.files.locks import locked
+from zoo.llama import library
 from zoo.machine.processor import here
 from zoo.progress import Reporter, Silent
 from zoo.training import checkpoints, handover, precision, versions
 from zoo.training.adapters import compute_dtype, preset_named
 from zoo.training.checkpoints import Progress
 from zoo.training.conversations import Conversation, Encoding, encode
-from zoo.training.files import read_json, weights_digest, write_json
+from zoo.training.files import model_digest, read_json, weights_digest, write_json
 from zoo.training.handover import Handover
-from zoo.training.heldout import Heldout, RowSums, figures, row_sums
+from zoo.training.heldout import Heldout, RowSums, Teacher, figures, row_sums
 from zoo.training.merges import Merges, finish, keep_better, worse
 from zoo.training.models import check_head, load_model, load_tokenizer
 from zoo.training.objective import Job
-from zoo.training.pairing import common_width, compare_templates, usable_teacher
+from zoo.training.pairing import common_width, compare_gguf, compare_templates, usable_gguf, usable_teacher
 from zoo.training.repeatable import repeatable
 from zoo.training.report import DistillReport
 from zoo.training.schedule import Batches
 from zoo.training.teacher import Question, TeacherCache, cache_digest, cache_teacher
+from zoo.training.teacher.source import opened_gguf
 from zoo.training.together import train_together
 from zoo.training.trainer import train
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
 SHOWN = 3
 """Conversations left out for whose reason there is a warning; the report has all."""
@@ -189,10 +192,10 @@ def _measure(run: Run, folder: Path, teacher: Path | None, rows: Encoding, what:
 
 def _sums(run: Run, folder: Path, teacher: Path | None, rows: Encoding, what: str) -> RowSums:
     gc.collect()
-    judge = _loaded(teacher, run) if teacher else None
-    model = load_model(folder, torch.float32, run.device)
-    check_head(model, rows.rows[0].input_ids)
-    return row_sums(model, judge, rows.rows, run.report, what)
+    with _loaded(teacher, run, rows) as judge:
+        model = load_model(folder, torch.float32, run.device)
+        check_head(model, rows.rows[0].input_ids)
+        return row_sums(model, judge, rows.rows, run.report, what)
 
 
 def _after(run: Run, judge: Path | None, rows: Encoding) -> tuple[Heldout | None, Merges | None]:
@@ -202,8 +205,16 @@ def _after(run: Run, judge: Path | None, rows: Encoding) -> tuple[Heldout | None
     return keep_better(run.out, run.scratch / OTHER, lambda folder, what: _sums(run, folder, judge, rows, what))
 
 
-def _loaded(teacher: Path, run: Run) -> PreTrainedModel:
-    return load_model(teacher, precision.teaching_dtype(teacher, run.device, as_stored=run.as_stored), run.device)
+@contextmanager
+def _loaded(teacher: Path | None, run: Run, rows: Encoding) -> Iterator[Teacher | None]:
+    if teacher is None:
+        yield None
+    elif teacher.is_file():
+        with opened_gguf(teacher, rows.rows, run.device) as model:
+            yield model
+    else:
+        dtype = precision.teaching_dtype(teacher, run.device, as_stored=run.as_stored)
+        yield load_model(teacher, dtype, run.device)
 
 
 def _announce(rows: Rows, report: Reporter) -> None:
@@ -217,6 +228,11 @@ def _announce(rows: Rows, report: Reporter) -> None:
 
 def _judge(run: Run, tokenizer: PreTrainedTokenizerBase, train: Encoding) -> Path | None:
     """The teacher, if its logits can be compared with the student's."""
+    if run.teacher and run.teacher.is_file():
+        if not usable_gguf(run.teacher, tokenizer, run.spec.method, run.report):
+            return None
+        compare_gguf(run.teacher, run.train, train.rows, run.report)
+        return run.teacher
     own = usable_teacher(run.teacher, tokenizer, run.spec.method, run.report)
     if own is None:
         return None
@@ -255,12 +271,13 @@ def _check_processes(run: Run) -> None:
 
 def _identity(run: Run, teacher: Path | None, rows: Rows, dtype: torch.dtype, width: int | None) -> str:
     """Digest of everything that affects the finished bytes, except the numbers of threads and processes."""
-    models = [weights_digest(run.student), weights_digest(teacher) if teacher else None]
+    models = [weights_digest(run.student), model_digest(teacher) if teacher else None]
     tokens = [[row.input_ids, row.positions] for part in (rows.train, rows.heldout) for row in part.rows]
     cut = [] if width is None else [width]
     # A checkpoint of a version that rounded 16-bit logits to 16 bits is of another training.
     head = [] if dtype == torch.float32 else ["float32 logits"]
     head += ["teacher as stored"] if run.as_stored else []
+    head += [str(library.versions()["llama-cpp-python"])] if teacher and teacher.is_file() else []
     return digest(
         [models, tokens, len(rows.train.rows), plain(run.spec), run.device, str(dtype), versions(), *cut, *head]
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,10 @@ from typing import TYPE_CHECKING
 import transformers
 
 from zoo.errors import InputError, OutOfMemory, ZooError
+from zoo.gguf.header import read_header
+from zoo.gguf.tokentexts import token_texts
+from zoo.llama import prompt
+from zoo.llama.model import Model
 from zoo.progress import Reporter
 from zoo.training.conversations import Conversation, EncodedRow, encode
 from zoo.training.models import LOCAL, load_tokenizer
@@ -35,15 +40,27 @@ def usable_teacher(
             )
         return None
     found = load_tokenizer(teacher)
-    if found.get_vocab() == tokenizer.get_vocab():
-        return found
+    return found if _same(found.get_vocab() == tokenizer.get_vocab(), method, report) else None
+
+
+def usable_gguf(teacher: Path, tokenizer: PreTrainedTokenizerBase, method: str, report: Reporter) -> bool:
+    """Whether every token of the student has the same number in a GGUF file. The file may have more, which pad its
+    embedding. Raises InputError as ``usable_teacher`` does."""
+    texts = token_texts(teacher)
+    known = all(number < len(texts) and texts[number] == text for text, number in tokenizer.get_vocab().items())
+    return _same(known, method, report)
+
+
+def _same(is_same: bool, method: str, report: Reporter) -> bool:
+    if is_same:
+        return True
     if method == "logits":
         raise InputError(
             "Teacher and student have different vocabularies, so their logits cannot be compared",
             remedy="Use a teacher of the student's family, or method: labels",
         )
     report.warn("Teacher and student have different vocabularies: no divergence is measured")
-    return None
+    return False
 
 
 def common_width(student: Path, teacher: Path, tokenizer: PreTrainedTokenizerBase) -> int | None:
@@ -66,6 +83,8 @@ def common_width(student: Path, teacher: Path, tokenizer: PreTrainedTokenizerBas
 
 
 def _width(folder: Path) -> int:
+    if folder.is_file():
+        return read_header(folder).vocabulary_size
     return int(transformers.AutoConfig.from_pretrained(folder, **LOCAL).get_text_config().vocab_size)
 
 
@@ -80,10 +99,40 @@ def compare_templates(
 
     A teacher reads the student's rows. In a form that it never saw its answers are worse, and nothing else shows it.
     """
+    _compare(lambda samples: encode(teachers, samples, row_tokens).rows, conversations, rows, report)
+
+
+def compare_gguf(
+    teacher: Path, conversations: Sequence[Conversation], rows: Sequence[EncodedRow], report: Reporter
+) -> None:
+    """The same for a GGUF file: llama.cpp renders the template of its header, and splits the text into tokens."""
+    whole = {row.key: row for row in rows}
+    with Model.open(teacher, threads=1, context_tokens=SAMPLES) as model:
+
+        def begun(samples: Sequence[Conversation]) -> list[EncodedRow]:
+            return [_beginning(model, one, whole[one.key]) for one in samples]
+
+        _compare(begun, conversations, rows, report)
+
+
+def _beginning(model: Model, conversation: Conversation, row: EncodedRow) -> EncodedRow:
+    """The row with its tokens before the last answer as llama.cpp makes them."""
+    turn = max(number for number, (role, _) in enumerate(conversation.messages) if role == "assistant")
+    messages = [{"role": role, "content": content} for role, content in conversation.messages[:turn]]
+    found = prompt.tokens(model, prompt.render(model, messages))
+    return replace(row, input_ids=(*found, *row.input_ids[len(found) :])[: len(row.input_ids)])
+
+
+def _compare(
+    teachers: Callable[[Sequence[Conversation]], Sequence[EncodedRow]],
+    conversations: Sequence[Conversation],
+    rows: Sequence[EncodedRow],
+    report: Reporter,
+) -> None:
     ours = {row.key: row.input_ids for row in rows}
     samples = list(islice((one for one in conversations if one.key in ours), SAMPLES))
     try:
-        theirs = {row.key: row.input_ids for row in encode(teachers, samples, row_tokens).rows}
+        theirs = {row.key: row.input_ids for row in teachers(samples)}
     except OutOfMemory:
         raise
     except ZooError as error:

@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 
 from catalog import jsontext
-from zoo.files.digests import digest, sha256_file
+from zoo.files.digests import digest
 from zoo.llama import library
 from zoo.modelfolder.files import CONFIG
 from zoo.training import versions
 from zoo.training.conversations import EncodedRow
-from zoo.training.files import weights_digest
+from zoo.training.files import model_digest
 from zoo.training.precision import teaching_dtype
 from zoo.training.teacher.arranging import Width, width_of
 
@@ -63,7 +63,7 @@ class Question:
     @cached_property
     def weights(self) -> str:
         """Digest of the teacher's bytes."""
-        return sha256_file(self.teacher) if self.is_gguf else weights_digest(self.teacher)
+        return model_digest(self.teacher)
 
     @cached_property
     def rows_digest(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -40,7 +41,7 @@ class Source(Protocol):
 def opened(question: Question) -> Iterator[Source]:
     """The source for a question, with the teacher loaded. Raises ModelFileError for one that cannot be read."""
     if question.is_gguf:
-        with _model(question) as model:
+        with opened_gguf(question.teacher, question.rows, question.device) as model:
             yield LlamaTeacher(model, question)
     else:
         yield TorchTeacher(question)
@@ -101,14 +102,15 @@ class LlamaTeacher:
 
 
 @contextmanager
-def _model(question: Question) -> Iterator[Model]:
-    longest = max(padded(tokens_read(row)) for row in question.rows)
+def opened_gguf(path: Path, rows: Sequence[EncodedRow], device: str) -> Iterator[Model]:
+    """A GGUF file in llama.cpp, with a context for the longest of these rows."""
+    longest = max(padded(tokens_read(row)) for row in rows)
     with Model.open(
-        question.teacher,
+        path,
         threads=torch.get_num_threads(),
         context_tokens=longest,
         batch_tokens=READ_TOKENS,
-        device=question.device,
+        device=device,
     ) as model:
         yield model
 
