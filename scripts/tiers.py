@@ -78,6 +78,8 @@ LONG = (
     "tests/whole/test_odd_folders.py", "tests/whole/test_pipeline.py", "tests/whole/test_real_recipe.py",
     "tests/whole/test_served_release.py",
     "tests/whole/test_two_processes.py",
+    "tests/whole/test_teacher_ways.py", "benchmarks/teacher_tune.py", "benchmarks/teacher_tune_worker.py",
+    "tests/training/togetherruns.py",
     "tests/whole/test_tuned_teacher.py", "tests/whole/test_vocabularies.py", "tests/whole/test_wheel.py",
     "tests/whole/test_github_release.py", "tests/whole/test_release_workflow.py", "tests/whole/test_workflows.py",
     "tests/githubapi.py", "tests/githubreleases.py", "tests/workflowfiles.py", "tests/families", "tests/faultserver.py",
