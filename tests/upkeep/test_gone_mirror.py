@@ -101,6 +101,8 @@ def test_a_hub_that_is_not_recorded_is_not_yanked_instead(
     for other in ("build/hub", "../copy", start(folder=zoo.parent / "copy").address):
         code, out, err = call(capsys, *YANK, "--hub", other)
         assert code == 2 and f"It is at {address} and ../mir" in err, out + err
+        code, out, err = call(capsys, "publish", MODEL, "--repair", "--hub", other)
+        assert code == 2 and f"records no version of {MODEL} at" in err, out + err
     assert not any("withdrawn" in card(zoo.parent / one) for one in ("copy", "public", "zoo/build/hub"))
     assert '"yanks": []' in (zoo / "model_catalog.json").read_text()
     second = start(folder=zoo.parent / "public").address
@@ -205,6 +207,9 @@ def test_the_address_of_a_mirror_is_not_offered_as_the_place_where_people_are_se
     assert code == 0 and "of 1 version of" in out, "both places are there, and are one" + out + err
     out = call(capsys, "watch", "--no-upstream", "--hub", second)[1]
     assert f"No report was written, because the catalog does not record {second}." in out, out
+    code, out, err = call(capsys, *YANK, "--hub", second)
+    assert code == 0 and "withdrawn" in card(zoo.parent / "mir"), "it is the mirror" + out + err
+    assert "withdrawn" not in card(zoo.parent / "public")
 
 
 def test_the_hubs_that_a_message_names_can_be_pasted(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -326,21 +331,30 @@ def test_a_mirror_that_is_gone_is_made_again_or_replaced(zoo: Path, capsys: pyte
     assert code == 0, out + err
 
 
+@pytest.mark.parametrize("version", ["0.9.0", "1.0.0", "2.0.0"])
 def test_another_hub_in_the_folder_of_a_mirror_is_not_written_to(
-    zoo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    version: str, zoo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It has the same repositories and the same tag, but other commits, as of another zoo."""
+    """It has the same repositories, but other commits, as of another zoo."""
     other = tmp_path / "other"
     other.mkdir()
     (other / "zoo.toml").touch()
-    through_flow(complete_release(other, "1.0.0", "Words of another zoo."), at(other, "build/hub"))
+    through_flow(complete_release(other, version, "Words of another zoo."), at(other, "build/hub"))
     shutil.rmtree(zoo.parent / "mir")
     (other / "build/hub").rename(zoo.parent / "mir")
-    repo = FolderHub(zoo.parent / "mir").repo("model", "local", "tutor-gguf")
-    before = repo.refs()
+    hub = FolderHub(zoo.parent / "mir")
+    repos = [hub.repo("model", "local", "tutor-gguf"), hub.repo("dataset", "local", "tutor-prompts")]
+    before = [repo.refs() for repo in repos]
     why = "on this hub is not the recorded repository"
     code, out, err = call(capsys, *YANK)
     assert code == 0 and why in err and "shows the same" not in out, out + err
     code, out, err = call(capsys, "publish", MODEL, "--repair", "--hub", "../mir")
     assert code == 1 and why in err, out + err
-    assert repo.refs() == before
+    assert [repo.refs() for repo in repos] == before
+    code, out, err = call(capsys, "watch", "--no-upstream")
+    assert code == 3 and why in out and "move the other one away" in out and "1 mirror was looked at" in out, out + err
+    assert "rm " not in out and "no longer" not in out, "its tag is not ours to delete" + out
+    (zoo.parent / "mir").rename(tmp_path / "away")
+    assert call(capsys, "publish", MODEL, "--repair", "--hub", "../mir")[0] == 0
+    code, out, err = call(capsys, "watch", "--no-upstream")
+    assert code == 0, out + err

@@ -27,6 +27,7 @@ Say = Callable[..., tuple[int, str, str]]
 NO_COMMAND = {
     "gating": "of an upstream model", "licence": "of an upstream model", "source": "of an upstream model",
     "repository access": "changed on the hub's page",
+    "repository other": "in test_gone_mirror.py, where the other hub is moved away first",
     "branch unfinished": "in test_unfinished.py, which makes more versions",
 }  # fmt: skip
 """Kinds that no command of ours takes away, and why."""

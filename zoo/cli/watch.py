@@ -25,7 +25,6 @@ from zoo.pull.arriving import some
 from zoo.settings import Settings
 from zoo.upkeep import collection, watch
 from zoo.upkeep.upstream import is_upstream
-from zoo.upkeep.watch import MIRROR
 
 
 @click.command()
@@ -94,8 +93,7 @@ def _mirrors(catalog: Catalog, settings: Settings, found: Report) -> list[str]:
         return []
     if settings.values["hub"].origin.startswith("flag"):
         return ["Other places of these releases were not looked at, because --hub names one hub."]
-    missed = {one.what for one in found.unchecked if MIRROR in one.what}
-    looked = mirrors - len(missed)
+    looked = mirrors - watch.unseen_mirrors(catalog, found, settings)
     if not looked:
         return ["No mirror could be looked at."]
     return [f"{counted(looked, 'mirror')} {'was' if looked == 1 else 'were'} looked at too."]

@@ -148,9 +148,12 @@ def named_place(model: Model, release: Release, settings: Settings, hubs: Hubs) 
         return release.location
     hub = hubs.open(given.text)
     known = here(model.releases, hub, settings=settings)
-    found = known.place(release)
-    if found is None or not _is_at(found, known, release, settings):
-        what = "was never published at" if found is None else "is recorded at another place than"
+    first = known.place(release)
+    # What an unknown hub has may be at any place of the release.
+    places = [first, *(one for one in release.places() if one != first and not known.names)]
+    found = next((one for one in places if one and _is_at(one, known, release, settings)), None)
+    if found is None:
+        what = "was never published at" if first is None else "is recorded at another place than"
         raise InputError(
             f"{model.name} {release.version} {what} {given.text}",
             safe="Nothing was changed.",
@@ -219,13 +222,24 @@ def is_alias(place: Location, hub: Hub, settings: Settings, *, only_read: bool =
     return is_one(place, recorded, hub, only_read=only_read)
 
 
+def _is_copy(place: Location, hub: Hub, settings: Settings) -> bool:
+    """Whether a hub with the commit of a place is known to be another one than the recorded."""
+    if place.hub == FOLDER:
+        folders = Folders(settings)
+        recorded = folders.noted(place) or folders.holder(place, mirror=False)
+        if recorded is None or not is_there(recorded):
+            return False
+    return is_alias(place, hub, settings) is False
+
+
 def as_here(model: Model, hub: Hub, settings: Settings) -> Model:
     """The model with ``hub`` as the place of the versions that are there under another name. A hub that the catalog
-    does not know at all is every one of which it has a commit. A place in another folder has that as its hub. Raises
-    ZooError if such a hub does not answer."""
+    does not know at all is every one of which it has a commit, unless that is known to be another one, of which it is a
+    copy. A place in another folder has that as its hub. Raises ZooError if such a hub does not answer."""
     known, folders = here(model.releases, hub, settings=settings), Folders(settings)
     places = [place for one in model.releases for place in one.places()]
-    aliases = known.names or {place.hub for place in places if known.has(place)}
+    held = {} if known.names else {place.hub: place for place in places if known.has(place)}
+    aliases = known.names or {name for name, place in held.items() if not _is_copy(place, hub, settings)}
     if known.silence and not known.names:
         raise known.silence
 

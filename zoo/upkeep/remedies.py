@@ -14,6 +14,8 @@ LOST = " lost"
 """Only new commits can bring it back: a hub over HTTP makes its commits itself."""
 ACCESS = " access"
 """It is about who may read a repository."""
+OTHER = " other"
+"""It is another zoo's, in the place of the recorded one."""
 MOVED = " moved"
 NEWER = " newer"
 """Another machine published a higher version, which the catalog here does not have."""
@@ -71,6 +73,11 @@ TABLE: Mapping[str, Remedy] = {
     "repository": _REPAIR,
     "repository access": Remedy("If that is wrong, change it in the settings of the repository on the hub"),
     "repository lost": _AGAIN,
+    "repository other": Remedy(
+        "If the recorded hub is elsewhere, name it with --hub. If it was deleted, move the other one away, then "
+        "restore it with: {0}",
+        (("publish", "{name}", "--repair"),),
+    ),
     "size": _REPAIR,
     "source": _YANK,
     "stale": Remedy(

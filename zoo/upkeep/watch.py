@@ -22,10 +22,11 @@ from catalog.words import counted
 from zoo import commandline
 from zoo.errors import RemoteError, ZooError
 from zoo.files.listing import FileRecord
-from zoo.hub import BRANCH, Hub, Refs, Repo, approval, withheld
+from zoo.hub import BRANCH, Hub, Refs, Repo, approval, otherrepo, withheld
 from zoo.hub.download import Patience
 from zoo.hub.interface import ABSENT_COMMIT, ABSENT_CONTENT, Served, is_same_commit
 from zoo.hub.located import Here, here, hub_of, hubs_of, note_named
+from zoo.hub.otherrepo import OtherRepository
 from zoo.hub.spoken import refuse_gone, spoken, to_name
 from zoo.progress import Reporter, carried
 from zoo.publish import line, repair
@@ -38,13 +39,13 @@ from zoo.upkeep.branch import Known, strange
 from zoo.upkeep.cardnow import CARD
 from zoo.upkeep.notes import Notes, Part, account_of, accounts_of, evidence_of
 from zoo.upkeep.recorded import Expected, of_model, verdict
-from zoo.upkeep.remedies import ACCESS, LOST, MOVED, NEWER, UNFINISHED, UNKNOWN
+from zoo.upkeep.remedies import ACCESS, LOST, MOVED, NEWER, OTHER, UNFINISHED, UNKNOWN
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
 
 WORKERS = 8
 """Requests at the same time."""
 
-MIRROR = "(mirror on"
+_MIRROR = "(mirror on"
 """What begins the note of what was found at a mirror."""
 
 _SOUND = ("equal", "size only")
@@ -153,12 +154,23 @@ def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool
     if settings.values["hub"].origin.startswith("flag"):
         return
     own = Notes(notes.hubs, notes.report, notes.full, settings)
-    at = f"{MIRROR} {spoken(there.location, settings, mirror=True)})"
+    at = _of_mirror(there.location, settings)
     own.versions = notes.versions
     _release(model, there, settings, own, pool)
     notes.requests += own.requests
     notes.findings += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.findings]
     notes.unchecked += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.unchecked]
+
+
+def _of_mirror(place: Location, settings: Settings) -> str:
+    return f"{_MIRROR} {spoken(place, settings, mirror=True)})"
+
+
+def unseen_mirrors(catalog: Catalog, found: Report, settings: Settings) -> int:
+    """How many mirrors of releases could not be looked at."""
+    missed = {one.what for one in found.unchecked}
+    mirrors = [(m, r, place) for m in catalog.models for r in m.releases for place in r.mirrors or ()]
+    return sum(f"{m.name} {r.version} {_of_mirror(place, settings)}" in missed for m, r, place in mirrors)
 
 
 def _part(
@@ -295,6 +307,11 @@ def _refs(model: Model, release: Release, part: Part, notes: Notes) -> Refs | No
         if hidden := withheld(notes.hubs.open(release.location.hub)):
             what += f". {hidden}"
         note(f"repository{LOST}", None, None, place.commit, None, what)
+        return None
+    try:
+        otherrepo.refuse(repo, place, model)
+    except OtherRepository as error:
+        note(f"repository{OTHER}", None, None, place.commit, None, error.what)
         return None
     there = refs.tags.get(place.tag)
     if not there:
