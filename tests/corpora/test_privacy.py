@@ -320,6 +320,34 @@ def test_what_made_up_records_once_showed(sentence: str, value: str) -> None:
     assert [text for _, text in found(sentence)] == [value]
 
 
+KEYCAPS = "5\ufe0f\u20e31\ufe0f\u20e34\ufe0f\u20e3-872-343\u03364\u0336"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "value"),
+    [
+        (r'Voici: {"note": "Bob\n514-872-3434"}', "514-872-3434"),
+        (r'```{"m":"jo\u0040telus.net"}```', r"jo\u0040telus.net"), (r'x {"a":"\njo@telus.net"}', "jo@telus.net"),
+        (r'"d":"n\u00e9 le 12 ao\u00fbt 1980"', r"12 ao\u00fbt 1980"), (r"\\u002B15148723434", r"\\u002B15148723434"),
+        (r'"u":"https:\/\/jo:sapin714@telus\/"', "jo:sapin714"), (r'"Jo\t4532 0151 1283 0366"', "4532 0151 1283 0366"),
+        ("mailto:jo%40telus.net", "jo%40telus.net"), ("jo&#64;telus.net", "jo&#64;telus.net"),
+        ("n&eacute; le 12 ao&#xFB;t 1980", "12 ao&#xFB;t 1980"), (r"mdp : ab\nX9!kd", r"ab\nX9!kd"),
+        (KEYCAPS, KEYCAPS),
+    ],
+)  # fmt: skip
+def test_escapes_and_marks_in_a_sentence_hide_nothing(sentence: str, value: str) -> None:
+    assert [text for _, text in found(sentence)] == [value]
+    line = json.dumps({"user": sentence}, ensure_ascii=False)
+    assert sieve.suspects([b"{}", line.encode(), b"{}"], [{}, {"user": sentence}, {}]) == [1]
+    first = made({"user": sentence}).record
+    assert first is not None and made(first) == (first, {}, 0)
+
+
+def test_a_text_full_of_values_takes_no_minutes() -> None:
+    """A comparison of each find with each other would make 10^8 of them here."""
+    assert len(find(r"jo@telus.net\n" * 12_000, "user", phones.is_valid)) == 12_000
+
+
 def test_marks_of_direction_hide_no_number() -> None:
     text = "Card \u202b4532 0151 1283 0366\u202c, \u200f5105105105105100\u200e."
     assert [kind for kind, _ in found(text)] == ["CARD", "CARD"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from zoo.corpora.privacy import signs
 from zoo.corpora.privacy.decide import IsPhone, Seen
 from zoo.corpora.privacy.finders import FINDERS
-from zoo.corpora.privacy.folding import fold
+from zoo.corpora.privacy.folding import ESCAPE, Folded, fold, unescape
 
 PLACEHOLDER = re.compile(r"\[[A-Z]{2,12}-[a-z2-7]{10}\]")
 _NUMBERS = re.compile(r"[0-9](?:[ ().-]{0,2}[0-9]){6,}")
@@ -29,7 +31,33 @@ class Find(NamedTuple):
 def find(text: str, hint: str, is_phone: IsPhone) -> list[Find]:
     """Personal data in ``text``, in its order. hint: the name of its field, such as ``phone``. Placeholders of an
     earlier run are not looked into."""
-    folded = fold(text)
+    found = _found(fold(text), hint, is_phone)
+    inside = {place for match in ESCAPE.finditer(text) for place in range(match.start() + 1, match.end())}
+    if not inside:
+        return found
+    # What begins or ends in an escape is less right than what is in the text that the escape stands for.
+    whole = [one for one in found if one.start not in inside and one.end not in inside]
+    taken = _Taken(one[:2] for one in whole)
+    whole += [one for one in (*_found(unescape(text), hint, is_phone), *found) if taken.takes(*one[:2])]
+    return sorted(whole)
+
+
+class _Taken:
+    """Spans that do not overlap. A long text can have 100,000 of them."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        self._spans = list(spans)
+
+    def takes(self, start: int, end: int) -> bool:
+        """Adds a span if it overlaps none."""
+        place = bisect_left(self._spans, (end,))
+        if place and self._spans[place - 1][1] > start:
+            return False
+        self._spans.insert(place, (start, end))
+        return True
+
+
+def _found(folded: Folded, hint: str, is_phone: IsPhone) -> list[Find]:
     plain = folded.text
     seen_signs = signs.seen_in(plain)
     if not seen_signs:
@@ -38,7 +66,7 @@ def find(text: str, hint: str, is_phone: IsPhone) -> list[Find]:
     numbers = " / ".join(run.group() for run in runs)
     around = (max(0, runs[0].start() - _BEFORE), runs[-1].end() + _AFTER) if runs else (0, 0)
     seen = Seen(plain, hint, is_phone)
-    taken = [match.span() for match in PLACEHOLDER.finditer(plain)] if "-" in plain else []
+    taken = _Taken(match.span() for match in PLACEHOLDER.finditer(plain)) if "-" in plain else _Taken(())
     found = []
     for number in sorted({number for sign in seen_signs for number in _NAMING[sign]}):
         finder = FINDERS[number]
@@ -46,8 +74,7 @@ def find(text: str, hint: str, is_phone: IsPhone) -> list[Find]:
             continue
         for match in finder.search.finditer(plain, *(around if finder.near is not None else ())):
             span = finder.choose(seen, match)
-            if span and not any(span[1] > start and span[0] < end for start, end in taken):
-                taken.append(span)
+            if span and taken.takes(*span):
                 start, end = folded.place(*span)
                 found.append(Find(start, end, finder.kind, finder.same(plain[slice(*span)])))
     return sorted(found)

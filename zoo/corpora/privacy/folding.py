@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import html
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 _SAME = str.maketrans({
@@ -16,6 +17,14 @@ _SAME = str.maketrans({
 
 
 UNUSUAL = re.compile("[^\\x00-\\x7f\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u0152\u0153\u00ab\u00bb]")
+
+
+ESCAPE = re.compile(
+    r"\\{1,8}(?:u(?P<unit>[0-9A-Fa-f]{4})|(?P<short>[nrtbf\"/]))|%(?P<byte>[2-7][0-9A-Fa-f])|"
+    r"&(?:#[0-9]{2,6}|#[xX][0-9A-Fa-f]{2,5}|[A-Za-z]{2,8});"
+)
+"""A character as JSON, addresses and HTML write it. Parts of them are in sentences and code, which no parser reads."""
+_SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}
 
 
 class Folded(NamedTuple):
@@ -49,25 +58,63 @@ def fold(original: str) -> Folded:
     plain = plain.translate(_SAME)
     if all(_stays(char) for char in set(plain) if char > "\x7f"):
         return Folded(plain, None)
+    return _folded(zip(plain, range(len(plain)), range(1, len(plain) + 1), strict=True))
+
+
+def unescape(original: str) -> Folded:
+    """The same of the characters that the escapes in a text stand for."""
+    return _folded(_characters(original))
+
+
+def _characters(original: str) -> Iterator[tuple[str, int, int]]:
+    """The characters of a text, each with the places where it begins and ends."""
+    end = 0
+    for escape in ESCAPE.finditer(original):
+        for place in range(end, escape.start()):
+            yield original[place], place, place + 1
+        end = escape.end()
+        for char in _written(escape):
+            yield char, escape.start(), end
+    for place in range(end, len(original)):
+        yield original[place], place, place + 1
+
+
+def _written(escape: re.Match[str]) -> str:
+    if number := escape["unit"] or escape["byte"]:
+        return chr(int(number, 16))
+    if short := escape["short"]:
+        return _SHORT.get(short, short)
+    return html.unescape(escape.group())
+
+
+def _folded(characters: Iterable[tuple[str, int, int]]) -> Folded:
     chars: list[str] = []
     places: list[tuple[int, int]] = []
-    for place, char in enumerate(plain):
+    for char, start, end in characters:
         if char > "\x7f":
-            if unicodedata.category(char) == "Cf":
+            category = unicodedata.category(char)
+            if category == "Cf":
                 continue
-            if chars and unicodedata.combining(char):
+            if chars and category in _MARKS:
                 whole = unicodedata.normalize("NFC", chars[-1] + char)
-                if len(whole) == 1:
-                    chars[-1], places[-1] = whole, (places[-1][0], place + 1)
+                if len(whole) == 1 or chars[-1] <= _LAST_LATIN:
+                    # A mark without such a letter, as keys in pictures and crossed out digits have it, hides nothing.
+                    chars[-1] = whole[0]
+                    places[-1] = places[-1][0], end
                     continue
             char = str(unicodedata.decimal(char)) if char.isdecimal() else unicodedata.normalize("NFKC", char)
+            char = char.translate(_SAME)
         chars += char
-        places += [(place, place + 1)] * len(char)
+        places += [(start, end)] * len(char)
     return Folded("".join(chars), places)
+
+
+_MARKS = ("Mn", "Me")
+_LAST_LATIN = "\u024f"
 
 
 @functools.lru_cache(4096)
 def _stays(char: str) -> bool:
     """Whether a character is searched as it is: letters with accents are most of what is beyond ASCII."""
-    is_alone = unicodedata.category(char) != "Cf" and not unicodedata.combining(char) and not char.isdecimal()
+    is_alone = unicodedata.category(char) not in ("Cf", *_MARKS) and not char.isdecimal()
     return is_alone and unicodedata.normalize("NFKC", char) == char

@@ -36,8 +36,8 @@ def suspects(lines: Sequence[bytes], records: Sequence[Json]) -> list[int]:
     return sorted(found)
 
 
-_ESCAPE = re.compile(r"\\")
-"""JSON in a text has escapes of its own."""
+_ESCAPE = re.compile(r"\\|%[2-7]|&[#A-Za-z]")
+"""Texts have escapes of their own, as JSON in a text has."""
 
 
 def _lines(sign: re.Pattern[str], text: str, ends: Sequence[int]) -> Iterator[int]:
