@@ -88,6 +88,6 @@ def worse(before: Heldout | None, after: Heldout | None) -> str:
     if first is None or last is None or last <= first:
         return ""
     return (
-        f"the trained student is worse than the untrained one on the held-out conversations: its {what} is {last:.4g}, "
+        f"the trained model is worse than the untrained one on the held-out conversations: its {what} is {last:.4g}, "
         f"and was {first:.4g}. Try fewer steps, a lower learning rate, or another preset"
     )
