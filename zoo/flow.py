@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -11,11 +12,12 @@ from pathlib import Path
 
 from catalog import access, placeholders
 from catalog.problems import instead_of
-from catalog.release import Location, Release, Repository
+from catalog.release import Location, Model, Release, Repository
 from zoo import catalogfile, commandline, hub
 from zoo.commandline import Command
 from zoo.errors import GateRefused, InputError, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
+from zoo.hub import otherrepo
 from zoo.hub.folders import FOLDER, Folders
 from zoo.hub.located import as_here, at_home, here, hub_of_settings, is_alias, recorded_name
 from zoo.hub.spoken import elsewhere
@@ -238,6 +240,7 @@ def targets(
 ) -> tuple[hub.Hub, list[Target]]:
     """The hub, and what publishing would change there. Raises what publishing would refuse before it sends anything."""
     publication, _ = _publication(planned, release, settings, asked)
+    _refuse_other_repository(publication, catalogfile.read_model(settings, release.model.name))
     return publication.hub, publishing.prepare(publication)
 
 
@@ -281,6 +284,22 @@ def _publication(
     return found, decided
 
 
+def _refuse_other_repository(publication: publishing.Publication, model: Model | None) -> None:
+    """Raises OtherRepository if another zoo's repository is where the catalog records versions of the model."""
+    if model is None or publication.way is Way.MOVE:
+        return
+    there, namespace = publication.hub, publication.settings.namespace
+    known = here(model.releases, there, settings=publication.settings)
+    places = [place for one in model.preferred() for place in one.places() if known.is_named(place, one)]
+    for kind, name in zip(("model", "dataset"), publication.names, strict=True):
+        recorded = [place.model if kind == "model" else place.dataset for place in places]
+        newest = next((one for one in recorded if one and name and one.name == f"{namespace}/{name}"), None)
+        # Publishing itself reports a hub that does not answer.
+        with contextlib.suppress(RemoteError, OSError):
+            if newest and name:
+                otherrepo.refuse(there.repo(kind, namespace, name), newest, model)
+
+
 def _recorded(planned: Planned, settings: Settings) -> Release | None:
     """The published version of a recipe, as the catalog has it."""
     model = catalogfile.read_model(settings, planned.plan.name)
@@ -318,6 +337,7 @@ def publish(
     refuse_failed_gates(release)
     warn_unsigned(release, settings, report)
     publication, decided = _publication(planned, release, settings, asked)
+    _refuse_other_repository(publication, catalogfile.read_model(settings, release.model.name))
     if decided.recorded and restore.is_lost(decided.recorded, publication.hub):
         restore.aloud(restore.Order(release.model.name, publication.hub), settings, report)
         publication, decided = _publication(planned, release, settings, asked)

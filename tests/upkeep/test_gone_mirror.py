@@ -358,3 +358,19 @@ def test_another_hub_in_the_folder_of_a_mirror_is_not_written_to(
     assert call(capsys, "publish", MODEL, "--repair", "--hub", "../mir")[0] == 0
     code, out, err = call(capsys, "watch", "--no-upstream")
     assert code == 0, out + err
+
+
+def test_no_version_is_published_over_another_zoos(zoo: Path, address: str, tmp_path: Path) -> None:
+    """Where the catalog records a version, another zoo's hub has the same repositories now."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "zoo.toml").touch()
+    through_flow(complete_release(other, "0.5.0", "Words of another zoo."), at(other, "build/hub"))
+    for folder, hub, version in (("public", address, "1.1.0"), ("mir", "../mir", "1.0.0")):
+        shutil.rmtree(zoo.parent / folder)
+        shutil.copytree(other / "build/hub", zoo.parent / folder)
+        repo = FolderHub(zoo.parent / folder).repo("model", "local", "tutor-gguf")
+        before = repo.refs()
+        with pytest.raises(ZooError, match="is not the recorded repository"):
+            through_flow(complete_release(zoo, version), at(zoo, hub))
+        assert repo.refs() == before
