@@ -34,8 +34,14 @@ def test_a_student_of_a_server_is_released_when_its_rows_are_signed_for(tmp_path
     recipe["distill"]["method"] = "labels"
     tinyzoo.write_recipe(zoo, recipe)
 
+    key, printed = tmp_path / "secret.key", list[str]()
+
     def run(*words: str) -> Any:
-        return tinyzoo.run(zoo, *words, ZOO_TEACHER=server.address, ZOO_TEACHER_TOKEN="word-of-the-token")
+        done = tinyzoo.run(
+            zoo, *words, ZOO_TEACHER=server.address, ZOO_TEACHER_TOKEN="word-of-the-token", ZOO_REDACTION_KEY=str(key),
+        )  # fmt: skip
+        printed.append(done.stdout + done.stderr)
+        return done
 
     with AnswerServer(answer) as server:
         plan = run("plan", "tutored")
@@ -60,3 +66,13 @@ def test_a_student_of_a_server_is_released_when_its_rows_are_signed_for(tmp_path
     assert (folder / "dataset/redaction-report.json").is_file()
     review = json.loads((folder / "model/evidence/redaction-review.json").read_text(encoding="utf-8"))
     assert review["by"] == "Ann Tremblay" and review["log"]["line"] == 1
+    secret = key.read_text(encoding="utf-8").split()[-1]
+    files = {path.relative_to(zoo).as_posix(): path.read_bytes() for path in zoo.rglob("*") if path.is_file()}
+    for name, content in {**files, "output": "".join(printed).encode()}.items():
+        assert secret not in name and secret.encode() not in content and bytes.fromhex(secret) not in content, name
+    # The steps before the redaction keep what they have read and asked.
+    before = ("texts/train.jsonl", "build/work/labels/asked-")
+    for name in (name for name, content in files.items() if EMAIL.encode() in content and not name.startswith(before)):
+        step = json.loads(files["/".join([*name.split("/")[:3], "artifact.json"])])["kind"]
+        assert step in ("corpus", "ask"), name
+    assert EMAIL not in "".join(printed)

@@ -20,8 +20,8 @@ UNUSUAL = re.compile("[^\\x00-\\x7f\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u0152
 
 
 ESCAPE = re.compile(
-    r"\\{1,8}(?:u(?P<unit>[0-9A-Fa-f]{4})|(?P<short>[nrtbf\"/]))|%(?P<byte>[2-7][0-9A-Fa-f])|"
-    r"&(?:#[0-9]{2,6}|#[xX][0-9A-Fa-f]{2,5}|[A-Za-z]{2,8});"
+    r"[\\%&](?:(?<=\\)\\{0,7}(?:u(?P<unit>[0-9A-Fa-f]{4})|(?P<short>[nrtbf\"/]))|(?<=%)(?P<byte>[2-7][0-9A-Fa-f])|"
+    r"(?<=&)(?:#[0-9]{2,6}|#[xX][0-9A-Fa-f]{2,5}|[A-Za-z]{2,8});)"
 )
 """A character as JSON, addresses and HTML write it. Parts of them are in sentences and code, which no parser reads."""
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}

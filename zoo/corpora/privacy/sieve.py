@@ -36,7 +36,7 @@ def suspects(lines: Sequence[bytes], records: Sequence[Json]) -> list[int]:
     return sorted(found)
 
 
-_ESCAPE = re.compile(r"\\|%[2-7]|&[#A-Za-z]")
+_ESCAPE = re.compile(r"[\\%&](?:(?<=\\)|[2-7#A-Za-z])")
 """Texts have escapes of their own, as JSON in a text has."""
 
 
