@@ -31,13 +31,13 @@ def suspects(lines: Sequence[bytes], records: Sequence[Json]) -> list[int]:
     ends = list(accumulate(len(text) + 1 for text in texts))
     plain = folding.usual(whole)
     found: set[int] = set()
-    for sign in (folding.UNUSUAL, _ESCAPE, *signs.ANY):
+    for sign in (folding.UNUSUAL, *_ESCAPES, *signs.ANY):
         found.update(_lines(sign, plain, ends))
     return sorted(found)
 
 
-_ESCAPE = re.compile(r"[\\%&](?:(?<=\\)|[2-7#A-Za-z])")
-"""Texts have escapes of their own, as JSON in a text has."""
+_ESCAPES = tuple(map(re.compile, (r"\\", "%[2-7]", "&[#A-Za-z]")))
+"""Texts have escapes of their own, as JSON in a text has. One character is found sooner than one of three."""
 
 
 def _lines(sign: re.Pattern[str], text: str, ends: Sequence[int]) -> Iterator[int]:
