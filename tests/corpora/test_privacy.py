@@ -96,10 +96,11 @@ def test_a_second_time_changes_nothing(sentences: list[str]) -> None:
 
 def test_one_value_has_one_placeholder_and_each_corpus_its_own() -> None:
     texts = {"user": "514 872-3434, (514) 872 3434 p. 2, 514.872.3434", "system_hint": "call 5148723434"}
+    texts["goal"] = "Tél.514-872-3434 et _514-872-3434_, pas v1.514-872-3434 ni 10.514.872.3434"
     first, second = made(texts).record, made(texts, OTHER).record
     assert first and second
     words = re.findall(r"\[PHONE-\w{10}\]", json.dumps(first))
-    assert len(words) == 4 and len(set(words)) == 1
+    assert len(words) == 6 and len(set(words)) == 1
     assert not set(words) & set(re.findall(r"\[PHONE-\w{10}\]", json.dumps(second)))
     digests = {hashlib.sha256(b"5148723434").hexdigest()[:10], hashlib.md5(b"5148723434").hexdigest()[:10]}
     assert not digests & {word[7:17] for word in words} and "1111" not in repr(ONE)

@@ -33,7 +33,8 @@ DOCUMENTED = frozenset((
     "playwright.sync_api", "rich.console", "rich.live", "rich.segment", "rich.style", "rich.table",
     "rich.text", "safetensors.numpy", "safetensors.torch", "textual.app", "textual.binding", "textual.containers",
     "textual.events", "textual.geometry", "textual.screen", "textual.scroll_view", "textual.strip", "textual.widgets",
-    "torch.autograd.function", "torch.distributed.elastic.multiprocessing.errors", "torch.distributed.run",
+    "torch.autograd.function", "torch.distributed.device_mesh", "torch.distributed.elastic.multiprocessing.errors",
+    "torch.distributed.fsdp", "torch.distributed.run", "torch.distributed.tensor", "bitsandbytes.functional",
     "torch.export", "torch.nn.parallel", "torch.overrides", "torch.utils.checkpoint",
 ))  # fmt: skip
 """Modules below a package's own name that its documents name."""

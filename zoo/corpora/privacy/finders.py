@@ -119,9 +119,9 @@ FINDERS = (
     ),
     Finder(
         "PHONE", "phone numbers of North America, with their extension", (signs.LONG,),
-        rf"(?<![\w.+/-])(?P<number>(?:\+?1{_SEP}?)?(?:\([2-9][0-9]{{2}}\) ?|"
+        rf"(?<![^\W_])(?<![+/-])(?<![0-9]\.)(?P<number>(?:\+?1{_SEP}?)?(?:\([2-9][0-9]{{2}}\) ?|"
         rf"[2-9][0-9]{{2}}{_SEP}?)[2-9][0-9]{{2}}{_SEP}?[0-9]{{4}})"
-        r"(?![\w/]|[.-][0-9]| [0-9]{3})(?:,? ?(?:poste|ext\.?|p\.|x) ?[0-9]{1,6}\b)?",
+        r"(?![^\W_]|/|[.-][0-9]| [0-9]{3})(?:,? ?(?:poste|ext\.?|p\.|x) ?[0-9]{1,6}\b)?",
         decide.phone_span, lambda text: digits(text).removeprefix("1")[:10],
         figures=rf"[2-9][0-9]{{2}}{_SEP}?[0-9]{{4}}",
     ),
