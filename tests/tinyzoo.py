@@ -202,7 +202,7 @@ def files_of(folder: Path) -> dict[str, str]:
     Left out: measured speeds and times, and what repeats them or their digests (cards, manifests, the record).
     """
     timed = re.compile(
-        r"evidence/bench-|README\.md$|MANIFEST\.json$|SHA256SUMS$|release\.json$|distill-timing\.json$"
+        r"evidence/bench-|README\.md$|MANIFEST\.json$|SHA256SUMS$|release\.json$|(distill|tune)-timing\.json$"
         r"|provenance\.intoto\.json$|bom\.cdx\.json$"
     )
     return {name: hashlib.sha256(raw).hexdigest() for name, raw in tree(folder).items() if not timed.search(name)}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from catalog import access, placeholders
 from catalog.problems import instead_of
-from catalog.release import Location, Model, Release, Repository
+from catalog.release import Location, Release, Repository
 from zoo import catalogfile, commandline, hub
 from zoo.commandline import Command
 from zoo.errors import GateRefused, InputError, RemoteError, ZooError
@@ -240,7 +240,7 @@ def targets(
 ) -> tuple[hub.Hub, list[Target]]:
     """The hub, and what publishing would change there. Raises what publishing would refuse before it sends anything."""
     publication, _ = _publication(planned, release, settings, asked)
-    _refuse_other_repository(publication, catalogfile.read_model(settings, release.model.name))
+    _refuse_other_repository(publication)
     return publication.hub, publishing.prepare(publication)
 
 
@@ -284,20 +284,28 @@ def _publication(
     return found, decided
 
 
-def _refuse_other_repository(publication: publishing.Publication, model: Model | None) -> None:
+def _refuse_other_repository(publication: publishing.Publication) -> None:
     """Raises OtherRepository if another zoo's repository is where the catalog records versions of the model."""
-    if model is None or publication.way is Way.MOVE:
+    if publication.way is not Way.MOVE:
+        name = publication.release.model.name
+        _refuse_other(name, publication.hub, publication.names, publication.settings)
+
+
+def _refuse_other(name: str, there: hub.Hub, names: tuple[str, str | None], settings: Settings) -> None:
+    """The same, of the repositories ``names`` of a model and its dataset."""
+    model = catalogfile.read_model(settings, name)
+    if model is None:
         return
-    there, namespace = publication.hub, publication.settings.namespace
-    known = here(model.releases, there, settings=publication.settings)
+    known = here(model.releases, there, settings=settings)
     places = [place for one in model.preferred() for place in one.places() if known.is_named(place, one)]
-    for kind, name in zip(("model", "dataset"), publication.names, strict=True):
+    for kind, repository in zip(("model", "dataset"), names, strict=True):
         recorded = [place.model if kind == "model" else place.dataset for place in places]
-        newest = next((one for one in recorded if one and name and one.name == f"{namespace}/{name}"), None)
-        # Publishing itself reports a hub that does not answer.
+        wanted = f"{settings.namespace}/{repository}"
+        newest = next((one for one in recorded if one and one.name == wanted), None)
+        # The command itself reports a hub that does not answer.
         with contextlib.suppress(RemoteError, OSError):
-            if newest and name:
-                otherrepo.refuse(there.repo(kind, namespace, name), newest, model)
+            if newest and repository:
+                otherrepo.refuse(there.repo(kind, settings.namespace, repository), newest, model, settings.releases)
 
 
 def _recorded(planned: Planned, settings: Settings) -> Release | None:
@@ -337,7 +345,7 @@ def publish(
     refuse_failed_gates(release)
     warn_unsigned(release, settings, report)
     publication, decided = _publication(planned, release, settings, asked)
-    _refuse_other_repository(publication, catalogfile.read_model(settings, release.model.name))
+    _refuse_other_repository(publication)
     if decided.recorded and restore.is_lost(decided.recorded, publication.hub):
         restore.aloud(restore.Order(release.model.name, publication.hub), settings, report)
         publication, decided = _publication(planned, release, settings, asked)
@@ -387,6 +395,7 @@ def unstage(planned: Planned, settings: Settings) -> list[str]:
     """Remove the staged release of a recipe's version. Returns the repositories that had one. Raises ZooError."""
     publish, version = planned.recipe.publish, planned.plan.version
     there = hub_of_settings(settings)
+    _refuse_other(planned.plan.name, there, (publish.model, publish.dataset), settings)
     gone = staging.remove(there, settings.namespace, (publish.model, publish.dataset), version)
     staging.forget(planned.plan.name, version, settings)
     return gone

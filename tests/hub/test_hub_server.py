@@ -273,8 +273,8 @@ def test_zoo_hub_serve(tmp_path: Path) -> None:
             assert line
             said += line
         process.send_signal(signal.SIGINT)
-        said += process.stderr.read()
-        assert process.wait(waiting.FAR_SECONDS) == 0
+        said += process.communicate(timeout=waiting.FAR_SECONDS)[1]
+        assert process.returncode == 0
     assert (
         "GET /local/m/resolve/main/a 200 1 B" in said and "Stopped" in said and "HF_HUB_DISABLE_XET=1" in said
     )

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 pytest.importorskip("huggingface_hub")
 
 from hubserving import Start
-from publishsamples import complete_release, through_flow, write_record
+from publishsamples import NAMES, complete_release, through_flow, write_record
 from releasedzoo import call
 
+from catalog.release import Model
+from zoo import catalogfile, flow
 from zoo import settings as settings_room
 from zoo.errors import InputError, ZooError
-from zoo.hub import FolderHub, FolderRepo
+from zoo.hub import FolderHub, FolderRepo, otherrepo
 from zoo.hub.folders import Folders
 from zoo.progress import Silent
 from zoo.publish.places import Way
 from zoo.settings import Settings
+
+if TYPE_CHECKING:
+    from zoo.plan.prepare import Planned
 
 pytest_plugins = ["hubserving"]
 pytestmark = pytest.mark.usefixtures("online")
@@ -366,6 +374,9 @@ def test_no_version_is_published_over_another_zoos(zoo: Path, address: str, tmp_
     other.mkdir()
     (other / "zoo.toml").touch()
     through_flow(complete_release(other, "0.5.0", "Words of another zoo."), at(other, "build/hub"))
+    names = SimpleNamespace(model=NAMES[0], dataset=NAMES[1])
+    plan, recipe = SimpleNamespace(name=MODEL, version="0.5.0"), SimpleNamespace(publish=names)
+    planned = cast("Planned", SimpleNamespace(recipe=recipe, plan=plan))
     for folder, hub, version in (("public", address, "1.1.0"), ("mir", "../mir", "1.0.0")):
         shutil.rmtree(zoo.parent / folder)
         shutil.copytree(other / "build/hub", zoo.parent / folder)
@@ -373,4 +384,47 @@ def test_no_version_is_published_over_another_zoos(zoo: Path, address: str, tmp_
         before = repo.refs()
         with pytest.raises(ZooError, match="is not the recorded repository"):
             through_flow(complete_release(zoo, version), at(zoo, hub))
+        with pytest.raises(ZooError, match="is not the recorded repository"):
+            flow.unstage(planned, at(zoo, hub))
         assert repo.refs() == before
+
+
+@pytest.mark.parametrize("lost", ["repository", "server"])
+def test_a_publication_that_was_killed_where_the_repository_was_lost_is_finished(
+    lost: str, zoo: Path, address: str
+) -> None:
+    """The catalog has only the version before, none of whose commits is there, and main is ours already."""
+    catalog = zoo / "model_catalog.json"
+    before = catalog.read_bytes()
+    shutil.rmtree(zoo.parent / "public" / ("repos/model/local/tutor-gguf" if lost == "repository" else "repos"))
+    release = complete_release(zoo, "1.1.0")
+    write_record(release, release.folder)
+    through_flow(release, at(zoo, address))
+    catalog.write_bytes(before)  # as if the kill came before this was written
+    through_flow(release, at(zoo, address))
+    assert b'"version": "1.1.0"' in catalog.read_bytes()
+    catalog.write_bytes(before)  # an older catalog was checked out
+    later = complete_release(zoo, "1.2.0")
+    write_record(later, later.folder)
+    through_flow(later, at(zoo, address))
+
+
+def test_the_same_files_at_new_commits_are_the_recorded_repository(zoo: Path, tmp_path: Path) -> None:
+    """Another clone brought a lost repository back, and this one's catalog still has the old commits."""
+    model = catalogfile.read_model(at(zoo, "../mir"), MODEL)
+    assert model
+    (release,) = model.releases
+    repo = FolderHub(zoo.parent / "mir").repo("model", "local", "tutor-gguf")
+
+    def recorded(manifest: str | None) -> Model:
+        place = dataclasses.replace(release.location.model, commit="f" * 40, manifest_sha256=manifest)
+        location = dataclasses.replace(release.location, model=place, dataset=None)
+        return dataclasses.replace(model, releases=(dataclasses.replace(release, location=location, mirrors=()),))
+
+    def refuse(known: Model, releases: Path) -> None:
+        otherrepo.refuse(repo, known.releases[0].location.model, known, releases)
+
+    refuse(recorded(release.location.model.manifest_sha256), tmp_path / "none")
+    refuse(recorded("0" * 64), zoo / "build/releases")
+    with pytest.raises(otherrepo.OtherRepository, match=r"git pull"):
+        refuse(recorded("0" * 64), tmp_path / "none")

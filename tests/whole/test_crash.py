@@ -23,9 +23,9 @@ from zoo.stages.table import STAGES
 pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
-OTHERS = {"sensitivity", "budget", "ask", "redact"}
+OTHERS = {"sensitivity", "budget", "ask", "redact", "tune"}
 """Stages that this release does not use. test_crash_search.py kills the first two, tests/stages/test_ask.py the third;
-the fourth has no state of its own, only labels in and labels out."""
+the fourth has no state of its own, only labels in and labels out. A test at the end kills the last."""
 
 
 def listen(process: subprocess.Popen[str], lines: list[str]) -> None:
@@ -207,3 +207,20 @@ def test_a_publication_that_was_killed_is_carried_on(undisturbed: Path, tmp_path
             "heads/main",
             "tags/v1.0.0",
         }
+
+
+@pytest.mark.long
+def test_a_teacher_that_was_killed_while_it_was_trained_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, two = (tinyzoo.make_tiny_zoo(tmp_path / name) for name in ("one", "two"))
+    tune = {"adapter": "none", "steps": 6, "batch_rows": 4, "row_tokens": 384, "checkpoint_every_steps": 2}
+    for zoo in (one, two):
+        teacher = {**tinyzoo.source(zoo), "tune": tune}
+        tinyzoo.write_recipe(zoo, tinyzoo.tutored_recipe(zoo, teacher=teacher))
+    in_it = is_there("build/work/partial/*/scratch/checkpoint-*[0-9]", two)
+    killed, said = kill_when(two, in_it, "build", "tutored")
+    assert killed and re.search(r"\[\d+/\d+\] tune\n", said) and "] distill\n" not in said, said
+    for zoo in (one, two):
+        done = tinyzoo.run(zoo, "build", "tutored")
+        assert done.returncode == 0, done.stderr
+    built = [tinyzoo.files_of(zoo / "build/releases/tutored/1.0.0") for zoo in (one, two)]
+    assert built[0] == built[1] and any("tune-report.json" in name for name in built[0])

@@ -163,7 +163,7 @@ class _Repository:
         namespace, _, name = self.place.name.partition("/")
         repo = self.hub.repo(self.kind, namespace, name)
         try:
-            otherrepo.refuse(repo, self.place, self.model)
+            otherrepo.refuse(repo, self.place, self.model, self.settings.releases)
         except RemoteError:
             raise
         except ZooError as error:

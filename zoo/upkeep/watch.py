@@ -309,7 +309,7 @@ def _refs(model: Model, release: Release, part: Part, notes: Notes) -> Refs | No
         note(f"repository{LOST}", None, None, place.commit, None, what)
         return None
     try:
-        otherrepo.refuse(repo, place, model)
+        otherrepo.refuse(repo, place, model, notes.settings.releases)
     except OtherRepository as error:
         note(f"repository{OTHER}", None, None, place.commit, None, error.what)
         return None
