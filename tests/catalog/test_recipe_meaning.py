@@ -5,28 +5,17 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recipesamples import COMMIT, GGUF, PLAIN, REMOTE, SHA256, TUTORED, edited, line_of
+from recipesamples import COMMIT, GGUF, PLAIN, REMOTE, SHA256, TUTORED, Check, edited, found, line_of
 
 from catalog import licences, sources
-from catalog.checks import CheckedRecipe, check_recipe
+from catalog.checks import check_recipe
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.paths import unsafe_reason
 
 TEXT = "recipes/corpora/texts/evaluation.en.txt"
-
-Check = Callable[..., CheckedRecipe]
-
-
-def found(check: Check, text: str, name: str = "plain") -> list[tuple[str, str]]:
-    """(path, what) of every problem."""
-    checked = check(text, name)
-    assert (checked.recipe is None) == bool(checked.problems)
-    return [(problem.path, problem.what) for problem in checked.problems]
-
 
 # --- Paths
 
@@ -251,44 +240,6 @@ def test_layers_ascend(layers: str, count: int, check_text: Check) -> None:
     assert len(found(check_text, text, "tutored")) == count
 
 
-# --- A teacher on a server
-
-_PINNED_TEACHER = f"teacher:\n  source: {GGUF}\n  sha256: {SHA256}\n"
-_SERVED = edited(edited(TUTORED, _PINNED_TEACHER, "teacher:\n  source: server:parrot/1b\n"), "distill:\n",
-                 "distill:\n  method: labels\n")  # fmt: skip
-_KLD_GATE = "  - {metric: distill_kld_ratio, at_most: 0.7}\n"
-
-
-def test_a_teacher_on_a_server_needs_no_pin(check_text: Check) -> None:
-    assert found(check_text, edited(_SERVED, _KLD_GATE, ""), "tutored") == []
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "path", "what"),
-    [
-        ("", "", "gates[1].metric", "the student cannot be compared with the probabilities"),
-        ("  method: labels\n", "", "distill.method", "a server gives text, but no probability of every token"),
-        ("server:parrot/1b\n", f"server:parrot/1b\n  sha256: {SHA256}\n", "teacher.sha256", "nobody here can compare"),
-        (f"student:\n  source: {GGUF}\n  sha256: {SHA256}\n", "student:\n  source: server:parrot\n", "student.source",
-         "a student is made from its weights"),
-        ("server:parrot/1b", "server:http://host/v1", "teacher.source", "the source has an address"),
-        ("server:parrot/1b", "server:/1b", "teacher.source", "a server's source needs the name of the model there"),
-        ("server:parrot/1b\n", "server:parrot/1b\n  dtype: source\n", "teacher.dtype", "nobody here sees the weights"),
-        ("server:parrot/1b\n", "server:parrot/1b\n  engine: llama.cpp\n", "teacher.engine", "nobody here sees"),
-        ("server:parrot/1b", "server:a b", "teacher.source", "a server's source needs the name of the model there"),
-        ("server:parrot/1b", "server:" + "a" * 201, "teacher.source", "a server's source needs the name"),
-        ("licence: Apache-2.0\nowners", "licence: Apache-2.0\nlicence_files: ['teacher:LICENSE']\nowners",
-         "licence_files[0]", "a server has no licence text that can be fetched"),
-    ],
-)  # fmt: skip
-def test_what_does_not_go_with_a_teacher_on_a_server(
-    before: str, after: str, path: str, what: str, check_text: Check
-) -> None:
-    text = edited(_SERVED, _KLD_GATE, "") if before else _SERVED
-    problems = found(check_text, edited(text, before, after) if before else text, "tutored")
-    assert any(place == path and words.startswith(what) for place, words in problems), problems
-
-
 # --- Sections that need each other
 
 
@@ -495,16 +446,3 @@ def test_a_file_whose_name_has_another_unicode_form(check_text: Check, zoo_folde
     recipe = edited(PLAIN, "recipes/corpora/texts/evaluation.en.txt", f'"{wanted}"')
     ((path, what),) = found(check_text, recipe)
     assert path == "corpus.evaluation[0].path" and "its accents are in another Unicode form" in what
-
-
-def test_a_gguf_teacher_has_no_weights_to_use_as_they_are(check_text: Check) -> None:
-    text = edited(TUTORED, _PINNED_TEACHER, _PINNED_TEACHER + "  dtype: source\n")
-    assert ("teacher.dtype", "a GGUF file has no weights that transformers can use as they are") in found(
-        check_text, text, "tutored"
-    )
-
-
-def test_a_trained_teacher_is_not_the_file_of_llama_cpp(check_text: Check) -> None:
-    tuned = "  engine: llama.cpp\n  tune: {steps: 9}\n"
-    problems = dict(found(check_text, edited(TUTORED, _PINNED_TEACHER, _PINNED_TEACHER + tuned), "tutored"))
-    assert problems["teacher.engine"].startswith("llama.cpp computes with the file that answers the prompts")
