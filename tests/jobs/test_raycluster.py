@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -85,11 +86,14 @@ def free_ports(count: int) -> list[int]:
 
 
 class Nodes:
-    """A head without processors, and two nodes with two each, started as people start them."""
+    """A head without processors, and two nodes with two each, started as people start them. All ask for a token: what
+    Ray does without a word depends on what lies in the home folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.port, self.client = free_ports(2)
         self.folder = folder
+        self.keys = {raycluster.AUTH_MODE: "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "HOME": str(folder)}
         self.address = f"ray://127.0.0.1:{self.client}"
 
     def start(self) -> None:
@@ -107,7 +111,7 @@ class Nodes:
 
     def ray(self, *words: str) -> None:
         command = [sys.executable, "-m", "ray.scripts.scripts", *words, "--node-ip-address=127.0.0.1"]
-        environment = tinyzoo.environment(RAY_USAGE_STATS_ENABLED="0")
+        environment = tinyzoo.environment(RAY_USAGE_STATS_ENABLED="0", **self.keys)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -153,7 +157,7 @@ def test_a_killed_worker_and_a_killed_node_lose_their_step_only_and_the_bytes_ar
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, nodes: Nodes
 ) -> None:
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
-    release = tinyzoo.start(zoo, "release", "--all", "--on", nodes.address, "--threads", "1")
+    release = tinyzoo.start(zoo, "release", "--all", "--on", nodes.address, "--threads", "1", **nodes.keys)
     killed = []
     for kind in ("worker", "node"):
         found = 0
@@ -197,23 +201,37 @@ def test_a_stopped_command_ends_its_steps_on_the_cluster_and_the_same_command_co
     gates = [{"metric": "kld_mean_nats", "file": "Q8_0", "at_most": 0.0}]
     tinyzoo.write_recipe(zoo, tinyzoo.smallest_recipe(zoo, "plain", gates=gates))
     command = ("release", "plain", "--on", nodes.address, "--threads", "1")
-    release = tinyzoo.start(zoo, *command)
+    release = tinyzoo.start(zoo, *command, **nodes.keys)
     while release.poll() is None and not stepsbegun.worker("import/student", zoo):
         time.sleep(0.005)
     release.send_signal(signal.SIGINT)
     _, err = release.communicate(timeout=120)
     assert release.returncode == 130 and "Traceback" not in err, err
     waiting.until(lambda: not stepsbegun.worker("import/student", zoo), "the step lives on")
-    done = tinyzoo.run(zoo, *command)
+    done = tinyzoo.run(zoo, *command, **nodes.keys)
     assert done.returncode == 3 and "plain: plain 1.0.0 misses its gates" in done.stderr, done.stderr
 
 
 @pytest.mark.long
 def test_a_cluster_that_is_not_there_or_too_small_is_said(tmp_path: Path, nodes: Nodes) -> None:
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
-    done = tinyzoo.run(zoo, "build", "plain", "--on", nodes.address, "--threads", "3")
+    done = tinyzoo.run(zoo, "build", "plain", "--on", nodes.address, "--threads", "3", **nodes.keys)
     assert done.returncode == 1 and "every step uses 3 threads, and the largest machine has 2" in done.stderr
     (free,) = free_ports(1)
-    done = tinyzoo.run(zoo, "build", "plain", "--on", f"ray://127.0.0.1:{free}")
+    done = tinyzoo.run(zoo, "build", "plain", "--on", f"ray://127.0.0.1:{free}", **nodes.keys)
     assert done.returncode == 1 and f"the Ray cluster ray://127.0.0.1:{free} cannot be used" in done.stderr
     assert "Nothing was started." in done.stderr and "Warning" not in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.long
+def test_a_cluster_that_asks_for_a_token_gets_none_unasked_and_the_message_says_how(
+    tmp_path: Path, nodes: Nodes
+) -> None:
+    zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    command = ("build", "plain", "--on", nodes.address)
+    silent = {**nodes.keys, raycluster.AUTH_MODE: ""}
+    done = tinyzoo.run(zoo, *command, **silent)
+    assert done.returncode == 1 and f"If it asks for a token: export {raycluster.AUTH_MODE}=token" in done.stderr
+    without = {**nodes.keys, "RAY_AUTH_TOKEN": ""}
+    done = tinyzoo.run(zoo, *command, **without)
+    assert done.returncode == 1 and "ray get-auth-token" in done.stderr and "Traceback" not in done.stderr

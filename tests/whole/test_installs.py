@@ -76,7 +76,9 @@ print("promise kept" if coremltools.target.iOS17 else "")
 """,
     "cluster": """
 from zoo.jobs import raycluster, raytask
-import ray
+import os, ray
+# Ray writes a token to the home folder, and clusters that start later ask for it.
+os.environ["HOME"] = os.getcwd()
 ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
 code, said = ray.get(ray.remote(raytask.make).remote(["-c", "import sys; sys.exit('heard')"], ".", {}))
 print("promise kept" if (code, said) == (1, ["heard\\n"]) else (code, said))

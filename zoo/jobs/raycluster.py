@@ -32,6 +32,7 @@ from zoo.settings import Settings
 SCHEME = "ray://"
 HERE = "auto"
 """What Ray calls the cluster that runs on this machine."""
+AUTH_MODE = "RAY_AUTH_MODE"
 TRIES = 4
 """How often a step is started: a step is not to blame for a lost node, and rented machines are taken back."""
 LOOK_SECONDS = 60.0
@@ -130,8 +131,20 @@ def _connect(ray: ModuleType, address: str) -> None:
         said = " ".join(str(error).split())[:300]
         raise ZooError(
             f"the Ray cluster {address} cannot be used: {said or type(error).__name__}", safe="Nothing was started.",
-            remedy="See whether it runs, on its head node: ray status. Start one with: ray start --head", again=AGAIN,
+            remedy=_remedy(os.environ.get(AUTH_MODE, "")), again=AGAIN,
         ) from error  # fmt: skip
+
+
+def _remedy(mode: str) -> str:
+    """What to look at. mode: of authentication, here. Without it Ray sends no token to an address, and the head of a
+    cluster with a token is then silent. Zoo leaves it so: whom a token is sent to is for its owner to say.
+    """
+    if mode.lower() == "token":
+        return "Give this machine the cluster's token, in ~/.ray/auth_token. On the head node: ray get-auth-token"
+    return (
+        "See whether it runs, on its head node: ray status. Start one with: ray start --head. "
+        f"If it asks for a token: export {AUTH_MODE}=token"
+    )
 
 
 def _nodes(ray: ModuleType) -> list[Node]:
