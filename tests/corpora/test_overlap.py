@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from corpussamples import write
 
-from zoo.corpora import check, compare
+from zoo.corpora import check, compare, overlap
 from zoo.corpora.overlap import Text, between, folded, jaccard, within
 from zoo.errors import InputError
 
@@ -35,7 +35,7 @@ def planted() -> list[Text]:
     return [Text(0, number, folded(text)) for number, text in enumerate(texts, 1)]
 
 
-@pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95, 1.0])
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.55, 0.8, 0.95, 1.0])
 def test_every_near_pair_is_found_and_no_other(threshold: float) -> None:
     texts = planted()
     near = {
@@ -54,6 +54,34 @@ def test_every_near_pair_is_found_and_no_other(threshold: float) -> None:
     }
     found = {one.text.line: one.share for one in between(texts[half:], texts[:half], threshold) if not one.phrase}
     assert found == wanted
+
+
+def test_a_pair_that_reaches_the_threshold_exactly_is_found() -> None:
+    """0.55 of 100 is 55.00000000000001 in floating point, and so are others of their products."""
+    alphabet = [chr(place) for place in range(0x4E00, 0x4E00 + 400)]
+    for shared, threshold in ((55, 0.55), (56, 0.56), (57, 0.57), (58, 0.58), (29, 0.29)):
+        both, rest = alphabet[: shared + 4], iter(alphabet[shared + 4 :])
+        one = Text(0, 1, "".join(both))
+        other = Text(0, 2, "".join(both) + "".join(next(rest) for _ in range(100 - shared)))
+        assert jaccard(one.words, other.words) == threshold
+        for pair in ((one, other), (other, one)):
+            assert len(list(within(pair, threshold))) == 1
+            assert len(list(between(pair[:1], pair[1:], threshold))) == 1
+
+
+def test_many_copies_of_one_text_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def counted(one: str, other: str) -> float:
+        compared.append(one)
+        return jaccard(one, other)
+
+    monkeypatch.setattr(overlap, "jaccard", counted)
+    texts = [Text(0, number, "the same words of a text that was copied often") for number in range(1, 10_001)]
+    found = list(within(texts, 0.8))
+    assert len(found) == 9_999 and {one.other.line for one in found} == {1}
+    assert len(list(between(texts[:10], texts, 0.8))) == 10
+    assert len(compared) == 10
 
 
 def test_the_prompts_of_the_project_do_not_overlap() -> None:

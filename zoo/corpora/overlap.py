@@ -2,16 +2,19 @@
 
 Nothing is sampled: every pair whose Jaccard index reaches the threshold is found. Two sets with index t share at least
 k of their first ``n - ceil(t n) + k`` elements in any common order (prefix filter: Chaudhuri, Ganti and Kaushik, 2006;
-with k above 1: Wang, Li and Feng, 2012), so only pairs that share k of their rare pieces are compared.
+with k above 1: Wang, Li and Feng, 2012), so only pairs that share k of their rare pieces are compared. Where texts come
+by size, fewer pieces of the smaller are kept, and those too small are forgotten (Bayardo, Ma and Srikant, 2007).
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict
+from array import array
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from catalog.unseen import same_text
@@ -59,26 +62,50 @@ def jaccard(one: str, other: str) -> float:
 
 def within(texts: Sequence[Text], threshold: float) -> Iterator[Overlap]:
     """Each text that is near an earlier one, with the first such."""
-    near = _Near(threshold, _frequencies(texts))
-    for text in texts:
-        found = min(near.like(text), default=None)
-        if found is not None:
-            yield Overlap(text, found[1], found[2], "")
-        near.add(text)
+    first: dict[str, int] = {}
+    for place, text in enumerate(texts):
+        first.setdefault(text.words, place)
+    order = _Order(texts)
+    sized: list[tuple[int, int, array[int]]] = []
+    for words, place in first.items():
+        pieces = _pieces(words)
+        sized.append((len(pieces), place, order.rarest(pieces, threshold)))
+    sized.sort(key=lambda one: one[:2])
+    near, earliest = _Near(threshold), dict[int, tuple[int, float]]()
+    sizes: list[int] = []
+    # No text looks for a larger one, so fewer of its pieces must be kept to be found.
+    kept = 2 * threshold / (1 + threshold)
+    for size, place, rarest in sized:
+        low = bisect_left(sizes, _least(threshold, size))
+        for other, share in near.like(texts[place].words, size, rarest, low):
+            late, early = max(place, other), min(place, other)
+            if early < earliest.get(late, (late,))[0]:
+                earliest[late] = early, share
+        near.add(texts[place].words, place, rarest[: _prefix(kept, size)])
+        sizes.append(size)
+    for place, text in enumerate(texts):
+        same = first[text.words]
+        early, share = earliest.get(same, (same, 1.0))
+        if early < place:
+            yield Overlap(text, texts[early], share, "")
 
 
 def between(texts: Iterable[Text], others: Sequence[Text], threshold: float) -> Iterator[Overlap]:
     """Each text that is near one of ``others``, or has a phrase of PHRASE_WORDS words in common with one; named once,
     with the nearest."""
-    near, phrases = _Near(threshold, _frequencies(others)), _Phrases(others)
-    for other in others:
-        near.add(other)
+    order, near, phrases = _Order(others), _Near(threshold), _Phrases(others)
+    first: dict[str, int] = {}
+    for place, other in enumerate(others):
+        if first.setdefault(other.words, place) == place:
+            near.add(other.words, place, order.rarest(_pieces(other.words), threshold))
     kept = list(texts)
     phrases.leave_out_forms(kept)
     for text in kept:
-        found = max(near.like(text), key=lambda one: one[2], default=None)
+        pieces = _pieces(text.words)
+        alike = near.like(text.words, len(pieces), order.rarest(pieces, threshold))
+        found = max(alike, key=lambda one: (one[1], -one[0]), default=None)
         if found is not None:
-            yield Overlap(text, found[1], found[2], "")
+            yield Overlap(text, others[found[0]], found[1], "")
         elif (shared := phrases.shared(text)) is not None:
             yield shared
 
@@ -88,52 +115,70 @@ def _pieces(text: str) -> set[str]:
     return {text[place : place + PIECE_CHARACTERS] for place in range(last + 1)} if last > 0 else {text}
 
 
-def _frequencies(texts: Sequence[Text]) -> Counter[str]:
-    """How often a piece is in a sample of the texts. It only decides an order, so a sample is enough."""
-    step = max(len(texts) // _SAMPLE, 1)
-    found: Counter[str] = Counter()
-    for text in texts[::step]:
-        found.update(_pieces(text.words))
-    return found
+def _least(share: float, count: int) -> int:
+    """The smallest whole number that is at least this share of ``count``. A product of floats may lie above the number
+    that it should be, which would miss a pair that reaches the threshold exactly."""
+    return math.ceil(share * count - 1e-9)
 
 
-@dataclass
+def _prefix(share: float, count: int) -> int:
+    """How many of the first pieces of ``count`` decide."""
+    return count - _least(share, count) + _SHARED
+
+
+class _Order(dict[str, int]):
+    """The rank of a piece: the rarest of a sample of the texts first, and before them all that it lacks, as they come.
+    Every order finds the same pairs, so a sample is enough."""
+
+    def __init__(self, texts: Sequence[Text]) -> None:
+        step = max(len(texts) // _SAMPLE, 1)
+        counts: Counter[str] = Counter()
+        for text in texts[::step]:
+            counts.update(_pieces(text.words))
+        by_count = sorted((count, piece) for piece, count in counts.items())
+        super().__init__((piece, rank) for rank, (_, piece) in enumerate(by_count))
+        self._last = 0
+
+    def __missing__(self, piece: str) -> int:
+        self._last -= 1
+        self[piece] = self._last
+        return self._last
+
+    def rarest(self, pieces: Iterable[str], threshold: float) -> array[int]:
+        """The first ranks of the pieces, as many as decide whether another text can reach the threshold."""
+        ranks = sorted(map(self.__getitem__, pieces))
+        return array("q", ranks[: _prefix(threshold, len(ranks))])
+
+
 class _Near:
     """Texts by their rarest pieces."""
 
-    threshold: float
-    frequencies: Counter[str]
-    texts: list[Text] = field(default_factory=list)
-    holding: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        self._texts: list[tuple[str, int]] = []
+        self._holding: dict[int, list[int]] = {}
 
-    def _first(self, pieces: set[str]) -> list[str]:
-        count = len(pieces) - math.ceil(self.threshold * len(pieces)) + _SHARED
-        often = self.frequencies
-        return sorted(pieces, key=lambda piece: (often.get(piece, 0), piece))[:count]
+    def add(self, words: str, place: int, rarest: Iterable[int]) -> None:
+        number = len(self._texts)
+        self._texts.append((words, place))
+        for rank in rarest:
+            self._holding.setdefault(rank, []).append(number)
 
-    def add(self, text: Text) -> None:
-        number = len(self.texts)
-        self.texts.append(text)
-        for piece in self._first(_pieces(text.words)):
-            self.holding[piece].append(number)
-
-    def like(self, text: Text) -> Iterator[tuple[int, Text, float]]:
-        """(number, text, Jaccard index) of every text that is near."""
-        pieces = _pieces(text.words)
-        counts: Counter[int] = Counter()
-        for piece in self._first(pieces):
-            counts.update(self.holding.get(piece, ()))
+    def like(self, words: str, size: int, rarest: Iterable[int], low: int = 0) -> Iterator[tuple[int, float]]:
+        """(place, Jaccard index) of every text that is near. size: pieces of the words. low: of how many of the first
+        texts none can be, neither now nor later, because they are too small."""
+        holding = [held for rank in rarest if (held := self._holding.get(rank))]
+        for held in holding:
+            if held[0] < low:
+                del held[: bisect_left(held, low)]
+        counts = Counter(chain.from_iterable(holding))
         # Of a set with few pieces, all that must be shared may be fewer than k.
-        needed = min(_SHARED, math.ceil(self.threshold * len(pieces)))
-        for number, count in counts.items():
-            if count < needed:
-                continue
-            other = self.texts[number]
-            others = _pieces(other.words)
-            shared = len(pieces & others)
-            share = shared / (len(pieces) + len(others) - shared)
+        needed = min(_SHARED, _least(self.threshold, size))
+        for number in [number for number, count in counts.items() if count >= needed]:
+            other, place = self._texts[number]
+            share = jaccard(words, other)
             if share >= self.threshold:
-                yield number, other, share
+                yield place, share
 
 
 class _Phrases:
