@@ -205,6 +205,13 @@ def _of_error(error: ValidationError, document: Document, root: Schema) -> Itera
                 if key not in held and error.message.startswith(f"'{key}'"):
                     what, description = f"key {show(key)} is missing", _describe(schema, key)
                     yield document.problem(path, what, f"Add `{key}:` {description}".rstrip())
+        case "dependentRequired", dict(needed), dict(held):
+            for key, others in needed.items():
+                for other in others if isinstance(others, list) and key in held else ():
+                    if error.message == f"{other!r} is a dependency of {key!r}":
+                        description = _describe(schema, str(other))
+                        what = f"key {show(key)} is there without key {show(other)}"
+                        yield document.problem(path, what, f"Add `{other}:` {description}".rstrip())
         case "type", str() | list(), _:
             wanted = rule if isinstance(rule, str) else " or ".join(map(str, rule))
             # Only yaml has blocks of lines.
@@ -239,10 +246,11 @@ def _of_error(error: ValidationError, document: Document, root: Schema) -> Itera
             words = "at least" if error.validator == "minLength" else "at most"
             length = counted(len(text), "character")
             yield document.problem(path, f"the text has {length}", f"Write {words} {rule}")
-        case "minItems" | "maxItems", _, list(entries):
-            words = "at least" if error.validator == "minItems" else "at most"
+        case "minItems" | "maxItems" | "minProperties" | "maxProperties", _, list(entries) | dict(entries):
+            words = "at least" if str(error.validator).startswith("min") else "at most"
             length = counted(len(entries), "entry", "entries")
-            yield document.problem(path, f"the list has {length}", f"Write {words} {rule}")
+            kind = "list" if isinstance(entries, list) else "block"
+            yield document.problem(path, f"the {kind} has {length}", f"Write {words} {rule}")
         case "uniqueItems", _, _:
             yield document.problem(path, "the list has the same entry twice", "Delete one of the two")
         case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,21 @@ def test_plain_and_compressed_files_have_the_same_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["gz", "zst"])
 def test_a_cut_file_is_an_error(tmp_path: Path, form: str) -> None:
-    packed = gzip.compress(ROWS) if form == "gz" else pytest.importorskip("backports.zstd").compress(ROWS)
+    # A block of zstd is 128 KiB of text.
+    raw = b"".join(b'{"user": "%x"}\n' % (number**9) for number in range(20_000))
+    packed = gzip.compress(raw) if form == "gz" else pytest.importorskip("backports.zstd").compress(raw)
     path = tmp_path / f"a.jsonl.{form}"
     path.write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(InputError, match="damaged or cut"):
+    with pytest.raises(InputError, match="damaged or cut") as caught:
         found(path)
+    # The line that is cut, as far as the file can be read.
+    opened = gzip.GzipFile(path) if form == "gz" else pytest.importorskip("backports.zstd").ZstdFile(path)
+    readable = b""
+    with suppress(EOFError), opened:
+        while block := opened.read1(100):
+            readable += block
+    assert 0 < readable.count(b"\n") < 20_000
+    assert caught.value.where == f"a.jsonl.{form}:{readable.count(chr(10).encode()) + 1}"
 
 
 def test_lines_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

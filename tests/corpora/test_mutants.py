@@ -105,7 +105,13 @@ OF_PROMPTS: dict[str, Fault] = {
     "unknown key": put("usr", usr="x"), "tags as text": put("tags", tags="lang:en"),
     "tag twice": put("tags", tags=["a", "a"]), "JSON without a schema": put("", requires_json=True),
     "schema with a reference": put("tool_schema", requires_json=True, tool_schema={"$ref": "#/x"}),
+    "schema without JSON": put("", tool_schema={"type": "object"}), "tool without schema": put("", tool_name="find"),
 }  # fmt: skip
+WITHOUT = {
+    "JSON without a schema": ("tool_schema", "tool_name"), "schema without JSON": ("requires_json",),
+    "tool without schema": ("tool_schema", "requires_json"),
+}  # fmt: skip
+"""Keys that a sound record may have, and the faulty one must not."""
 OF_TALKS: dict[str, Fault] = {
     "undeclared tool": renamed, "arguments as text": as_text, "unanswered call": unanswered,
     "extra argument": extra_argument, "answer to another call": other_id, "answer of another tool": other_name,
@@ -124,9 +130,8 @@ def mutants(name: str, count: int, folder: Path) -> None:
             # Each record is another one.
             asked = next((one for one in row.get("messages", ()) if one["role"] == "user"), row)
             asked["content" if "messages" in row else "user"] += f" ({mark} {number})"
-        if name == "JSON without a schema":
-            bad.pop("tool_schema", None)
-            bad.pop("tool_name", None)
+        for key in WITHOUT.get(name, ()):
+            bad.pop(key, None)
         place = fault(bad, chance)
         lines += [good, bad]
         wanted[len(lines)] = place
@@ -135,6 +140,7 @@ def mutants(name: str, count: int, folder: Path) -> None:
     found: dict[int, list[str]] = {}
     for problem in check.check([check.File(path, "a.jsonl")], most=100_000).problems:
         found.setdefault(problem.line, []).append(problem.path)
+        assert problem.instead and "reference page" not in problem.instead, problem
     assert found.keys() == wanted.keys()
     for line, place in wanted.items():
         assert place in found[line], (lines[line - 1], place, found[line])

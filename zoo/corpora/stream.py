@@ -7,8 +7,9 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, cast
+from typing import Protocol
 
 from catalog import plainfiles
 from catalog.words import data_size
@@ -75,24 +76,30 @@ def _first_end(block: bytes) -> int:
     return place + (2 if block[place : place + 2] == b"\r\n" else 1)
 
 
-def _opened(raw: IO[bytes]) -> IO[bytes]:
+class _Readable(Protocol):
+    """A file that gives what it has before it fails, so that the lines before damage are counted."""
+
+    def read1(self, size: int, /) -> bytes: ...
+
+
+def _opened(raw: BufferedReader) -> _Readable:
     begin = raw.read(4)
     raw.seek(0)
     if begin.startswith(_GZIP):
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
+        return gzip.GzipFile(fileobj=raw)
     if begin.startswith(_ZSTD):
         # Of two names of one module, the first is Python's own.
         module = extras.load("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
-        found: IO[bytes] = module.ZstdFile(raw)
+        found: _Readable = module.ZstdFile(raw)
         return found
     return raw
 
 
-def _blocks(opened: IO[bytes], raw: IO[bytes], shown_as: str, advance: Advance) -> Iterator[bytes]:
+def _blocks(opened: _Readable, raw: BufferedReader, shown_as: str, advance: Advance) -> Iterator[bytes]:
     size = before = lines = 0
     while True:
         try:
-            block = opened.read(BLOCK_BYTES)
+            block = opened.read1(BLOCK_BYTES)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise _damaged(error, shown_as, lines) from error
         except OSError:
