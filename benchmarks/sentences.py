@@ -120,6 +120,12 @@ Le lot B#C-2A# est rappelé.
 L’identifiant 17########### est un temps.
 Il habite rue Principale depuis ## ans.
 Le mot de passe doit avoir 1# caractères.
+Le prix passe de 2## 3## ## ## $ à 4## $.
+Le calcul 2##·3##·4### est exact.
+Dossier 5##/8##/34##, page ##.
+Tirage : ## ## ## ## ## ##
+Les pièces 4## 6## ## ## ## sont en stock.
+Le bail va du 20##/0#/1# au 20##/1#/2#.
 """
 _ALIKE_ENGLISH = """\
 Invoice ######### was paid.
@@ -142,6 +148,12 @@ The stamp is 17###########.
 He lived on Main Street for ## years.
 A password needs 1# characters.
 Chapter #.#.1.4 has the proof.
+The range is 2## - 3## - 4### = -#.
+See items/5##/8##-34##/notes for it.
+The quote 2##/3##-4### + tax is too high.
+Draw: ##-##-##-##-##-##
+Order 4##/6##-44## was returned.
+The lease runs from 20##/0#/1# to 20##/1#/2#.
 """
 LOOK_ALIKES = {"fr": _ALIKE_FRENCH.splitlines(), "en": _ALIKE_ENGLISH.splitlines()}
 """Each # is a digit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import json
 import random
 import re
@@ -53,6 +54,21 @@ def made(record: dict[str, Any], placeholders: Placeholders = ONE) -> leaves.Red
 def test_personal_data_is_found(sentence: str) -> None:
     text, wanted = parts(sentence)
     assert found(text) == wanted
+
+
+def test_telephones_are_found_with_every_mark_and_grouping() -> None:
+    """As cards, signs and messages in Québec have them, in a sentence of each language, and alone."""
+    marks = (" ", "-", ".", "/", "·", "•", "–", "\u00a0", "\u2011", " - ", " – ", " / ", " · ", "  ", "")
+    begins = ("", "1 ", "1-", "1.", "+1", "+1 ", "+1-", "+1.", "+1/", "(1) ", "001 ")
+    forms = list(itertools.product(begins, ("{}{m}", "({}) ", "({})", "({})-"), marks, marks[:9], ("3434", "34{m}34")))
+    missed = []
+    for begin, area, mark, last, end in random.Random(514).sample(forms, 250):
+        written = f"{begin}{area.format(514, m=mark)}872{last}{end.format(m=last)}"
+        text = random.Random(written).choice(("Le plombier répond au {}.", "Text me at {} please.", "{}"))
+        text = text.format(written)
+        if ("PHONE", written) not in found(text):
+            missed.append(text)
+    assert not missed
 
 
 @pytest.mark.parametrize("sentence", [one for found in CLEAN.values() for one in found])
@@ -229,7 +245,7 @@ def spliced(chance: random.Random) -> str:
     text = one[: chance.randrange(len(one) + 1)] + between + other[chance.randrange(9) :]
     for _ in range(chance.choice((0, 0, 1, 3))):
         place = chance.randrange(len(text) + 1)
-        new = chance.choice("0159 -.:@=_+(/eAP\n’\u00a0²\u0130\u0663")
+        new = chance.choice("0159 -.:@=_+()/,\"x#eAP\n’“\u00a0·•²\u0130\u0663")
         text = text[:place] + new + text[place + chance.randrange(2) :]
     return text
 

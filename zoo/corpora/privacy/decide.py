@@ -55,6 +55,8 @@ _OTHER_NUMBER = (
     r"dossier|\bcase\b|"
     r"ticket|billet|\bBN\b|\bNE\b|entreprise"
 )
+_RECKONING = r"\bcalcul|\bproduit\b|\bproduct\b|\bmultipl|\bsomme\b|\bsum\b|[ée]quation"
+_DEVICE = r"\bmac\b|adresse|address|appareil|device|routeur|router|r[ée]seau|network|wi-?fi|imprimante|printer"
 _SIN = r"\bNAS\b|\bSIN\b|assurance sociale|social insurance"
 _RAMQ = r"\bNAM\b|RAMQ|assurance[- ]maladie|carte soleil|health (?:insurance|card)"
 
@@ -106,25 +108,63 @@ def nir_span(_: Seen, match: re.Match[str]) -> Span | None:
 
 def phone_span(seen: Seen, match: re.Match[str]) -> Span | None:
     number = match["number"]
-    is_grouped = not number.isdigit()
-    if not is_grouped and not seen.before(match.start(), _CALLING):
+    if number.isdigit() and not seen.before(match.start(), _CALLING):
         return None
     if seen.before(match.start(), r"ISBN|\bNEQ\b", 12):
         return None
-    return match.span() if seen.is_phone(number, "CA") else None
+    if _SELDOM.search(number) and _is_other_number(seen, match):
+        return None
+    return match.span() if seen.is_phone(digits(number)[-10:], "CA") else None
+
+
+_SELDOM = re.compile(r"[/\u00b7]| -|- |[0-9]{2}[^0-9][0-9]{2}$")
+"""Ways to write a telephone that other numbers have too: with a slash, with spaces around hyphens, in groups of two."""
+_RECKONED_BEFORE = re.compile(r"(?:[0-9=+*\u00d7\u00f7<>^$\u20ac\u00a3] ?|[0-9] - )$")
+_RECKONED_AFTER = re.compile(
+    r" ?[=+*\u00d7\u00f7<>^%$\u20ac\u00a3]| ?[/-] ?[0-9]{1,2}(?![0-9])| [0-9]|[.,][0-9]| ?(?:[ckm]m|[km]?g|ml)\b"
+)
+
+
+def _is_other_number(seen: Seen, match: re.Match[str]) -> bool:
+    """Whether a number in a seldom form is an address of a network, an amount, or one of a row."""
+    if _is_address(match["number"]):
+        return True
+    if seen.before(match.start(), _CALLING):
+        return False
+    start, end = match.span("number")
+    return bool(
+        seen.before(start, f"{_OTHER_NUMBER}|{_RECKONING}")
+        or _RECKONED_BEFORE.search(seen.text, max(0, start - 4), start)
+        or _RECKONED_AFTER.match(seen.text, end)
+    )
 
 
 def local_phone_span(seen: Seen, match: re.Match[str]) -> Span | None:
-    is_film = match.group().replace(" ", "-").startswith("555-01")
+    is_film = digits(match.group()).startswith("55501")
     return match.span() if not is_film and seen.before(match.start(), _CALLING, 25) else None
 
 
 def world_phone_span(seen: Seen, match: re.Match[str]) -> Span | None:
-    return match.span() if seen.is_phone(match.group(), None) else None
+    """What follows a number may look like a part of it, so fewer and fewer of its groups are tried."""
+    ends = [match.start() + group.end() for group in re.finditer(r"[0-9]+", match.group())]
+    for end in reversed(ends):
+        number = digits(seen.text[match.start() : end])
+        if len(number) < _SHORTEST:
+            break
+        if seen.is_phone(f"+{number}", None):
+            return match.start(), end
+    return None
+
+
+_SHORTEST = 7
 
 
 def french_phone_span(seen: Seen, match: re.Match[str]) -> Span | None:
-    return match.span() if seen.is_phone(match.group(), "FR") else None
+    # Dates and draws are written with these marks too.
+    is_usual = "/" not in match.group() and "-" not in match.group()
+    if not is_usual and not seen.before(match.start(), _CALLING):
+        return None
+    return match.span() if seen.is_phone(digits(match.group()), "FR") else None
 
 
 def ipv4_span(seen: Seen, match: re.Match[str]) -> Span | None:
@@ -138,6 +178,14 @@ def ipv6_span(_: Seen, match: re.Match[str]) -> Span | None:
     return match.span() if text.count(":") >= 3 and _is_public(text) else None
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_public(text: str) -> bool:
     try:
         return ipaddress.ip_address(text).is_global
@@ -145,8 +193,13 @@ def _is_public(text: str) -> bool:
         return False
 
 
-def mac_span(_: Seen, match: re.Match[str]) -> Span | None:
-    return match.span() if len(set(match.group()) - {":", "-"}) > 2 else None
+def mac_span(seen: Seen, match: re.Match[str]) -> Span | None:
+    text = match.group()
+    if len(set(text) - {":", "-"}) <= 2:
+        return None
+    # Drawn numbers and scores are pairs of digits with hyphens too.
+    is_row = "-" in text and text.replace("-", "").isdigit()
+    return None if is_row and not seen.before(match.start(), _DEVICE) else match.span()
 
 
 def postal_span(seen: Seen, match: re.Match[str]) -> Span | None:

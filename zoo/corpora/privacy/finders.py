@@ -44,7 +44,7 @@ class Finder:
 
 
 _NAME = r"(?:(?:(?:de|du|des|la|le|les|à|aux|et) |l'|d'|L'|D'){0,3}[A-ZÀ-Ý][\w'À-ÿ-]*)"
-_DOOR = r"(?:,? (?i:app\.?|apt\.?|appartement|apartment|bureau|unit[ée]?|suite|porte|#) ?#?\w{1,5}\b)?"
+_DOOR = r"(?:(?: ?, ?| )(?i:app\.?|apt\.?|appartement|apartment|bureau|unit[ée]?|suite|porte|#) ?#?\w{1,5}\b)?"
 _DATE = (
     rf"(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}|(?:1er|"
     rf"\d{{1,2}}) (?:{signs.MONTHS}) \d{{4}}|"
@@ -56,7 +56,8 @@ _BORN = (
     r"date of birth|\bD\.?O\.?B\.?\b|birth ?date|birthday|anniversaire"
 )
 
-_SEP = r"[ .-]"
+_SEP = r"(?:\.| ?[/\u00b7-] ?| {0,2})"
+_TWO_AND_TWO = r"[0-9]{2}[ ./\u00b7-][0-9]{2}"
 FINDERS = (
     Finder(
         "KEY", "keys and tokens of known forms, private keys",
@@ -86,8 +87,8 @@ FINDERS = (
     ),
     Finder(
         "EMAIL", "e-mail addresses, but not of domains reserved for examples", (signs.AT,),
-        r"(?<![\w.+-])[\w!#$%&'*+/=?^`{|}~-][\w.!#$%&'*+/=?^`{|"
-        r"}~-]{0,63}@(?P<host>(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62})",
+        r"(?<![\w.+-])(?:[\w!#$%&'*+/=?^`{|}~-][\w.!#$%&'*+/=?^`{|}~-]{0,63}|"
+        r"[\"\u201c](?:\\.|[^\"\u201c\u201d\\\r\n]){1,64}[\"\u201d])@(?P<host>(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62})",
         decide.email_span, str.casefold,
     ),
     Finder(
@@ -119,26 +120,30 @@ FINDERS = (
     ),
     Finder(
         "PHONE", "phone numbers of North America, with their extension", (signs.LONG,),
-        rf"(?<![^\W_])(?<![+/-])(?<![0-9]\.)(?P<number>(?:\+?1{_SEP}?)?(?:\([2-9][0-9]{{2}}\) ?|"
-        rf"[2-9][0-9]{{2}}{_SEP}?)[2-9][0-9]{{2}}{_SEP}?[0-9]{{4}})"
-        r"(?![^\W_]|/|[.-][0-9]| [0-9]{3})(?:,? ?(?:poste|ext\.?|p\.|x) ?[0-9]{1,6}\b)?",
-        decide.phone_span, lambda text: digits(text).removeprefix("1")[:10],
-        figures=rf"[2-9][0-9]{{2}}{_SEP}?[0-9]{{4}}",
+        # A telephone may follow another one and a slash, but is no part of a path, a date or a serial number.
+        r"(?:(?<![^\W_])|(?=\())(?<!\+)(?<![^\W_]-)(?<!(?<![0-9]{4})/)(?<![0-9]\.)(?P<number>"
+        rf"(?:\(\+?1\) ?|(?:\+|00)?1{_SEP})?(?:\(?(?:\+?1[ .-]?)?[2-9][0-9]{{2}}\)(?: ?[./\u00b7-])? ?|"
+        rf"[2-9][0-9]{{2}}{_SEP})[2-9][0-9]{{2}}{_SEP}(?:[0-9]{{4}}|{_TWO_AND_TWO}))"
+        r"(?!(?!x[0-9])[^\W_]|/[0-9](?![0-9]{2}(?![0-9]))|[.\u00b7-][0-9]| [0-9]{3})"
+        r"(?:,? ?(?:[Pp]oste|[Ee]xt(?:ension|\.)?|p\.|x|#) ?[0-9]{1,6}\b)?",
+        decide.phone_span, lambda text: digits(text).lstrip("01")[:10],
+        figures=rf"[2-9][0-9]{{2}}{_SEP}[0-9]{{2}}[ ./\u00b7-]?[0-9]{{2}}",
     ),
     Finder(
         "PHONE", "phone numbers without an area, after a word such as phone", (signs.LONG,),
-        r"(?<![\w.+/-])[2-9][0-9]{2}[ -][0-9]{4}(?![\w/]|[ .-][0-9])", decide.local_phone_span,
-        figures="[2-9][0-9]{2}[ -][0-9]{4}",
+        r"(?<![\w.+/-])[2-9][0-9]{2}(?:[ \u00b7-][0-9]{4}|(?P<s>[\u00b7-])[0-9]{2}(?P=s)[0-9]{2})"
+        r"(?![\w/]|[ .\u00b7-][0-9])",
+        decide.local_phone_span, figures=r"[2-9][0-9]{2}[ \u00b7-][0-9]{2}[\u00b7-]?[0-9]{2}",
     ),
     Finder(
         "PHONE", "international phone numbers", (signs.PLUS,),
-        r"(?<![\w+])\+[1-9][0-9]{0,2}(?:[ .()-]{0,2}[0-9]){6,13}(?!\w)", decide.world_phone_span,
+        rf"(?<![\w+])\+[1-9][0-9]{{0,2}}(?:{signs.BETWEEN}[0-9]){{6,13}}(?!\w)", decide.world_phone_span,
         lambda text: digits(text).removeprefix("1"),
     ),
     Finder(
         "PHONE", "French phone numbers in groups of two", (signs.LONG,),
-        r"(?<![\w.+-])0[1-9](?:[ .][0-9]{2}){4}(?![\w]|[ .-][0-9])", decide.french_phone_span,
-        figures="0[1-9][ .][0-9]{2}[ .]",
+        r"(?<![\w.+/-])0[1-9](?:[ ./\u00b7-][0-9]{2}){4}(?![\w]|[ ./\u00b7-][0-9])", decide.french_phone_span,
+        figures=r"0[1-9][ ./\u00b7-][0-9]{2}[ ./\u00b7-]",
     ),
     Finder(
         "SIN", "Canadian social insurance numbers", (signs.LONG,),
@@ -172,14 +177,14 @@ FINDERS = (
     ),
     Finder(
         "ADDRESS", "street addresses, the street's kind before its name", (signs.ROAD,),
-        rf"(?<![\w.-])[0-9]{{1,5}}(?:-[0-9]{{1,5}})?[A-DF-Za-df-z]?,? (?:(?:[1-9]?[0-9]?[0-9])(?:e|re|er) (?:avenue|"
-        rf"rue|rang)\b|"
-        rf"(?:(?i:{signs.STREET})) {_NAME}(?: {_NAME}){{0,4}}){_DOOR}",
+        rf"(?<![\w.-])[0-9]{{1,5}}(?:-[0-9]{{1,5}})?[A-DF-Za-df-z]?{signs.TO_STREET}"
+        r"(?:(?:[1-9]?[0-9]?[0-9])(?:e|re|er) (?:avenue|rue|rang)\b|"
+        rf"(?:(?i:{signs.STREET}))(?: |(?<=\.)){_NAME}(?: {_NAME}){{0,4}}){_DOOR}",
         decide.all_span, decide.folded,
     ),
     Finder(
         "ADDRESS", "street addresses, the street's kind after its name", (signs.ENGLISH_ROAD,),
-        rf"(?<![\w.-])[0-9]{{1,5}}[A-Za-z]? {signs.ENGLISH_NAME}(?:(?:{signs.ENGLISH_SHORT})\b\.?|"
+        rf"(?<![\w.-])[0-9]{{1,5}}[A-Za-z]?[ ,]{signs.ENGLISH_NAME}(?:(?:{signs.ENGLISH_SHORT})\b\.?|"
         rf"(?:{signs.ENGLISH_STREET})\b)"
         rf"(?: (?:(?:North|South|East|West)\b|[NSEW]\b\.?))?{_DOOR}",
         decide.all_span, decide.folded,
@@ -197,9 +202,9 @@ FINDERS = (
     ),
     Finder(
         "POSTAL", "Canadian postal codes without a space, after a word", (signs.CODE,),
-        r"(?<![\w-])[ABCEGHJ-NPRSTVXYabceghj-nprstvxy][0-9][A-Za-z] ?[0-9][A-Za-z][0-9](?![\w-])",
+        r"(?<![\w-])[ABCEGHJ-NPRSTVXYabceghj-nprstvxy][0-9][A-Za-z][ -]?[0-9][A-Za-z][0-9](?![\w-])",
         decide.postal_span,
-        lambda text: text.replace(" ", "").upper(),
+        lambda text: re.sub(r"[ -]", "", text).upper(),
     ),
 )  # fmt: skip
 """In the order in which one of two overlapping finds is kept: what is checked most, and is worst to lose, first."""

@@ -13,7 +13,7 @@ from zoo.corpora.privacy.finders import FINDERS
 from zoo.corpora.privacy.folding import ESCAPE, Folded, fold, unescape
 
 PLACEHOLDER = re.compile(r"\[[A-Z]{2,12}-[a-z2-7]{10}\]")
-_NUMBERS = re.compile(r"[0-9](?:[ ().-]{0,2}[0-9]){6,}")
+_NUMBERS = re.compile(f"[0-9](?:{signs.BETWEEN}[0-9]){{6,}}")
 """Where the sign LONG is, whole."""
 _BEFORE, _AFTER = 16, 64
 """More characters than a long number has before and after its figures, with all that a pattern looks at there."""

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 _SAME = str.maketrans({
     "\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-",
-    "\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
+    "\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2022": "\u00b7", "\u2027": "\u00b7",
+    "\u2219": "\u00b7", "\u22c5": "\u00b7", "\u30fb": "\u00b7",
 })  # fmt: skip
-"""Characters that French typing uses where patterns have the plain ones: apostrophes, hyphens, no-break spaces."""
+"""Characters that French typing uses where patterns have the plain ones: apostrophes, hyphens, no-break spaces; and
+dots in the middle of a line, which are one."""
 
 
 UNUSUAL = re.compile("[^\\x00-\\x7f\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u0152\u0153\u00ab\u00bb]")

@@ -25,6 +25,8 @@ STREET = (
     r"ruelle|terrasse|"
     r"croissant|cercle|carr[ée]|promenade|autoroute|quai"
 )
+TO_STREET = r"(?: ?, ?| )"
+"""Between the number and a street whose kind stands before its name."""
 ENGLISH_NAME = (
     r"(?:(?:[NSEW]\.?|North|South|East|West) )?(?:St\. )?(?:[A-Z][\w'-]+ |[0-9]{1,3}(?:st|nd|rd|th) ){1,3}"
 )
@@ -47,10 +49,13 @@ class Sign:
         return together([self])
 
 
+BETWEEN = r"[ ().\u00b7/-]{0,4}"
+"""What is written between the digits of a long number."""
+
 # Cards, telephones, numbers of persons; IBAN; network addresses in DOTS, COLONS and PAIRS; postal codes in CODE.
-LONG = Sign("0-9", "(?:[ ().-]{0,2}[0-9]){6}")
+LONG = Sign("0-9", f"(?:{BETWEEN}[0-9]){{6}}")
 ACCOUNT = Sign("0-9", "(?:[ -]?[A-Z0-9]){11}", "[A-Z][A-Z][0-9]")
-PLUS = Sign("+", r"[1-9](?:[ .()-]{0,2}[0-9]){6}")
+PLUS = Sign("+", f"[1-9](?:{BETWEEN}[0-9]){{6}}")
 _NO_DIGIT = " ,./A-Za-z-"
 DOTS = Sign("0-9", r"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]", then=_NO_DIGIT)
 DATE = Sign("0-9", r"[-/.][0-9]{1,2}[-/.][0-9]", then=_NO_DIGIT)
@@ -59,12 +64,12 @@ MONTH = Sign(
 )
 YEAR = Sign("0-9", "(?i:st|nd|rd|th)?,? [0-9]{4}", "[A-Za-z. ][ 0-9]", _NO_DIGIT)
 ROAD = Sign(
-    "0-9", rf"[A-DF-Za-df-z]?,? (?:[0-9]{{1,3}}(?:e|re|er) |(?=[ABCIMPQRTabcimpqrt\u0130\u0131])(?i:{STREET}))",
+    "0-9", rf"[A-DF-Za-df-z]?{TO_STREET}(?:[0-9]{{1,3}}(?:e|re|er) |(?=[ABCIMPQRTabcimpqrt\u0130\u0131])(?i:{STREET}))",
     then=_NO_DIGIT,
 )  # fmt: skip
-ENGLISH_ROAD = Sign("0-9", f"[A-Za-z]? {ENGLISH_NAME}(?:{ENGLISH_SHORT}|{ENGLISH_STREET})", then=_NO_DIGIT)
+ENGLISH_ROAD = Sign("0-9", f"[A-Za-z]?[ ,]{ENGLISH_NAME}(?:{ENGLISH_SHORT}|{ENGLISH_STREET})", then=_NO_DIGIT)
 BOX = Sign("0-9", "", r"(?:[. ]P\.|ale|Box) ")
-CODE = Sign("0-9", "[A-Za-z] {0,2}[0-9][A-Za-z][0-9]", then=_NO_DIGIT)
+CODE = Sign("0-9", "[A-Za-z][ -]{0,2}[0-9][A-Za-z][0-9]", then=_NO_DIGIT)
 AT = Sign("@", r"[\w\[-]")
 QUERY = Sign("=", r"[^&\s#\"'<>]{6}", "(?i:key|ken|uth|ret|ord|sig)")
 WORD_TOKEN = Sign("_", r"\w{16}")
