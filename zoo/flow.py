@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -12,15 +11,14 @@ from pathlib import Path
 
 from catalog import access, placeholders
 from catalog.problems import instead_of
-from catalog.release import Location, Release, Repository
+from catalog.release import Location, Model, Release, Repository
 from zoo import catalogfile, commandline, hub
 from zoo.commandline import Command
 from zoo.errors import GateRefused, InputError, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
-from zoo.hub import otherrepo
 from zoo.hub.folders import FOLDER, Folders
 from zoo.hub.located import as_here, at_home, here, hub_of_settings, is_alias, recorded_name
-from zoo.hub.spoken import elsewhere
+from zoo.hub.spoken import elsewhere, of_hub
 from zoo.judge.gates import Verdict
 from zoo.plan import corpuslimits, engine, foresight, preflight, prepare
 from zoo.plan.costs import Costs
@@ -29,9 +27,10 @@ from zoo.plan.prepare import Planned
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
-from zoo.publish import line, places, record, repair, staging
+from zoo.publish import claims, line, places, record, repair, staging
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.asked import USUAL, Asked
+from zoo.publish.claims import Claim
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
 from zoo.release import ReleaseFolder, as_built, assemble, early, find, news, otherbuild, reviewed
@@ -86,7 +85,7 @@ def release(
         if not _recorded(planned, there):
             foresight.refuse_placeholders(planned.checked, safe="Nothing was made.")
         taken.refuse(planned, there)
-        if not find(planned.plan, there):
+        if not (find(planned.plan, there) and _recorded(planned, there)):
             refuse_other_owner(planned, there, report)
     if ahead:
         ahead({
@@ -265,7 +264,7 @@ def _publication(
     place = places.Place(
         there.name, expected.name, dataset, publish_there, build_there, here([], there).has,
         elsewhere(known, there, settings), functools.partial(is_alias, hub=there, settings=settings),
-        Folders(settings).is_unknown,
+        Folders(settings).is_unknown, of_hub(there, settings),
     )  # fmt: skip
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
     if asked.stage and known:
@@ -280,32 +279,30 @@ def _publication(
         release, names, settings, there, owner, decided.recorded, decided.way,
         restore.cards_of(release.model.name, model, settings), wanted,
         access.of_repository(model, decided.recorded.hub if decided.recorded else there.name, expected.name), asked,
+        _claim(release, model, there, settings, asked),
     )  # fmt: skip
     return found, decided
+
+
+def _claim(
+    release: ReleaseFolder, model: Model | None, there: hub.Hub, settings: Settings, asked: Asked
+) -> Claim:
+    """What makes a release on the hub this zoo's, next to ``release`` itself."""
+    replacing = dataclasses.replace(asked, delete_others=True)
+    command = commandline.line(settings, "publish", release.model.name, *replacing.kept, *replacing.ways)
+    files = (*release.model_files, *release.dataset_files)
+    manifests = [file.sha256 for file in files if file.path == MANIFEST]
+    return Claim(
+        release.model.name, release.release.version, model, there, settings, command, asked.delete_others, manifests,
+        is_recorded_too=asked.way is Way.MOVE,
+    )  # fmt: skip
 
 
 def _refuse_other_repository(publication: publishing.Publication) -> None:
     """Raises OtherRepository if another zoo's repository is where the catalog records versions of the model."""
     if publication.way is not Way.MOVE:
-        name = publication.release.model.name
-        _refuse_other(name, publication.hub, publication.names, publication.settings)
-
-
-def _refuse_other(name: str, there: hub.Hub, names: tuple[str, str | None], settings: Settings) -> None:
-    """The same, of the repositories ``names`` of a model and its dataset."""
-    model = catalogfile.read_model(settings, name)
-    if model is None:
-        return
-    known = here(model.releases, there, settings=settings)
-    places = [place for one in model.preferred() for place in one.places() if known.is_named(place, one)]
-    for kind, repository in zip(("model", "dataset"), names, strict=True):
-        recorded = [place.model if kind == "model" else place.dataset for place in places]
-        wanted = f"{settings.namespace}/{repository}"
-        newest = next((one for one in recorded if one and one.name == wanted), None)
-        # The command itself reports a hub that does not answer.
-        with contextlib.suppress(RemoteError, OSError):
-            if newest and repository:
-                otherrepo.refuse(there.repo(kind, settings.namespace, repository), newest, model, settings.releases)
+        model = catalogfile.read_model(publication.settings, publication.release.model.name)
+        claims.refuse_other(model, publication.hub, publication.names, publication.settings)
 
 
 def _recorded(planned: Planned, settings: Settings) -> Release | None:
@@ -315,13 +312,14 @@ def _recorded(planned: Planned, settings: Settings) -> Release | None:
 
 
 def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -> None:
-    """Check before expensive work: raises OtherModel if a repository of the recipe holds another model's release.
+    """Check before expensive work: raises OtherModel if a repository of the recipe holds another model's release,
+    OtherRepository if it is another zoo's.
 
     A hub that cannot be reached now may be reached when the release is published, which checks again. So it is not
     waited for.
     """
-    there, name = hub_of_settings(settings, quick=True), planned.plan.name
-    owner = line.owner_of(name, catalogfile.read_model(settings, name), there.name)
+    there, claim = hub_of_settings(settings, quick=True), _claim_before(planned, settings)
+    owner = line.owner_of(claim.name, claim.model, there.name)
     publish = planned.recipe.publish
     try:
         for kind, repository in (("model", publish.model), ("dataset", publish.dataset)):
@@ -329,9 +327,21 @@ def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -
                 repo = there.repo(kind, settings.namespace, repository)
                 head = repo.refs().branches.get(hub.BRANCH)
                 line.refuse_other_model(f"{kind} repository {repository}", repo, head, owner)
+                claim.refuse(kind, repository, repo, head)
+        claims.refuse_other(claim.model, there, (publish.model, publish.dataset), settings)
     except (RemoteError, OSError) as error:
         why = error.what if isinstance(error, RemoteError) else error
         report.warn(f"whose repository it is will be checked when the release is published: {why}")
+
+
+def _claim_before(planned: Planned, settings: Settings) -> Claim:
+    """The claim of a version that may not be built yet."""
+    name, there = planned.plan.name, hub_of_settings(settings, quick=True)
+    publish = commandline.line(settings, "publish", name, "--delete-others")
+    recipe_sha256 = hashlib.sha256(planned.checked.text).hexdigest()
+    model = catalogfile.read_model(settings, name)
+    replace = f"{commandline.line(settings, 'build', name)} && {publish}"
+    return Claim(name, planned.plan.version, model, there, settings, replace, recipe_sha256=recipe_sha256)
 
 
 def publish(
@@ -395,7 +405,12 @@ def unstage(planned: Planned, settings: Settings) -> list[str]:
     """Remove the staged release of a recipe's version. Returns the repositories that had one. Raises ZooError."""
     publish, version = planned.recipe.publish, planned.plan.version
     there = hub_of_settings(settings)
-    _refuse_other(planned.plan.name, there, (publish.model, publish.dataset), settings)
+    claim = _claim_before(planned, settings)
+    claims.refuse_other(claim.model, there, (publish.model, publish.dataset), settings)
+    for kind, repository in (("model", publish.model), ("dataset", publish.dataset)):
+        if repository:
+            repo = there.repo(kind, settings.namespace, repository)
+            claim.refuse(kind, repository, repo, repo.refs().branches.get(hub.BRANCH))
     gone = staging.remove(there, settings.namespace, (publish.model, publish.dataset), version)
     staging.forget(planned.plan.name, version, settings)
     return gone

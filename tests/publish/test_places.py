@@ -103,7 +103,8 @@ def test_a_release_refuses_the_repository_of_another_model_before_it_builds(
     manifest = {"MANIFEST.json": pretty_json({"name": "other-model", "version": "1.0.0", "files": []})}
     publish(make_release(zoo, **manifest), settings)
     names = SimpleNamespace(model=NAMES[0], dataset=None)
-    planned = cast("Planned", SimpleNamespace(plan=SimpleNamespace(name=MODEL), recipe=SimpleNamespace(publish=names)))
+    plan, checked = SimpleNamespace(name=MODEL, version="1.0.0"), SimpleNamespace(text=b"")
+    planned = cast("Planned", SimpleNamespace(plan=plan, recipe=SimpleNamespace(publish=names), checked=checked))
     with pytest.raises(OtherModel, match="belongs to another model"):
         flow.refuse_other_owner(planned, settings, Silent())
     names.model = "free"

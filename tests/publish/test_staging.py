@@ -184,7 +184,8 @@ def stage(release: ReleaseFolder, settings: Settings, **asked: bool) -> None:
 def unstage(settings: Settings) -> list[str]:
     names = SimpleNamespace(model=NAMES[0], dataset=NAMES[1])
     plan = SimpleNamespace(name=NAME, version="1.0.0")
-    return flow.unstage(cast("Planned", SimpleNamespace(recipe=SimpleNamespace(publish=names), plan=plan)), settings)
+    stub = SimpleNamespace(recipe=SimpleNamespace(publish=names), plan=plan, checked=SimpleNamespace(text=b""))
+    return flow.unstage(cast("Planned", stub), settings)
 
 
 @pytest.mark.parametrize("way", ["folder", "http"])

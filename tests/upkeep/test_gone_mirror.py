@@ -353,7 +353,7 @@ def test_another_hub_in_the_folder_of_a_mirror_is_not_written_to(
     hub = FolderHub(zoo.parent / "mir")
     repos = [hub.repo("model", "local", "tutor-gguf"), hub.repo("dataset", "local", "tutor-prompts")]
     before = [repo.refs() for repo in repos]
-    why = "on this hub is not the recorded repository"
+    why = "at ../mir is not the recorded repository"
     code, out, err = call(capsys, *YANK)
     assert code == 0 and why in err and "shows the same" not in out, out + err
     code, out, err = call(capsys, "publish", MODEL, "--repair", "--hub", "../mir")
@@ -376,7 +376,7 @@ def test_no_version_is_published_over_another_zoos(zoo: Path, address: str, tmp_
     through_flow(complete_release(other, "0.5.0", "Words of another zoo."), at(other, "build/hub"))
     names = SimpleNamespace(model=NAMES[0], dataset=NAMES[1])
     plan, recipe = SimpleNamespace(name=MODEL, version="0.5.0"), SimpleNamespace(publish=names)
-    planned = cast("Planned", SimpleNamespace(recipe=recipe, plan=plan))
+    planned = cast("Planned", SimpleNamespace(recipe=recipe, plan=plan, checked=SimpleNamespace(text=b"")))
     for folder, hub, version in (("public", address, "1.1.0"), ("mir", "../mir", "1.0.0")):
         shutil.rmtree(zoo.parent / folder)
         shutil.copytree(other / "build/hub", zoo.parent / folder)
@@ -422,7 +422,7 @@ def test_the_same_files_at_new_commits_are_the_recorded_repository(zoo: Path, tm
         return dataclasses.replace(model, releases=(dataclasses.replace(release, location=location, mirrors=()),))
 
     def refuse(known: Model, releases: Path) -> None:
-        otherrepo.refuse(repo, known.releases[0].location.model, known, releases)
+        otherrepo.refuse(repo, known.releases[0].location.model, known, releases, "../mir")
 
     refuse(recorded(release.location.model.manifest_sha256), tmp_path / "none")
     refuse(recorded("0" * 64), zoo / "build/releases")

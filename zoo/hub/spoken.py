@@ -54,6 +54,11 @@ def spoken(place: Location, settings: Settings, *, mirror: bool) -> str:
     return folders.text(holder) if holder else A_FOLDER
 
 
+def of_hub(hub: Hub, settings: Settings) -> str:
+    """An opened hub for people who read it on this machine: of a folder its path, as the flag --hub takes it."""
+    return Folders(settings).text(hub) if isinstance(hub, FolderHub) else hub.name
+
+
 def listed(release: Release, settings: Settings, joined_by: str) -> str:
     """The hubs of the places of a release, each as the flag --hub takes it if it is known."""
     hubs = [spoken(place, settings, mirror=place != release.location) for place in release.places()]

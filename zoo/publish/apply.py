@@ -19,9 +19,11 @@ from zoo.files.digests import digest
 from zoo.files.filelist import MANIFEST
 from zoo.files.locks import locked
 from zoo.hub import Hub, NotOffered
+from zoo.hub.otherrepo import OtherRepository
 from zoo.progress import Reporter
 from zoo.publish import closing, staging, steps
 from zoo.publish.asked import USUAL, Asked
+from zoo.publish.claims import Claim
 from zoo.publish.hashes import Hashes
 from zoo.publish.journal import Journal
 from zoo.publish.line import NOBODY, OtherModel, Owner
@@ -61,8 +63,9 @@ class Publication:
 
     owner: the model that the repositories must belong to. recorded: where the catalog says that this release is on this
     hub; None for a new place. way: with a move, other commits than the recorded ones may replace them in the catalog.
-    asked: the options of the user. cards: which cards are this zoo's own. access: who may read the repositories, see
-    ``catalog.access``; None leaves them as they are. known_access: what the catalog says of it.
+    asked: the options of the user. claim: which releases there are this zoo's. cards: which cards are. access: who may
+    read the repositories, see ``catalog.access``; None leaves them as they are. known_access: what the catalog says of
+    it.
     """
 
     release: ReleaseFolder
@@ -76,6 +79,7 @@ class Publication:
     access: str | None = None
     known_access: str | None = None
     asked: Asked = USUAL
+    claim: Claim | None = None
 
     def command(self, *words: str) -> str:
         """The command that publishes this release with other options about where and how, or repairs its model."""
@@ -96,7 +100,7 @@ def prepare(publication: Publication, journal: Journal | None = None) -> list[Ta
     """The plan of every repository. Nothing is sent.
 
     Raises VersionTaken if the version is published with different content, or if the hub no longer has what the catalog
-    records; InputError for a repository of another model.
+    records; InputError for a repository of another model; OtherRepository for one of another zoo.
     """
     release, settings = publication.release, publication.settings
     hashes = Hashes(_beside(release, "hashes.json"))
@@ -107,17 +111,23 @@ def prepare(publication: Publication, journal: Journal | None = None) -> list[Ta
         repo.recognise(steps.git_digests(hashes, release.folder / kind, files))
         keep = journal.kept(kind) if journal else ()
         asked = publication.asked
-        known = Known(publication.owner, keep, asked.delete_others, publication.cards, asked.stage)
+        known = Known(publication.owner, keep, asked.delete_others, publication.cards, asked.stage, publication.claim)
         plan = plan_repo(kind, name, repo, tag_of(release), files, known)
-        target = Target(kind, name, release.folder / kind, repo, plan)
-        recorded = _recorded(publication, kind)
-        if recorded and publication.way is not Way.MOVE:
-            target = steps.as_recorded(target, recorded, publication.hub.name, publication.command)
-        _refuse_other_content(plan, release)
-        staging.refuse_other_bytes(target, publication.asked.stage, publication.command)
-        targets.append(target)
+        targets.append(Target(kind, name, release.folder / kind, repo, plan))
     hashes.save()
-    return targets
+    # When every repository is known to be this zoo's: nothing else matters for another one.
+    return [_as_publishable(publication, target) for target in targets]
+
+
+def _as_publishable(publication: Publication, target: Target) -> Target:
+    """The target with the commit that the catalog records, if only its tag is missing. Raises VersionTaken, InputError
+    as ``prepare``."""
+    recorded = _recorded(publication, target.kind)
+    if recorded and publication.way is not Way.MOVE:
+        target = steps.as_recorded(target, recorded, publication.hub.name, publication.command)
+    _refuse_other_content(target.plan, publication.release)
+    staging.refuse_other_bytes(target, publication.asked.stage, publication.command)
+    return target
 
 
 def apply(
@@ -273,7 +283,7 @@ def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None
     command = publication.command(*dataclasses.replace(publication.asked, way=publication.way).ways)
     try:
         yield
-    except (VersionTaken, OtherModel, NotOffered, closing.OpenStaging):
+    except (VersionTaken, OtherModel, OtherRepository, NotOffered, closing.OpenStaging):
         raise
     except ZooError as error:
         error.safe, error.command = phase.safe, command

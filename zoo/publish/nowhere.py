@@ -6,9 +6,8 @@ from catalog.release import Model
 from zoo import addresses, commandline
 from zoo.errors import InputError
 from zoo.hub import FolderHub, Hub
-from zoo.hub.folders import Folders
 from zoo.hub.located import here
-from zoo.hub.spoken import as_argument, spoken
+from zoo.hub.spoken import as_argument, of_hub, spoken
 from zoo.settings import Settings
 
 
@@ -17,7 +16,7 @@ def refusal(model: Model, hub: Hub, settings: Settings) -> InputError:
     of places in other folders than ``hub``, as ``as_here`` gives it."""
     places = [(place, place != one.location) for one in model.releases for place in one.places()]
     hubs = sorted({as_argument(spoken(place, settings, mirror=mirror)) for place, mirror in places})
-    at = Folders(settings).text(hub) if isinstance(hub, FolderHub) else hub.name
+    at = of_hub(hub, settings)
     asked = here([], hub)
     why = "and the hub has none of its commits either"
     if any(asked.has(place) for place, _ in places):
@@ -30,6 +29,6 @@ def refusal(model: Model, hub: Hub, settings: Settings) -> InputError:
     return InputError(
         f"the catalog records no version of {model.name} at {at}, {why}",
         safe="Nothing was changed.",
-        remedy=f"Name one of these with --hub: {', '.join(hubs)}. To record this hub {'too' if second else 'instead'}, "
+        remedy=f"Name one of these with --hub: {', '.join(hubs)}. To record {at} {'too' if second else 'instead'}, "
         f"publish there with: {second}{publish('--move')}{' (instead)' if second else ''}",
     )

@@ -34,7 +34,7 @@ class Place:
     has the commit of a location, so that it may be that hub under another name, or a copy. elsewhere: the folder of a
     location that is recorded in another folder than this one, else empty. is_alias: whether this hub is the one of a
     location, under another name; None if that is not known. is_unknown: whether this machine
-    knows no folder of a location that exists."""
+    knows no folder of a location that exists. at: the hub for people, if ``hub`` does not say it."""
 
     hub: str
     model: str
@@ -45,6 +45,12 @@ class Place:
     elsewhere: Callable[[Location], str] = lambda _: ""
     is_alias: Callable[[Location], bool | None] = lambda _: False
     is_unknown: Callable[[Location], bool] = lambda _: False
+    at: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """The hub for people."""
+        return self.at or self.hub
 
     def holds(self, location: Location) -> bool:
         """Whether a location is here, at any commit."""
@@ -91,7 +97,7 @@ def decide(
         if asked is Way.MIRROR:
             other = "" if place.hub == known.location.hub else f": {place.hub} is another name of {known.location.hub}"
             raise InputError(
-                f"{who} is published at this place itself, so this is not a mirror{other}",
+                f"{who} is published at {place.spoken} itself, so this is not a mirror{other}",
                 safe="Nothing was changed.",
                 remedy="Name another hub with --hub",
             )
@@ -100,9 +106,9 @@ def decide(
     if asked is Way.PLACE and mirror is None:
         perhaps = ""
         if place.has(known.location):
-            perhaps = "This hub has its commits: if it is that hub under another name, there is nothing to do. "
+            perhaps = f"{place.spoken} has its commits: if it is that hub under another name, there is nothing to do. "
         at = place.elsewhere(known.location) or known.location.hub
-        second = f"To record this hub as a second place for the same files: {place.publish('--mirror')}. "
+        second = f"To record {place.spoken} as a second place for the same files: {place.publish('--mirror')}. "
         raise VersionTaken(
             f"{who} is already published at another place: {known.location.model.name} on hub {at}",
             safe="Nothing was changed.",
@@ -115,7 +121,7 @@ def decide(
         # A move would leave the hub where people are sent to now.
         instead = f". To record this name instead of the other one: {place.publish('--move')}"
         raise InputError(
-            f"{place.hub} and {same_hub.hub} are two names of one hub, where {who} is already published, so this is "
+            f"{place.spoken} and {same_hub.hub} are two names of one hub, where {who} is already published, so this is "
             "not a mirror",
             safe="Nothing was changed.",
             remedy=other + (instead if same_hub == known.location else ""),

@@ -12,6 +12,7 @@ from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Repo, refuse_clashes
 from zoo.publish import line as lines
 from zoo.publish import others
+from zoo.publish.claims import Claim
 from zoo.publish.line import MAIN, NOBODY, Line, Owner
 from zoo.publish.others import AS_RELEASED, Cards
 
@@ -41,13 +42,14 @@ class Change:
 class Known:
     """What is known of a repository before it is read. keep: files of others that stay in any case, if the release does
     not have them. delete_others: those that no release put there go. cards: which cards are this zoo's own.
-    stage: the release goes to the branch of its staging."""
+    stage: the release goes to the branch of its staging. claim: tells whether a main branch is this zoo's."""
 
     owner: Owner = NOBODY
     keep: Collection[str] = ()
     delete_others: bool = False
     cards: Cards = AS_RELEASED
     stage: bool = False
+    claim: Claim | None = None
 
 
 NOTHING = Known()
@@ -128,7 +130,7 @@ def plan_repo(
 ) -> RepoPlan:
     """Compare ``files`` with the tag's commit if the version is already published, else with the head of its branch.
 
-    Raises InputError if the repository is another model's.
+    Raises InputError if the repository is another model's, OtherRepository if its main branch is another zoo's.
     """
     refs, label, version = repo.refs(), f"{kind} repository {name}", tag.removeprefix("v")
     tagged = refs.tags.get(tag)
@@ -136,13 +138,18 @@ def plan_repo(
         line = lines.of_tagged(refs, version)
     else:
         line = (lines.staging if known.stage else lines.choose)(label, repo, refs, version, known.owner)
+    head = refs.branches.get(BRANCH)
+    if not tagged and known.claim:
+        known.claim.refuse(kind, name, repo, head)
     changes = _of_tagged(label, repo, tagged, files, known) if tagged else _new(label, repo, line.head, files, known)
     plan = RepoPlan(
         kind, name, line.head, tagged, tuple(files), tuple(changes), line, known.owner, known.delete_others,
         staged=refs.branches.get(f"{lines.STAGING}{version}"),
     )  # fmt: skip
-    head = refs.branches.get(BRANCH)
-    if tagged and head and not plan.changed and lines.is_behind(label, repo, refs, version, known.owner):
+    is_behind = tagged and not plan.changed and lines.is_behind(label, repo, refs, version, known.owner)
+    if tagged and known.claim and (plan.changed or is_behind or known.stage):
+        known.claim.refuse(kind, name, repo, head)
+    if head and is_behind:
         there = _new(label, repo, head, files, known)
         on_main = dataclasses.replace(plan, parent=head, tagged=None, changes=tuple(there), line=Line(head=head))
         return dataclasses.replace(plan, behind=on_main)

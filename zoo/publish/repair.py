@@ -26,6 +26,7 @@ from zoo.hub import BRANCH, Hub, HubConflict, Listed, Repo, otherrepo
 from zoo.hub.folders import Folders
 from zoo.hub.interface import is_same_commit
 from zoo.hub.located import hubs_of
+from zoo.hub.spoken import of_hub
 from zoo.progress import Reporter
 from zoo.publish import line, nowhere, others
 from zoo.publish.copies import Copies
@@ -163,7 +164,8 @@ class _Repository:
         namespace, _, name = self.place.name.partition("/")
         repo = self.hub.repo(self.kind, namespace, name)
         try:
-            otherrepo.refuse(repo, self.place, self.model, self.settings.releases)
+            at = of_hub(self.hub, self.settings)
+            otherrepo.refuse(repo, self.place, self.model, self.settings.releases, at)
         except RemoteError:
             raise
         except ZooError as error:

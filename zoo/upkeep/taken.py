@@ -17,7 +17,7 @@ from zoo.files.filelist import MANIFEST
 from zoo.hub import Hub
 from zoo.hub.interface import ABSENT_COMMIT, is_same_commit
 from zoo.hub.located import here, hub_of_settings
-from zoo.hub.spoken import elsewhere
+from zoo.hub.spoken import elsewhere, of_hub
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
 from zoo.publish import places
@@ -84,7 +84,7 @@ def released_before(planned: Planned, settings: Settings) -> Location | None:
     build, publish_there = (commandline.of(settings, command, name) for command in ("build", "publish"))
     place = places.Place(
         hub.name, f"{at}{publish.model}", dataset, publish_there, build, here([], hub).has,
-        elsewhere(known, hub, settings),
+        elsewhere(known, hub, settings), at=of_hub(hub, settings),
     )  # fmt: skip
     recorded = places.decide(name, known, known.location.model.manifest_sha256, known, place, Way.PLACE).recorded
     assert recorded

@@ -309,7 +309,7 @@ def _refs(model: Model, release: Release, part: Part, notes: Notes) -> Refs | No
         note(f"repository{LOST}", None, None, place.commit, None, what)
         return None
     try:
-        otherrepo.refuse(repo, place, model, notes.settings.releases)
+        otherrepo.refuse(repo, place, model, notes.settings.releases, notes.hub or notes.settings.hub)
     except OtherRepository as error:
         note(f"repository{OTHER}", None, None, place.commit, None, error.what)
         return None
@@ -336,7 +336,7 @@ def _to_read(place: Location, notes: Notes) -> tuple[str, ...]:
 
 def _then_approve(hub: Hub) -> str:
     command = approval(hub)
-    return command and f"Then let it be sent to this hub, which only the catalog or zoo.toml names: {command}"
+    return command and f"Then let it be sent to {hub.name}, which only the catalog or zoo.toml names: {command}"
 
 
 _NO_TOKEN = frozenset(("token_missing", "gated", "not_found", "forbidden"))

@@ -22,7 +22,7 @@ from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, Hub, HubConflict, Hubs, Repo, otherrepo
 from zoo.hub.folders import Folders, is_there
 from zoo.hub.located import hub_of, hubs_of, named_place
-from zoo.hub.spoken import FolderGone, refuse_gone, spoken, to_name
+from zoo.hub.spoken import FolderGone, of_hub, refuse_gone, spoken, to_name
 from zoo.progress import unheard
 from zoo.settings import Settings
 from zoo.upkeep import banner, cardnow
@@ -156,7 +156,7 @@ def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub, on
     """Commit the card as it should be at the release's place. only: not for the record of events alone, which people do
     not see."""
     repo, place = repo_of(release, settings, hub), release.location.model.name
-    otherrepo.refuse(repo, release.location.model, model, settings.releases)
+    otherrepo.refuse(repo, release.location.model, model, settings.releases, of_hub(hub, settings))
     there = cardnow.at_place(model, release.location, hub, settings)
 
     def change(card: str) -> str:
@@ -185,7 +185,7 @@ def data_card_at(model: Model, release: Release, hub: Hub, settings: Settings) -
         return None
     try:
         repo = repo_of(release, settings, hub, "dataset")
-        otherrepo.refuse(repo, there, model, settings.releases)
+        otherrepo.refuse(repo, there, model, settings.releases, of_hub(hub, settings))
         return commit_card(
             repo, there.name, lambda card: cardnow.due_of_data(card, repo, there.name, model, settings),
             f"{model.name}: corrected card",
