@@ -18,19 +18,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pairs, privacyrecords
+from benchmarks import pairs, presidio, privacyrecords
 from benchmarks.corpus_check import CORPORA, ROOT
 from benchmarks.pairs import Comparison, Say, Side, Target
 from zoo.corpora.check import File
 from zoo.corpora.privacy import keys, redact
 from zoo.corpora.privacy.placeholders import Placeholders
-from zoo.errors import InputError
 
 PAIRS = 5
 RECOGNIZERS = (
     "EmailRecognizer", "PhoneRecognizer", "CreditCardRecognizer", "IbanRecognizer", "IpRecognizer",
     "MacAddressRecognizer", "UrlRecognizer", "CaSinRecognizer",
 )  # fmt: skip
+
+
 def texts(count: int, hit: float) -> list[str]:
     """Prompts of the project, each with a number; ``hit`` of them with a sentence that has a made-up value, each time
     another one. The same for every run."""
@@ -46,20 +47,6 @@ def ours(path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         way = redact.Way(Placeholders(keys.fresh()), is_linkable=False)
         redact.redact([File(path, path.name)], Path(folder) / "out", way)
-
-
-def recognizers() -> list[Callable[[str], object]]:
-    """Presidio's, without its engine and without a model of names. Raises InputError without the package."""
-    try:
-        # Only here: no part of the program needs it.
-        from presidio_analyzer import predefined_recognizers as room
-    except ImportError as error:
-        raise InputError("Presidio is not installed", remedy="pip install presidio-analyzer==2.2.366") from error
-
-    def asks(one: Any) -> Callable[[str], object]:
-        return lambda text: one.analyze(text, one.supported_entities, None)
-
-    return [asks(getattr(room, name)()) for name in RECOGNIZERS]
 
 
 def timed(work: Callable[[], object], size: int, file_size: int = 0) -> Callable[[], dict[str, Any]]:
@@ -81,7 +68,7 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     say(f"making {arguments.records} prompts")
     made = texts(arguments.records, arguments.hit)
     few = made[: max(len(made) // 10, 1)]
-    asked = recognizers()
+    asked = [presidio.recognizer(name) for name in RECOGNIZERS]
     with tempfile.TemporaryDirectory(prefix="zoo-benchmark-") as folder:
         path = Path(folder) / "prompts.jsonl"
         path.write_text("".join(json.dumps({"user": text}, ensure_ascii=False) + "\n" for text in made), "utf-8")

@@ -2,22 +2,28 @@
 
 Each record is a sentence in Québec French or in English, written for this purpose, with one made-up value. In 2,000 of
 them, 100 for each of 20 ways, the value or its surroundings are written in an unusual form. 600 more records only look
-like personal data. A value counts as found if exactly its characters are found, with the right kind. No time is
-measured, so a busy machine changes nothing.
+like personal data. A value counts as found if exactly its characters are found, with the right kind. Presidio's pattern
+recognizers get the same records (pip install presidio-analyzer==2.2.366, or --alone). No time is measured, so a busy
+machine changes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import itertools
 import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks import pairs
-from benchmarks.privacyrecords import ALIKE, EACH_WAY, PLAIN, SEED, VALUES, WAYS, records
+from benchmarks import pairs, presidio
+from benchmarks.privacyrecords import ALIKE, EACH_WAY, PLAIN, SEED, VALUES, WAYS, Record, records
+from catalog import jsontext
+from catalog.jsonvalues import table
 from zoo.corpora.privacy import phones
 from zoo.corpora.privacy.finding import find
 
@@ -43,46 +49,86 @@ def interval(right: int, every: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def document() -> dict[str, object]:
-    """Counts per kind and language, and per way, with whether the targets are reached."""
+Finds = set[tuple[str, int, int]]
+"""(kind, start, end) of what was found in a text."""
+
+
+def ours(text: str) -> Finds:
+    """What this program finds."""
+    return {(hit.kind, hit.start, hit.end) for hit in find(text, "user", phones.is_valid)}
+
+
+def counted(made: Sequence[Record], finds: Sequence[Finds], kinds: Iterable[str]) -> list[dict[str, object]]:
+    """Counts and shares per kind and language. usual: of the records that are not written in an unusual way."""
     there, right, wrong = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    ways, found_ways, in_alike = Counter[str](), Counter[str](), 0
-    for one in records():
-        found = {(hit.kind, hit.start, hit.end) for hit in find(one.text, "user", phones.is_valid)}
-        wanted = (one.kind, one.start, one.end)
-        is_found = wanted in found
+    usual, right_usual = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for one, found in zip(made, finds, strict=True):
+        wanted, place = (one.kind, one.start, one.end), (one.kind, one.language)
         for kind, _, _ in found - {wanted}:
             wrong[kind, one.language] += 1
-        if not one.kind:
-            in_alike += bool(found)
-            continue
-        there[one.kind, one.language] += 1
-        right[one.kind, one.language] += is_found
-        ways[one.way] += 1
-        found_ways[one.way] += is_found
-    rows = []
-    for kind in VALUES:
-        for language in ("fr", "en"):
-            of, yes, no = there[kind, language], right[kind, language], wrong[kind, language]
-            rows.append({
-                "kind": kind, "language": language, "values": of, "found": yes, "wrong": no,
-                "recall": yes / of, "recall_95": interval(yes, of),
-                "precision": yes / (yes + no) if yes + no else 0.0, "precision_95": interval(yes, yes + no),
-            })  # fmt: skip
-    groups = {}
-    for name, kinds in GROUPS.items():
-        of, yes, no = (
-            sum(count for (kind, _), count in some.items() if kind in kinds) for some in (there, right, wrong)
-        )
-        recall, precision = yes / of, yes / (yes + no)
-        reached = recall >= TARGETS[name][0] and precision >= TARGETS[name][1]
-        groups[name] = {"recall": recall, "precision": precision, "reached": reached}
+        there[place] += 1
+        right[place] += wanted in found
+        usual[place] += not one.way
+        right_usual[place] += not one.way and wanted in found
+    rows: list[dict[str, object]] = []
+    for place in itertools.product(kinds, ("fr", "en")):
+        of, yes, no = there[place], right[place], wrong[place]
+        rows.append({
+            "kind": place[0], "language": place[1], "values": of, "found": yes, "wrong": no,
+            "recall": yes / of, "recall_95": interval(yes, of),
+            "precision": yes / (yes + no) if yes + no else 0.0, "precision_95": interval(yes, yes + no),
+            "usual": {"values": usual[place], "found": right_usual[place], "recall": right_usual[place] / usual[place]},
+        })  # fmt: skip
+    return rows
+
+
+def document() -> dict[str, object]:
+    """Counts per kind and language, and per way, with whether the targets are reached."""
+    made = records()
+    finds = [ours(one.text) for one in made]
+    is_found = [(one.kind, one.start, one.end) in found for one, found in zip(made, finds, strict=True)]
+    ways = Counter(one.way for one in made if one.kind)
+    found_ways = Counter(one.way for one, found in zip(made, is_found, strict=True) if found)
+    rows = counted(made, finds, VALUES)
+    groups = {name: _group(name, [row for row in rows if row["kind"] in kinds]) for name, kinds in GROUPS.items()}
     return {
         "schema": SCHEMA, "seed": SEED, "records": PLAIN + EACH_WAY * len(WAYS), "look_alikes": ALIKE,
-        "look_alikes_with_a_find": in_alike, "targets": TARGETS, "groups": groups,
+        "look_alikes_with_a_find": _alike(made, finds), "records_sha256": digest(made),
+        "targets": TARGETS, "groups": groups,
         "kept": all(group["reached"] for group in groups.values()), "kinds": rows,
         "ways": [{"way": way or "usual", "values": ways[way], "found": found_ways[way]} for way in ("", *WAYS)],
     }  # fmt: skip
+
+
+def _group(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """The shares of the kinds of a group together, and which of its rows miss a target."""
+    of, yes, no = (sum(row[key] for row in rows) for key in ("values", "found", "wrong"))
+    least, right = TARGETS[name]
+    missed = [f"{row['kind']} {row['language']}" for row in rows if row["recall"] < least or row["precision"] < right]
+    recall, precision = yes / of, yes / (yes + no)
+    reached = recall >= least and precision >= right
+    return {"recall": recall, "precision": precision, "reached": reached, "rows_that_miss": missed}
+
+
+def theirs() -> dict[str, object]:
+    """The same records, looked at by Presidio's recognizers of the kinds that both know. Raises InputError without the
+    package."""
+    made, finder = records(), presidio.finder()
+    finds = [finder(one.text) for one in made]
+    return {
+        "package": presidio.PACKAGE, "recognizers": list(presidio.SHARED.values()), "phone_regions": presidio.REGIONS,
+        "records_sha256": digest(made), "look_alikes_with_a_find": _alike(made, finds),
+        "kinds": counted(made, finds, presidio.SHARED),
+    }  # fmt: skip
+
+
+def _alike(made: Sequence[Record], finds: Sequence[Finds]) -> int:
+    return sum(bool(found) for one, found in zip(made, finds, strict=True) if not one.kind)
+
+
+def digest(made: Sequence[Record]) -> str:
+    """By which a result shows that it is of these records."""
+    return hashlib.sha256(json.dumps(made, ensure_ascii=False).encode()).hexdigest()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,14 +136,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.redaction_quality", description=__doc__)
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the result there")
     parser.add_argument("--missed", action="store_true", help="print what is wrong instead, as JSON Lines")
+    parser.add_argument("--alone", action="store_true", help="without Presidio; the file keeps what it has of it")
     arguments = parser.parse_args(argv)
     if arguments.missed:
         for one in records():
-            found = sorted((hit.kind, hit.start, hit.end) for hit in find(one.text, "user", phones.is_valid))
+            found = sorted(ours(one.text))
             if found != ([(one.kind, one.start, one.end)] if one.kind else []):
                 print(json.dumps([one.kind, one.way, one.text, found], ensure_ascii=False))
         return 0
-    return pairs.kept(document(), arguments.out)
+    before = jsontext.read(arguments.out) if arguments.alone and arguments.out else {}
+    other = table(before).get("presidio") if arguments.alone else theirs()
+    return pairs.kept(document() | ({"presidio": other} if other else {}), arguments.out)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,22 +60,60 @@ def finds(root: Path) -> str:
 
 
 def quality(root: Path) -> str:
-    """The table of how much of made-up personal data is found, by kind and language."""
+    """The table of how much of made-up personal data is found, by kind and language, here and by Presidio."""
     result = Result(root, "redaction_quality")
     lines = [
-        "| Kind | Language | Found | Recall, 95 % interval | Precision, 95 % interval |", "|---|---|---:|---|---|",
-    ]  # fmt: skip
-    kinds = result.at("kinds")
-    assert isinstance(kinds, list), "the benchmark writes a list"
-    for number, _ in enumerate(kinds):
+        "| Kind | Language | Found | Recall, 95 % interval | Precision, 95 % interval | Presidio: recall | "
+        "Presidio: precision |",
+        "|---|---|---:|---|---|---|---|",
+    ]
+    kinds, theirs = result.at("kinds"), result.at("presidio:kinds")
+    assert isinstance(kinds, list) and isinstance(theirs, list), "the benchmark writes lists"
+    place_of = {
+        (result.at(f"{row}:kind"), result.at(f"{row}:language")): row
+        for row in (f"presidio:kinds:{number}" for number in range(len(theirs)))
+    }
+    for number in range(len(kinds)):
         row = f"kinds:{number}"
         language = {"fr": "French", "en": "English"}[str(result.at(f"{row}:language"))]
         found, values = (int(result.number(f"{row}:{key}")) for key in ("found", "values"))
-        shares = (_share(result, row, key) for key in ("recall", "precision"))
+        other = place_of.get((result.at(f"{row}:kind"), result.at(f"{row}:language")))
+        shares = [_share(result, row, key) for key in ("recall", "precision")]
+        shares += [_share(result, other, key) if other else "" for key in ("recall", "precision")]
         lines.append(f"| `{result.at(f'{row}:kind')}` | {language} | {found} of {values} | {' | '.join(shares)} |")
     alike, wrong = (int(result.number(key)) for key in ("look_alikes", "look_alikes_with_a_find"))
-    words = f"Of {alike} records that only look like personal data, {wrong or 'none'} had a find."
-    return "\n".join([*lines, "", words])
+    words = [
+        f"Of {alike} records that only look like personal data, {wrong or 'none'} had a find; for Presidio, "
+        f"{int(result.number('presidio:look_alikes_with_a_find'))}.",
+        f"Of the values of these kinds that are written as usual, Presidio finds {_usual(result, place_of.values())}.",
+        _goals(result),
+    ]
+    return "\n".join([*lines, "", " ".join(words)])
+
+
+def _usual(result: Result, rows: Iterable[str]) -> str:
+    found, values = (sum(int(result.number(f"{row}:usual:{key}")) for row in rows) for key in ("found", "values"))
+    return f"{found} of {values}"
+
+
+def _goals(result: Result) -> str:
+    """The goals of each group, and the rows that miss theirs."""
+    targets, missed = [], list[str]()
+    for group, words in _GROUPS_OF_KINDS.items():
+        recall, precision = (result.number(f"targets:{group}:{number}") for number in (0, 1))
+        targets.append(f"{recall} and {precision} for {words}")
+        rows = result.at(f"groups:{group}:rows_that_miss")
+        assert isinstance(rows, list), "the benchmark writes a list"
+        missed += [f"`{row}`" for row in rows]
+    told = f"These rows miss it: {', '.join(missed)}." if missed else "No row misses it."
+    return f"The goal for recall and precision is {', '.join(targets)}. {told}"
+
+
+_GROUPS_OF_KINDS = {
+    "checked": "numbers with check digits",
+    "shaped": "what is known by its form",
+    "described": "postal codes, addresses and birth dates",
+}
 
 
 def _share(result: Result, row: str, key: str) -> str:
