@@ -25,8 +25,8 @@ FORMAT = 1
 class Source:
     """Where a model comes from.
 
-    source: ``package:MODULE/FILE``, ``file:PATH`` (relative to the zoo), ``hf:ORG/NAME@REVISION``, or of a teacher
-    ``server:MODEL``.
+    source: ``package:MODULE/FILE``, ``file:PATH`` (relative to the zoo), ``hf:ORG/NAME@REVISION``,
+    ``hf:ORG/NAME/FILE.gguf@REVISION``, or of a teacher ``server:MODEL``.
     sha256: pin of a single file; an ``hf:`` source is pinned file by file in the lock file instead.
     upstream: the Hub repository that the weights come from, for the card's ``base_model``.
     """

@@ -1,5 +1,5 @@
-"""Source URIs: ``package:MODULE/FILE``, ``file:PATH``, ``hf:ORG/NAME@REVISION`` and ``server:MODEL``. Pure: nothing is
-read or fetched."""
+"""Source URIs: ``package:MODULE/FILE``, ``file:PATH``, ``hf:ORG/NAME@REVISION``, ``hf:ORG/NAME/FILE.gguf@REVISION`` and
+``server:MODEL``. Pure: nothing is read or fetched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from catalog import shell
 from catalog.paths import unsafe_reason
 
 _PACKAGE = re.compile(r"(?P<module>[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)/(?P<file>.+)\Z")
-_HF = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?\Z", re.ASCII)
+_HF = re.compile(
+    r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(/(?P<file>[^@]+))?(@(?P<revision>[\w./-]+))?\Z", re.ASCII
+)
+_GGUF = ".gguf"
+_SPLIT = re.compile(r"-\d{5}-of-\d{5}\.gguf\Z")
 _PAGE = re.compile(r"https?://[^/\s]+/(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)/?\Z", re.ASCII | re.IGNORECASE)
 _CACHED = re.compile(
     r"/models--(?P<org>[A-Za-z0-9][\w.-]*?)--(?P<name>[A-Za-z0-9][\w.-]*?)(/snapshots/(?P<commit>[0-9a-f]{40}))?/?\Z",
@@ -40,10 +44,11 @@ class FileSource:
 
 @dataclass(frozen=True)
 class HubSource:
-    """A model repository on the Hugging Face Hub; revision is None when the URI names none."""
+    """A model repository on the Hugging Face Hub, or one GGUF file of it; revision is None when the URI names none."""
 
     repo: str
     revision: str | None
+    file: str | None = None
 
     @property
     def pinned(self) -> bool:
@@ -84,7 +89,7 @@ def parse(uri: str) -> PackageSource | FileSource | HubSource | ServerSource:
         match = _HF.match(rest)
         if not match:
             raise SourceSyntax("a Hub source needs a repository", "Write hf:ORG/NAME@COMMIT")
-        return HubSource(match["repo"], match["revision"])
+        return HubSource(match["repo"], match["revision"], _of_hub(match["file"]))
     if kind == "server":
         if rest.startswith("//") or "://" in rest:
             what = "the source has an address, but a recipe names only the model"
@@ -93,6 +98,34 @@ def parse(uri: str) -> PackageSource | FileSource | HubSource | ServerSource:
             raise SourceSyntax("a server's source needs the name of the model there", "Write server:MODEL")
         return ServerSource(rest)
     raise SourceSyntax("the source does not begin with package:, file:, hf: or server:", _likely(uri))
+
+
+def _of_hub(file: str | None) -> str | None:
+    """The file of a Hub source. Raises SourceSyntax for one that no source can be."""
+    if file is None:
+        return None
+    if reason := unsafe_reason(file):
+        raise SourceSyntax(f"the file {reason}", "Write hf:ORG/NAME/FILE.gguf@COMMIT")
+    if not file.endswith(_GGUF):
+        raise SourceSyntax(
+            "one file of a repository is a source only if it is a GGUF file",
+            "Write hf:ORG/NAME@COMMIT for a model folder, or hf:ORG/NAME/FILE.gguf@COMMIT",
+        )
+    if _SPLIT.search(file):
+        raise SourceSyntax(
+            "the GGUF file is one part of several, which are not read",
+            "Name a file that is whole, or hf:ORG/NAME@COMMIT of the model that it was made from",
+        )
+    return file
+
+
+def is_gguf(uri: str) -> bool:
+    """True if a source is a single GGUF file, which llama.cpp can read directly.
+
+    A Hub source that names no file is a model folder, whatever the repository or the revision is called.
+    """
+    source = parse(uri)
+    return source.file is not None if isinstance(source, HubSource) else uri.endswith(_GGUF)
 
 
 def is_served(uri: str) -> bool:
@@ -115,7 +148,7 @@ def _likely(text: str) -> str:
     if unsafe_reason(text):
         return "Write package:MODULE/FILE, file:PATH or hf:ORG/NAME@COMMIT"
     own = f"Write file:{text} for a file or folder of the zoo"
-    if _HF.match(text):
+    if (match := _HF.match(text)) and not match["file"]:
         return f"{own}, or hf:{text.partition('@')[0]}@COMMIT for a repository on the Hub"
     return own
 

@@ -25,6 +25,13 @@ def problems(document: Document, data: JsonObject) -> Iterator[Problem]:
     if teacher.get("engine") and teacher.get("tune"):
         what = "llama.cpp computes with the file that answers the prompts, not with the trained teacher"
         yield document.problem(("teacher", "engine"), what, "Delete this line, or the block `tune:`")
-    if teacher.get("dtype") and uri.endswith(".gguf"):
+    if teacher.get("dtype") and _is_gguf(uri):
         what = "a GGUF file has no weights that transformers can use as they are"
         yield document.problem(("teacher", "dtype"), what, "Delete this line, or name a model folder")
+
+
+def _is_gguf(uri: str) -> bool:
+    try:
+        return sources.is_gguf(uri)
+    except sources.SourceSyntax:
+        return False

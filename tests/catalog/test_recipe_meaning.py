@@ -204,6 +204,25 @@ def test_kinds_of_sources() -> None:
     hub = sources.parse("hf:o/n@" + "a" * 40)
     assert hub == sources.HubSource("o/n", "a" * 40) and hub.pinned
     assert not sources.HubSource("o/n", "a" * 39).pinned
+    commit = "a" * 40
+    assert sources.parse(f"hf:o/n/q/f.gguf@{commit}") == sources.HubSource("o/n", commit, "q/f.gguf")
+    assert sources.parse("hf:o/n.gguf@main") == sources.HubSource("o/n.gguf", "main")
+    assert all(map(sources.is_gguf, ("file:a.gguf", "hf:o/n/f.gguf")))
+    assert not any(map(sources.is_gguf, ("file:a", "hf:o/n.gguf@main", "hf:o/n@x.gguf")))
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        ("model.safetensors", "one file of a repository is a source only if it is a GGUF file"),
+        ("../f.gguf", "the file leads outside"),
+        ("q/m-00001-of-00003.gguf", "the GGUF file is one part of several"),
+    ],
+)
+def test_what_no_file_of_a_hub_source_can_be(file: str, what: str) -> None:
+    with pytest.raises(sources.SourceSyntax) as caught:
+        sources.parse(f"hf:o/n/{file}@main")
+    assert caught.value.args[0].startswith(what), caught.value.args
 
 
 def test_a_file_without_digest_is_not_pinned(check_text: Check) -> None:

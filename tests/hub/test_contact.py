@@ -14,6 +14,7 @@ pytest.importorskip("huggingface_hub")
 
 from huggingface_hub import close_session
 
+from catalog.sources import HubSource
 from zoo.errors import RemoteError
 from zoo.hub import Hub, Hubs
 from zoo.hub.huggingface import contact
@@ -128,7 +129,7 @@ def test_small_files_of_a_source_do_not_wait_for_a_hub_that_is_away(
     monkeypatch.setenv("HF_ENDPOINT", address)
     report = Words()
     with heard_by(report), pytest.raises(RemoteError, match="cannot be reached") as caught:
-        sourcehub.fetch_small("tiny/model", "a" * 40, None, tmp_path, report)
+        sourcehub.fetch_small(HubSource("tiny/model", "a" * 40), None, tmp_path, report)
     assert caught.value.kind in foresight.LATER
     assert report.heard == [f"asking {address} for the small files of tiny/model"]
     # One question may be tried twice, and no other comes.

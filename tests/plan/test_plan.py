@@ -12,6 +12,7 @@ from recipeplans import plain as plain
 from recipeplans import tutored as tutored
 from recipesamples import COMMIT, PLAIN, REMOTE, edited
 
+from catalog import sources
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.recipe import Budget, DistillLoss, Recipe, TensorOverride
 from zoo import settings as settings_room
@@ -395,7 +396,7 @@ def test_own_files_are_hashed(check_text: Check, zoo_folder: Path) -> None:
 def test_names_of_files(plain: Recipe) -> None:
     assert plan.file_name("a", "Q8_0") == "a-Q8_0.gguf"
     assert list(plan.file_makers(plain)) == ["F16", "Q8_0", "Q5_K_M", "Q4_0"]
-    assert plan.is_gguf("file:a.gguf") and not plan.is_gguf("hf:a/b")
+    assert sources.is_gguf("file:a.gguf") and not sources.is_gguf("hf:a/b")
 
 
 def test_only_trainings_with_qlora_have_two_merges_in_their_key(tutored: Recipe) -> None:

@@ -17,9 +17,9 @@ import yaml  # noqa: E402 - after the skip
 from hubserving import Start  # noqa: E402 - after the skip
 from tinyzoo import make_tiny_zoo  # noqa: E402 - after the skip
 
+from catalog import sources  # noqa: E402 - after the skip
 from zoo.__main__ import main  # noqa: E402 - after the skip
 from zoo.hub.huggingface import incoming  # noqa: E402 - after the skip
-from zoo.plan import plan  # noqa: E402 - after the skip
 
 pytest_plugins = ("hubserving",)
 pytestmark = pytest.mark.usefixtures("online")
@@ -112,4 +112,4 @@ def test_a_hub_that_does_not_answer_is_reported_and_the_local_steps_run(
 
 def test_a_repository_that_is_called_like_a_file_is_a_folder() -> None:
     for revision in ("main", "v1.gguf", "a" * 40):
-        assert not plan.is_gguf(f"hf:{REPO}@{revision}") and not plan.is_gguf(f"hf:{REPO}")
+        assert not sources.is_gguf(f"hf:{REPO}@{revision}") and not sources.is_gguf(f"hf:{REPO}")

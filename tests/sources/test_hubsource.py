@@ -24,6 +24,7 @@ from selfsigned import make_certificate  # noqa: E402 - after the skip
 from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 
 from catalog.lock import Lock  # noqa: E402 - after the skip
+from catalog.sources import HubSource  # noqa: E402 - after the skip
 from zoo.__main__ import main  # noqa: E402 - after the skip
 from zoo.errors import RemoteError, SourceError  # noqa: E402 - after the skip
 from zoo.files.digests import git_blob_sha1  # noqa: E402 - after the skip
@@ -64,7 +65,7 @@ class Here:
     server: HubServer
 
     def fetch(self, pins: dict[str, str] | None = None, revision: str = "") -> Path:
-        return hub.fetch(REPO, revision or self.commit, pins, self.cache, Silent(), QUICK)
+        return hub.fetch(HubSource(REPO, revision or self.commit), pins, self.cache, Silent(), QUICK)
 
     def error(self, pins: dict[str, str] | None = None, revision: str = "") -> RemoteError:
         with pytest.raises(RemoteError) as caught:
@@ -211,7 +212,7 @@ def test_what_came_before_a_break_is_not_fetched_again(here: Here) -> None:
 @pytest.mark.usefixtures("here")
 def test_a_wrong_revision_is_reported_with_the_nearest(revision: str, words: str, nearest: list[str] | None) -> None:
     with pytest.raises(RemoteError) as caught:
-        hub.resolve_revision(REPO, revision, Silent(), QUICK)
+        hub.resolve_revision(HubSource(REPO, revision), Silent(), QUICK)
     assert caught.value.kind == "revision_not_found" and words in caught.value.advice
     assert nearest is None or caught.value.facts["nearest"] == nearest
 
@@ -354,10 +355,49 @@ def with_second_copies(model: Path) -> None:
 def test_only_files_of_the_root_that_are_read_are_pinned_and_fetched(here: Here) -> None:
     with_second_copies(here.model)
     commit = upload(here, here.model)
-    found, files = hub.resolve_revision(REPO, commit, Silent(), QUICK)
+    found, files = hub.resolve_revision(HubSource(REPO, commit), Silent(), QUICK)
     assert found == commit and {path for path, _, _ in files} == USED | CARRIED
     folder = here.fetch(revision=commit)
     assert {p.relative_to(folder).as_posix() for p in folder.rglob("*")} == USED | CARRIED
+
+
+def test_one_gguf_file_of_a_repository_is_pinned_and_fetched_alone(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here.model / "q").mkdir()
+    for name in ("q/teacher-Q4_0.gguf", "teacher-Q8_0.gguf"):
+        (here.model / name).write_bytes(b"GGUF" + name.encode() * 5000)
+    (here.model / "model.safetensors").unlink()
+    commit = upload(here, here.model)
+    zoo = tmp_path / "zoo"
+    (zoo / "recipes").mkdir(parents=True)
+    (zoo / "zoo.toml").touch()
+    monkeypatch.chdir(zoo)
+
+    def lock(uri: str) -> str:
+        (zoo / "recipes" / "it.yaml").write_text(f"student: {{source: '{uri}', licence: MIT}}\n", encoding="utf-8")
+        code = main(["lock", "it"])
+        return "" if code == 0 else capsys.readouterr().err
+
+    assert f"Name one of the files: hf:{REPO}/q/teacher-Q4_0.gguf@{commit}" in lock(f"hf:{REPO}@main")
+    assert "Its GGUF files: q/teacher-Q4_0.gguf" in lock(f"hf:{REPO}/q/teacher-Q4_K.gguf@main")
+    uri, file = f"hf:{REPO}/q/teacher-Q4_0.gguf@main", here.model / "q/teacher-Q4_0.gguf"
+    assert not lock(uri)
+    pin = Lock.read(zoo / "recipes" / "it.lock.yaml", "it")[0].pins[uri]
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert (pin.revision, [(one.path, one.size_bytes, one.sha256) for one in pin.files]) == (
+        commit, [("q/teacher-Q4_0.gguf", file.stat().st_size, sha256)]
+    )  # fmt: skip
+    spec = {"source": uri, "revision": commit, "sha256": sha256, "files": {"q/teacher-Q4_0.gguf": sha256}}
+    here.proxy.heal()
+    found = resolve.resolve(spec, zoo, here.cache, Silent())
+    assert found.read_bytes() == file.read_bytes()
+    assert {e.path.rpartition("/")[2] for e in here.proxy.exchanges if "/resolve/" in e.path} == {file.name}
+    here.proxy.heal()
+    assert resolve.resolve(spec, zoo, here.cache, Silent()) == found and not here.proxy.exchanges
+    with pytest.raises(RemoteError, match="with digest"):
+        resolve.resolve({**spec, "files": {"q/teacher-Q4_0.gguf": "0" * 64}}, zoo, here.cache, Silent())
+    assert resolve.small_files(spec, here.cache, Silent()) is None
 
 
 def test_an_older_lock_with_second_copies_stays_valid(here: Here) -> None:
@@ -381,7 +421,7 @@ def test_of_two_sets_of_weights_none_is_fetched(here: Here) -> None:
     shutil.copy(here.model / "model.safetensors", here.model / "model-00001-of-00001.safetensors")
     both = upload(here, here.model)
     with pytest.raises(SourceError, match=r"two sets of weights: model\.safetensors, and model-00001-of-00001"):
-        hub.resolve_revision(REPO, both, Silent(), QUICK)
+        hub.resolve_revision(HubSource(REPO, both), Silent(), QUICK)
     (here.model / "model.safetensors").unlink()
     (here.model / "extra.safetensors").write_bytes(b"not named by the index")
     folder = here.fetch(revision=upload(here, here.model))

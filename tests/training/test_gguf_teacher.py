@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
+import tinyzoo
 from tinymodel import make_tiny_llama
 from tinyzoo import make_tiny_zoo, run, tutored_recipe, write_recipe
 
@@ -22,6 +26,7 @@ from zoo.errors import InputError  # noqa: E402 - after the skip
 from zoo.files.digests import sha256_file  # noqa: E402 - after the skip
 from zoo.gguf.header import rewrite_header  # noqa: E402 - after the skip
 from zoo.gguf.tokentexts import token_texts  # noqa: E402 - after the skip
+from zoo.hub.server import Access, HubServer  # noqa: E402 - after the skip
 from zoo.llama.convert import convert  # noqa: E402 - after the skip
 from zoo.llama.convert import source as llama_source  # noqa: E402 - after the skip
 from zoo.training.conversations import encode  # noqa: E402 - after the skip
@@ -120,3 +125,39 @@ def test_a_recipe_with_a_gguf_teacher_is_built_without_its_weights_in_torch(tmp_
     write_recipe(zoo, recipe)
     again = {one["id"]: one["key"] for one in json.loads(run(zoo, "plan", "by-file", "--json").stdout)["steps"]}
     assert again["distill"] != steps["distill"] and again["import/student"] == steps["import/student"]
+
+
+SENDING = """
+import sys, huggingface_hub
+api = huggingface_hub.HfApi(token=False)
+api.create_repo("tiny/teacher-gguf")
+api.upload_folder(repo_id="tiny/teacher-gguf", folder_path=sys.argv[1])
+"""
+
+
+@pytest.mark.long
+def test_a_gguf_teacher_comes_from_a_hub(tmp_path: Path) -> None:
+    zoo = make_tiny_zoo(tmp_path / "zoo")
+    (tmp_path / "sent").mkdir()
+    convert.convert(zoo / "models/teacher", tmp_path / "sent/teacher-f16.gguf", "f16")
+    server = HubServer(tmp_path / "hub", "127.0.0.1", 0, Access({}, anonymous_write=True))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        # In a process of its own: this one is offline.
+        there = tinyzoo.environment(HF_ENDPOINT=server.address, HF_HUB_OFFLINE="0", HF_HUB_DISABLE_XET="1")
+        subprocess.run([sys.executable, "-c", SENDING, tmp_path / "sent"], env=there, check=True)
+        recipe = tutored_recipe(zoo, "from-hub")
+        uri = "hf:tiny/teacher-gguf/teacher-f16.gguf@main"
+        recipe["teacher"] = {"source": uri, "licence": "Apache-2.0", "engine": "llama.cpp"}
+        write_recipe(zoo, recipe)
+        for command in ("lock", "build"):
+            done = run(zoo, command, "from-hub", HF_ENDPOINT=server.address, HF_HUB_OFFLINE="0")
+            assert done.returncode == 0, done.stderr
+    finally:
+        server.shutdown()
+        server.server_close()
+    # The hub is not asked again.
+    done = run(zoo, "build", "from-hub", "--json")
+    assert done.returncode == 0, done.stderr
+    steps = json.loads(run(zoo, "plan", "from-hub", "--json").stdout)["steps"]
+    assert {one["reason"] for one in steps} == {"reuse"} and "import/teacher" not in {one["id"] for one in steps}

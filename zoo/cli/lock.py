@@ -172,8 +172,8 @@ def _pin(uri: str, settings: Settings, report: Output, *, is_imported: bool) -> 
     except source_uris.SourceSyntax as error:
         raise InputError(*error.args[:1], remedy=error.args[1]) from error
     if isinstance(source, source_uris.HubSource):
-        judge = resolve.inspect_small if is_imported else None
-        revision, files = hub.resolve_revision(source.repo, source.revision, report, judge=judge)
+        judge = resolve.inspect_small if is_imported and not source.file else None
+        revision, files = hub.resolve_revision(source, report, judge=judge)
         return Pin(revision, tuple(PinnedFile(*entry) for entry in files))
     path = resolve.locate(uri, settings.root, settings.work)
     if path is None:

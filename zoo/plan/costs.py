@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from catalog import sources
 from catalog.recipe import Recipe
-from zoo.plan.plan import Plan, Step, file_makers, is_gguf
+from zoo.plan.plan import Plan, Step, file_makers
 from zoo.stages.intermediate import Layers, guessed
 from zoo.stages.table import STAGES, Load, Need
 
@@ -68,11 +68,11 @@ def estimate(
 
     prompt_rows: prompts of the corpus, train and held-out together.
 
-    found: number of weights by source, for sources on this machine. For others, the size in the lock file counts as 16
-    bits per weight.
+    found: number of weights by source, for sources on this machine. For others, the size in the lock file decides.
     """
     counted = {s.source for s in (recipe.student, recipe.teacher) if s and s.parameters}
-    sizes = {f.source: f.size_bytes // 2 for f in plan.fetches if f.size_bytes and f.source not in counted}
+    fetched = {f.source: f.size_bytes for f in plan.fetches if f.size_bytes and f.source not in counted}
+    sizes = {uri: int(8 * size / _weight_bits(uri)) for uri, size in fetched.items()}
     found = sizes | dict(found)
     wanted = set(to_run)
     steps = [step for step in plan.steps if step.id in wanted]
@@ -84,7 +84,10 @@ def estimate(
     released = [plan.step(id_) for id_ in dict.fromkeys(file_makers(recipe).values())]
     copies = 2 * sum(_file_bytes(step, needing.of(step, student.kept)) for step in released)
     disk = max(steps_disk.most, steps_disk.left + copies)
-    fetch = sum(f.size_bytes or 0 for f in plan.fetches) if any(s.stage == "import" for s in steps) else 0
+    stages = {step.stage for step in steps}
+    # A GGUF file as the teacher is fetched by the first step that asks it.
+    fetching = [f for f in plan.fetches if "import" in stages or ("label" in stages and sources.is_gguf(f.source))]
+    fetch = sum(f.size_bytes or 0 for f in fetching)
     memory = {step.id: PROGRAM_BYTES + STAGES[step.stage].memory(needs[step.id]) for step in steps}
     work = tuple(_work(recipe, steps, prompt_rows))
     if any(not parameters_of(recipe, _role(step), found) for step in steps):
@@ -115,7 +118,7 @@ def _most_disk(steps: Iterable[Step], need_of: Callable[[Step], Need]) -> _Disk:
 def parameters_of(recipe: Recipe, role: str, found: Mapping[str, int]) -> int:
     """Weights of the student or teacher: from the file, else from the count or size in the recipe; else 0.
 
-    A size counts as 4.5 bits per weight in a GGUF file and 16 in a model folder.
+    See ``_weight_bits`` for a size.
     """
     student, teacher = recipe.student, recipe.teacher or recipe.student
     source = teacher if role == "teacher" else student
@@ -123,8 +126,13 @@ def parameters_of(recipe: Recipe, role: str, found: Mapping[str, int]) -> int:
         if known := found.get(candidate.source) or candidate.parameters:
             return known
         if candidate.size_bytes:
-            return int(candidate.size_bytes * 8 / (4.5 if is_gguf(candidate.source) else 16))
+            return int(candidate.size_bytes * 8 / _weight_bits(candidate.source))
     return 0
+
+
+def _weight_bits(uri: str) -> float:
+    """Bits per weight that a size counts as: those of Q4_K_M and the like in a GGUF file, 16 in a model folder."""
+    return 4.5 if sources.is_gguf(uri) else 16
 
 
 def _file_bytes(step: Step, need: Need) -> int:

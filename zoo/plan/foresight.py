@@ -18,7 +18,7 @@ from zoo.errors import InputError, ModelFileError, RemoteError
 from zoo.plan import contradictions, systemprompts
 from zoo.plan.contradictions import Case
 from zoo.plan.known import Known
-from zoo.plan.plan import Step, is_gguf
+from zoo.plan.plan import Step
 from zoo.progress import Reporter
 from zoo.sources import facts as sourcefacts
 from zoo.sources import licences, resolve
@@ -158,7 +158,7 @@ def refuse_imported(
     if recipe is None:
         return
     facts = {IMPORTS[id_]: sourcefacts.read(made.folder) for id_, made in imported.items() if id_ in IMPORTS}
-    if "teacher" not in facts and recipe.teacher and is_gguf(recipe.teacher.source):
+    if "teacher" not in facts and recipe.teacher and source_uris.is_gguf(recipe.teacher.source):
         path = _local(recipe.teacher.source, root, work)
         facts |= {"teacher": sourcefacts.read(path, root)} if path else {}
     systemprompts.refuse_unusable(facts, "The imported models are kept. Nothing else was made.")

@@ -88,14 +88,6 @@ def make(recipe: Recipe, recipe_sha256: str, lock: Lock, world: World) -> Plan:
     return _Maker(recipe, lock, world).plan(recipe_sha256)
 
 
-def is_gguf(uri: str) -> bool:
-    """True if a source is a single GGUF file, which llama.cpp can read directly.
-
-    On a hub it is a model folder, whatever the repository or the revision is called.
-    """
-    return uri.endswith(".gguf") and not isinstance(sources.parse(uri), sources.HubSource)
-
-
 def file_name(name: str, type_: str) -> str:
     """Name of a published GGUF file."""
     return f"{name}-{type_}.gguf"
@@ -232,7 +224,7 @@ class _Maker:
         if self.world.teacher_device != "cpu":
             # Its sums are not those of a processor, whose steps keep the keys that they always had.
             spec["device"] = self.world.teacher_device
-        if is_gguf(teacher.source):
+        if sources.is_gguf(teacher.source):
             spec["teacher"] = self._source(teacher)
         else:
             self._add("import/teacher", "import", self._teacher(teacher), {})
@@ -250,7 +242,7 @@ class _Maker:
         # A teacher is imported for its logits, and also to measure how near the student comes to it.
         if teacher.engine:
             # Of a model folder, the file that answered the prompts.
-            inputs |= {} if is_gguf(teacher.source) else {"teacher": "export/teacher"}
+            inputs |= {} if sources.is_gguf(teacher.source) else {"teacher": "export/teacher"}
         elif not sources.is_served(teacher.source):
             if "import/teacher" not in self.steps:
                 self._add("import/teacher", "import", self._teacher(teacher), {})
@@ -261,7 +253,7 @@ class _Maker:
             inputs["teacher"] = "tune"
         spec = self._trained(self.recipe.distill)
         if teacher.engine:
-            own = {"teacher": self._source(teacher)} if is_gguf(teacher.source) else {}
+            own = {"teacher": self._source(teacher)} if sources.is_gguf(teacher.source) else {}
             spec |= {"teacher_engine": teacher.engine, **own}
         elif teacher.dtype:
             spec["teacher_dtype"] = teacher.dtype

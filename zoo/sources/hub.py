@@ -1,4 +1,4 @@
-"""Model folders fetched from the Hugging Face Hub (or HF_ENDPOINT) at a fixed commit.
+"""Model folders and GGUF files fetched from the Hugging Face Hub (or HF_ENDPOINT) at a fixed commit.
 
 Metadata comes through the official client, contents through the download room. Fetched files and their digests are
 recorded next to the folder. A commit never changes, so the next time nothing is requested, and offline mode works.
@@ -7,6 +7,7 @@ recorded next to the folder. A commit never changes, so the next time nothing is
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,24 +16,20 @@ from pathlib import Path
 from typing import TypedDict
 
 from catalog import jsontext
-from catalog.jsonvalues import table, text
 from catalog.shapes import shaped
+from catalog.sources import HubSource
 from catalog.words import counted, data_size
 from zoo import addresses
-from zoo.errors import ModelFileError, RemoteError, SourceError
+from zoo.errors import RemoteError, SourceError
 from zoo.files.digests import pretty_json, sha256_file
 from zoo.files.whole import write_atomic
 from zoo.hub import LOGIN, Listed
 from zoo.hub.download import Origin, Patience, fetch_files, retrying
 from zoo.hub.download.files import is_here
 from zoo.hub.huggingface import Door, HuggingFaceHub, HuggingFaceRepo
-from zoo.modelfolder.files import CONFIG, INDEX, SINGLE, TOKENIZER, is_used
-from zoo.modelfolder.smallfiles import read_json
-from zoo.modelfolder.weights import named
+from zoo.modelfolder.files import CONFIG, TOKENIZER
 from zoo.progress import Reporter
-
-SMALL_BYTES = 16 << 20
-"""A file without a sha256 in the hub's tree is read once to be pinned; such files are small, weights have one."""
+from zoo.sources import hubfiles
 
 LOOKED_AT = (CONFIG, "generation_config.json", *TOKENIZER)
 """Files that are read when a model is pinned, even if the hub has the digest: some tens of MB, no weights."""
@@ -46,35 +43,36 @@ def endpoint() -> str:
 
 
 def fetch(
-    repo: str,
-    revision: str,
+    source: HubSource,
     files: Mapping[str, str] | None,
     cache: Path,
     report: Reporter,
     patience: Patience | None = None,
 ) -> Path:
-    """The folder with the files of ``repo`` at commit ``revision``; each matches its pin (sha256 by path).
+    """The folder with the files of a source, or the one file that it names; each matches its pin (sha256 by path). The
+    revision of the source is a commit.
 
     Raises RemoteError or SourceError if the hub does not answer or a file does not match its pin.
     """
-    target, pins, patience = _target(repo, revision, cache), _of_root(files), patience or Patience()
+    target, pins, patience = _target(source, cache), _of_root(files, source.file), patience or Patience()
+    found = target / source.file if source.file else target
+    called = f"{source.repo} at {_commit(source)[:12]}"
     if _is_whole(target, pins):
-        report.say(f"{repo} at {revision[:12]} is already here")
-        return target
-    origin, wanted = _everything(repo, revision, pins, patience, report)
+        report.say(f"{called} is already here")
+        return found
+    origin, wanted = _everything(source, pins, patience, report)
     total = sum(file.size_bytes for file in wanted)
-    report.say(f"fetching {repo} at {revision[:12]}: {counted(len(wanted), 'file')}, {data_size(total)}")
+    report.say(f"fetching {called}: {counted(len(wanted), 'file')}, {data_size(total)}")
     fetch_files(origin, wanted, target, report, patience, cache / "hub" / ".zoo")
     record = {
         file.path: sha256_file(target / file.path) if not file.sha256 else file.sha256 for file in wanted
     }
-    write_atomic(_record(target), pretty_json({"repo": repo, "revision": revision, "sha256": record}))
-    return target
+    write_atomic(_record(target), pretty_json({"repo": source.repo, "revision": source.revision, "sha256": record}))
+    return found
 
 
 def fetch_small(
-    repo: str,
-    revision: str,
+    source: HubSource,
     files: Mapping[str, str] | None,
     cache: Path,
     report: Reporter,
@@ -85,60 +83,75 @@ def fetch_small(
 
     Raises as ``fetch`` does, also for files that nothing downloads yet, and within seconds if the hub is away.
     """
-    target, pins, patience = _target(repo, revision, cache), _of_root(files), patience or Patience()
+    target, pins, patience = _target(source, cache), _of_root(files), patience or Patience()
     if not _is_whole(target, pins):
-        report.say(f"asking {endpoint()} for the small files of {repo}")
-        origin, wanted = _everything(repo, revision, pins, patience, report, quick=True)
+        report.say(f"asking {endpoint()} for the small files of {source.repo}")
+        origin, wanted = _everything(source, pins, patience, report, quick=True)
         small = [file for file in wanted if file.path in LOOKED_AT]
         fetch_files(origin, small, target, report, patience, cache / "hub" / ".zoo")
     return target
 
 
-def _target(repo: str, revision: str, cache: Path) -> Path:
-    return cache / "hub" / repo.replace("/", "--") / revision
+def _commit(source: HubSource) -> str:
+    assert source.revision, "a source is fetched at the commit that its lock or its address names"
+    return source.revision
 
 
-def _of_root(files: Mapping[str, str] | None) -> dict[str, str]:
-    """Pins without those of files in subfolders, which locks of earlier versions have and nothing reads."""
-    return {path: sha256 for path, sha256 in (files or {}).items() if "/" not in path}
+def _target(source: HubSource, cache: Path) -> Path:
+    # A folder for each file: what was fetched is recorded for a folder.
+    part = f"-{hashlib.sha256(source.file.encode()).hexdigest()[:12]}" if source.file else ""
+    return cache / "hub" / source.repo.replace("/", "--") / f"{_commit(source)}{part}"
+
+
+def _of_root(files: Mapping[str, str] | None, file: str | None = None) -> dict[str, str]:
+    """Pins without those of files in subfolders, which locks of earlier versions have and nothing reads; of one file,
+    its own."""
+    pins = files or {}
+    return {path: pins[path] for path in pins if path == file or (not file and "/" not in path)}
 
 
 def _everything(
-    repo: str, revision: str, pins: Mapping[str, str], patience: Patience, report: Reporter, *, quick: bool = False
+    source: HubSource, pins: Mapping[str, str], patience: Patience, report: Reporter, *, quick: bool = False
 ) -> tuple[Origin, list[Listed]]:
     """Every file to fetch, sorted, and where they come from. quick: the hub is not waited for, see ``Door``.
 
     Raises RemoteError, SourceError.
     """
+    repo, revision = source.repo, _commit(source)
     hub = _repo(repo, quick=quick)
     everything = _listing(hub, revision, patience, report)
     _refuse_other_pins(repo, revision, everything, pins)
-    tree = _wanted(hub, repo, revision, everything, patience, report)
+    if source.file:
+        tree = hubfiles.only(source.file, everything, f"hf:{repo}@{revision}")
+    else:
+        tree = hubfiles.wanted(hub, repo, revision, everything, patience, report)
     tree |= {path: everything[path] for path in pins}
     return Origin(hub, revision, f"hf:{repo}@{revision}"), [_pinned(tree[path], pins) for path in sorted(tree)]
 
 
 def resolve_revision(
-    repo: str,
-    revision: str | None,
+    source: HubSource,
     report: Reporter,
     patience: Patience | None = None,
     judge: Callable[[Path, str], None] | None = None,
 ) -> tuple[str, list[tuple[str, int, str]]]:
-    """The commit that ``revision`` names now, and (path, bytes, sha256) of every file that would be used.
+    """The commit that the source's revision names now, and (path, bytes, sha256) of every file that would be used.
 
     Files without a sha256 on the hub are small; they are read once. judge: gets a folder with the configuration
     and the tokenizer's files, and its name; it raises for an unusable model. Raises RemoteError.
     """
-    hub = _repo(repo)
-    patience = patience or Patience()
+    repo, hub, patience = source.repo, _repo(source.repo), patience or Patience()
     try:
-        commit = retrying(lambda: hub.commit_of(revision), patience, report, METADATA_TRIES)
+        commit = retrying(lambda: hub.commit_of(source.revision), patience, report, METADATA_TRIES)
     except RemoteError as error:
-        raise _with_nearest(error, hub, revision) from error
-    tree = _wanted(hub, repo, commit, _listing(hub, commit, patience, report), patience, report)
+        raise _with_nearest(error, hub, source.revision) from error
+    everything = _listing(hub, commit, patience, report)
+    if source.file:
+        tree = hubfiles.only(source.file, everything, f"hf:{repo}@{commit}")
+    else:
+        tree = hubfiles.wanted(hub, repo, commit, everything, patience, report)
     known = {file.path: file.sha256 for file in tree.values() if file.sha256}
-    unknown = [file for file in tree.values() if not file.sha256 and file.size_bytes <= SMALL_BYTES]
+    unknown = [file for file in tree.values() if not file.sha256 and file.size_bytes <= hubfiles.SMALL_BYTES]
     looked_at = [tree[path] for path in LOOKED_AT if judge and path in tree and tree[path] not in unknown]
     with tempfile.TemporaryDirectory(prefix="zoo-lock-") as name:
         origin = Origin(hub, commit, f"hf:{repo}@{commit}")
@@ -153,10 +166,10 @@ def small_file(
     repo: str, commit: str, name: str, report: Reporter, patience: Patience | None = None
 ) -> bytes | None:
     """The content of one small file at the root of ``repo`` at ``commit``; None if there is none of at most
-    SMALL_BYTES. Raises RemoteError."""
+    hubfiles.SMALL_BYTES. Raises RemoteError."""
     hub, patience = _repo(repo), patience or Patience()
     there = _listing(hub, commit, patience, report).get(name)
-    if there is None or there.size_bytes > SMALL_BYTES:
+    if there is None or there.size_bytes > hubfiles.SMALL_BYTES:
         return None
     with tempfile.TemporaryDirectory(prefix="zoo-lock-") as folder:
         fetch_files(Origin(hub, commit, f"hf:{repo}@{commit}"), [there], Path(folder), report, patience)
@@ -173,78 +186,6 @@ def _listing(hub: HuggingFaceRepo, revision: str, patience: Patience, report: Re
         return retrying(lambda: hub.listing(revision), patience, report, METADATA_TRIES)
     except RemoteError as error:
         raise _with_nearest(error, hub, revision) from error
-
-
-def _wanted(
-    hub: HuggingFaceRepo,
-    repo: str,
-    commit: str,
-    tree: Mapping[str, Listed],
-    patience: Patience,
-    report: Reporter,
-) -> dict[str, Listed]:
-    """The files of the root that the import reads: one set of weights, configuration, tokenizer, licence texts.
-
-    Never pickles, code, or second copies in subfolders. Raises SourceError for a repository without weights, or
-    with two sets of them.
-    """
-    where = f"hf:{repo}@{commit}"
-    shards = _shards(hub, commit, tree, where, patience, report)
-    absent = sorted(shards - set(tree))
-    if absent:
-        raise SourceError(
-            f"{INDEX} of {where} names missing files: {named(absent)}", safe="Nothing was downloaded.",
-            remedy="Name a revision that is complete",
-        )  # fmt: skip
-    gguf = sorted(path for path in tree if path.endswith(".gguf"))
-    if not shards and SINGLE not in tree and gguf:
-        raise SourceError(
-            f"{where} has GGUF files ({named(gguf)}) but no safetensors at its root, and a source on a hub is a model "
-            "folder",
-            safe="Nothing was downloaded.",
-            remedy="Fetch one GGUF file into the zoo's folder and name it with file:, or name the repository that the "
-            "files were made from",
-        )  # fmt: skip
-    if not shards and SINGLE not in tree:
-        raise SourceError(
-            f"{where} has neither {SINGLE} nor {INDEX} at its root, and safetensors files in subfolders are not used "
-            "as weights",
-            safe="Nothing was downloaded.", remedy="Name a revision or a repository that has them",
-        )  # fmt: skip
-    if shards and SINGLE in tree and SINGLE not in shards:
-        raise SourceError(
-            f"{where} has two sets of weights: {SINGLE}, and {named(sorted(shards))} of {INDEX}",
-            safe="Nothing was downloaded.",
-            remedy="Name a revision with one set, or fetch the repository into the zoo's folder, delete the set you "
-            "do not need, and name the folder with file:",
-        )  # fmt: skip
-    weights = shards or {SINGLE}
-    return {
-        path: file
-        for path, file in sorted(tree.items())
-        if path in weights or (is_used(path) and not path.endswith(".safetensors"))
-    }
-
-
-def _shards(
-    hub: HuggingFaceRepo,
-    commit: str,
-    tree: Mapping[str, Listed],
-    where: str,
-    patience: Patience,
-    report: Reporter,
-) -> set[str]:
-    """The weight files that the index names; empty without an index. Raises SourceError for an invalid one."""
-    if INDEX not in tree or tree[INDEX].size_bytes > SMALL_BYTES:
-        return set()
-    with tempfile.TemporaryDirectory(prefix="zoo-index-") as name:
-        fetch_files(Origin(hub, commit, where), [tree[INDEX]], Path(name), report, patience)
-        try:
-            return {text(file) for file in table(read_json(Path(name) / INDEX, INDEX)["weight_map"]).values()}
-        except ModelFileError as error:
-            raise SourceError(
-                error.what, where=f"{where}: {INDEX}", remedy="Name another revision"
-            ) from error
 
 
 def _pinned(file: Listed, pins: Mapping[str, str]) -> Listed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from catalog import sources
@@ -45,7 +46,7 @@ def resolve(spec: Mapping[str, object], root: Path, cache: Path, report: Reporte
     source = sources.parse(uri)
     if isinstance(source, sources.HubSource):
         try:
-            return hub.fetch(source.repo, str(spec["revision"]), _pins(spec), cache, report)
+            return hub.fetch(_at(source, spec), _pins(spec), cache, report)
         except SourceError as error:
             error.where = error.where or uri
             raise
@@ -60,14 +61,20 @@ def resolve(spec: Mapping[str, object], root: Path, cache: Path, report: Reporte
 
 
 def small_files(spec: Mapping[str, object], cache: Path, report: Reporter) -> Path | None:
-    """A folder with the configuration and the tokenizer of a Hub source's spec; None for other sources.
+    """A folder with the configuration and the tokenizer of a Hub source's spec; None for other sources, and for a GGUF
+    file on a hub, which has them inside.
 
     Raises SourceError.
     """
     source = sources.parse(text(spec["source"]))
-    if not isinstance(source, sources.HubSource):
+    if not isinstance(source, sources.HubSource) or source.file:
         return None
-    return hub.fetch_small(source.repo, str(spec["revision"]), _pins(spec), cache, report)
+    return hub.fetch_small(_at(source, spec), _pins(spec), cache, report)
+
+
+def _at(source: sources.HubSource, spec: Mapping[str, object]) -> sources.HubSource:
+    """The source at the commit of the spec, which the lock knows if its address does not say it."""
+    return replace(source, revision=text(spec["revision"]))
 
 
 def _pins(spec: Mapping[str, object]) -> dict[str, str] | None:

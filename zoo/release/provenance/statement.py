@@ -89,6 +89,8 @@ def _input(ancestor: Ancestor, revision: str | None) -> dict[str, object]:
             found["uri"] = f"https://huggingface.co/{source.repo}"
             if commit := (source.revision if source.pinned else revision):
                 digest["gitCommit"] = commit
+            if source.file:
+                found["name"] = f"{ancestor.role} {source.file}"
     elif corpus := _CORPUS.match(ancestor.source):
         found["uri"] = f"file:{corpus['path']}"
     if digest:
