@@ -72,6 +72,9 @@ def test_redact_and_forget(tmp_path: Path, capsys: Captured) -> None:
     assert code == 2 and "the key would be in the folder of the redacted files" in err
     code, _, err = called(capsys, "corpus", "redact", "data/a.jsonl", "--out", "x")
     assert code == 2 and "zoo corpus check data/a.jsonl" in err and not (tmp_path / "x").exists()
+    (tmp_path / "none.jsonl").write_bytes(b"")
+    code, _, err = called(capsys, "corpus", "redact", "none.jsonl", "--out", "x")
+    assert code == 2 and "the files have no records" in err and not (tmp_path / "x").exists()
 
 
 def test_overlap(tmp_path: Path, capsys: Captured) -> None:

@@ -8,6 +8,9 @@ import itertools
 import json
 import random
 import re
+import shutil
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -218,6 +221,30 @@ def test_a_bad_record_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="exists already"):
         redacted(tmp_path / "out", path)
+
+
+def test_files_without_records_are_no_corpus(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\n\n")
+    with pytest.raises(InputError, match="the files have no records"):
+        redacted(tmp_path / "out", tmp_path / "a.jsonl")
+    assert [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_what_a_killed_run_left_is_removed_and_what_a_running_one_makes_is_not(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", *({"user": f"{EMAIL} {number}"} for number in range(3)))
+    code = (
+        "import os, sys, time; from pathlib import Path; from zoo.files.whole import new_folder\n"
+        "with new_folder(Path('[o]ut')) as folder: (folder / 'a').write_text('x'); print(flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline()
+        (running,) = tmp_path.glob(".*.tmp")
+        redacted(tmp_path / "[o]ut", path)
+        assert (running / "a").exists()
+        process.kill()
+    shutil.rmtree(tmp_path / "[o]ut")
+    redacted(tmp_path / "[o]ut", path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["[o]ut", "a.jsonl"]
 
 
 def test_a_key_is_made_kept_and_forgotten(tmp_path: Path) -> None:

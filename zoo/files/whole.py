@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from zoo.files.locks import locked_folder
+from zoo.files.locks import locked, locked_folder, locked_now
 
 GRAIN_SECONDS = 0.02
 """Two changes of a file within this time may have the same time of change; Linux counts in steps of 1 to 10 ms."""
@@ -58,6 +60,29 @@ def _write_beside(path: Path, blocks: Iterable[bytes], settled: bool) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes ``path`` at the end, or is deleted. What killed calls for ``path`` left is
+    removed; one that still runs keeps its own. Raises OSError."""
+    with locked_folder(path.parent):
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            with locked_now(left) as is_free:
+                if is_free:
+                    shutil.rmtree(left, ignore_errors=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        held = ExitStack()
+        held.enter_context(locked(scratch))
+    with held:
+        try:
+            yield scratch
+            scratch.chmod(0o755)
+            scratch.rename(path)
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+    fsync(path.parent)
 
 
 def fsync(path: Path) -> None:

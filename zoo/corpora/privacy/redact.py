@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +22,7 @@ from zoo.corpora.privacy.placeholders import Placeholders
 from zoo.corpora.records import Kind
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
-from zoo.files.whole import fsync, write_atomic
+from zoo.files.whole import new_folder, write_atomic
 from zoo.progress import Advance, unheard
 
 SCHEMA = "redaction-report/1"
@@ -60,7 +58,8 @@ class Count:
 def redact(files: Sequence[File], out: Path, way: Way, advance: Advance = unheard) -> list[Count]:
     """Writes the redacted files, uncompressed, and REPORT into the new folder ``out``: everything or nothing.
 
-    Raises InputError for a record that is not valid, two files of one name, an existing ``out``; MissingExtra; OSError.
+    Raises InputError for a record that is not valid, no records, two files of one name, an existing ``out``;
+    MissingExtra; OSError.
     """
     is_phone: IsPhone = extras.load("zoo.corpora.privacy.phones").is_valid
     if out.exists():
@@ -68,22 +67,16 @@ def redact(files: Sequence[File], out: Path, way: Way, advance: Advance = unhear
     names = [_name(file.path) for file in files]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise InputError(f"two files are called {twice[0]}", remedy="Rename one, or redact them into two folders")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
-    try:
+    with new_folder(out) as scratch:
         counts = []
         for file, name in zip(files, names, strict=True):
             one = _File(file, Count(name), way, is_phone)
             write_atomic(scratch / name, one.lines(advance))
             one.count.sha256 = one.digest.hexdigest()
             counts.append(one.count)
+        if not any(count.records for count in counts):
+            raise InputError("the files have no records", safe="Nothing was written.", remedy="Name files with records")
         write_atomic(scratch / REPORT, pretty_json(report(counts, way)))
-        scratch.chmod(0o755)
-        scratch.rename(out)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
-    fsync(out.parent)
     return counts
 
 
