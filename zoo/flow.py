@@ -27,12 +27,13 @@ from zoo.plan.prepare import Planned
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
-from zoo.publish import claims, line, places, record, repair, staging
+from zoo.publish import claims, line, places, record, staging
+from zoo.publish import repaired as repairs
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.asked import USUAL, Asked
 from zoo.publish.claims import Claim
 from zoo.publish.places import Way
-from zoo.publish.repair import Repaired
+from zoo.publish.repaired import Repaired
 from zoo.release import ReleaseFolder, as_built, assemble, early, find, news, otherbuild, reviewed
 from zoo.release.provenance import signing
 from zoo.release.sign import sign as sign_release
@@ -424,14 +425,17 @@ def repaired(name: str, settings: Settings, report: Reporter, asked: Asked = USU
     settings = at_home(name, "", settings, report)
     there = hub_of_settings(settings)
     found = restore.restore(restore.Order(name, there, asked.way is Way.MOVE), settings, report)
+    for what in found.moved:
+        mirror = commandline.line(settings, "publish", name, "--mirror")
+        report.warn(f"{what}. It was left as it is. To record that version there as a mirror: {mirror}")
     if asked.delete_others and not found.outdated:
         found.restored += _foreign(name, there, settings)
-    for what in repair.first_few(found.unknown, "tag"):
+    for what in repairs.first_few(found.unknown, "tag"):
         report.warn(f"{what}. It was left as it is: zoo watch says what can be done")
-    collection.keep(settings, there, report)
     command = functools.partial(commandline.line, settings)
+    collection.keep(settings, there, report)
     found.advice = [commandline.named(one, name, command) for one in found.advice]
-    repair.refuse_left(name, found, command("publish", name, "--repair", "--move"))
+    repairs.refuse_left(name, found, command("publish", name, "--repair", "--move"))
     return found
 
 

@@ -25,7 +25,7 @@ from zoo.files.digests import sha256_file
 from zoo.hub import FolderHub, connect
 from zoo.progress import Silent
 from zoo.publish import apply as publishing
-from zoo.publish import record, repair
+from zoo.publish import record, repaired
 from zoo.publish.apply import Publication
 from zoo.publish.asked import Asked
 from zoo.publish.places import Way
@@ -73,7 +73,7 @@ def model_of(settings: Settings) -> Model:
     return found
 
 
-def fix(settings: Settings) -> repair.Repaired:
+def fix(settings: Settings) -> repaired.Repaired:
     return flow.repaired(NAME, settings, Silent())
 
 
@@ -113,7 +113,7 @@ def test_a_sound_hub_is_left_alone(zoo: Path, place: Settings) -> None:
     objects = [path for path in (zoo / "build/hub/objects").rglob("*") if path.is_file()]
     assert found.contents == len(objects)
     assert state(zoo) == before
-    assert repair.sentence(NAME, found).startswith("Nothing to repair: ")
+    assert repaired.sentence(NAME, found).startswith("Nothing to repair: ")
 
 
 @pytest.mark.parametrize("harm", [flip, cut, Path.unlink], ids=["flipped", "cut", "lost"])

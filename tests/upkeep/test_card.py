@@ -19,7 +19,9 @@ from catalog.recipe import Recipe
 from catalog.release import Correction, Model
 from zoo import settings as settings_room
 from zoo.errors import ZooError
+from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, connect
+from zoo.progress import unheard
 from zoo.upkeep import banner, correct, correction
 
 REASON = "A <b>word</b> was wrong."
@@ -254,3 +256,21 @@ def test_the_collection_gets_the_new_summary(
     notes = {one.name: one.note for one in shelf.find()[0].entries}
     assert notes["tiny/plain-gguf"] == "Words that a reader understands."
     assert "is up to date" in call(capsys, "collection", "--dry-run")[1]
+
+
+def test_the_card_of_another_zoos_repository_is_not_corrected(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has the same version, other files, and none of the recorded commits."""
+    there, files = repo(zoo), []
+    listed = json.dumps({"name": "plain", "version": "1.0.0", "files": []})
+    for path, text in (("MANIFEST.json", listed), ("README.md", card_at(zoo, "main") + "Theirs.\n")):
+        (zoo / "content").write_text(text)
+        files.append(FileRecord(path, len(text.encode()), hashlib.sha256(text.encode()).hexdigest()))
+        there.put(zoo / "content", files[-1].sha256, unheard)
+    shutil.rmtree(there.folder)
+    there.tag("v1.0.0", there.commit(None, files, [], "plain 1.0.0"))
+    before, catalog = there.refs(), (zoo / "model_catalog.json").read_bytes()
+    change(zoo, summary="Words that a reader understands.")
+    for words in ((), ("--publish",), ("--publish", "--force")):
+        code, out, err = call(capsys, "card", "plain", *words)
+        assert code == 1 and "tiny/plain-gguf at build/hub is not the recorded repository" in err, out + err
+    assert there.refs() == before and (zoo / "model_catalog.json").read_bytes() == catalog

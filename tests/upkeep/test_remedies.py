@@ -29,6 +29,7 @@ NO_COMMAND = {
     "repository access": "changed on the hub's page",
     "repository other": "in test_gone_mirror.py, where the other hub is moved away first",
     "branch unfinished": "in test_unfinished.py, which makes more versions",
+    "branch moved": "in test_partial_move.py, which makes more versions",
 }  # fmt: skip
 """Kinds that no command of ours takes away, and why."""
 

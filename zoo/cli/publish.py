@@ -21,7 +21,7 @@ from zoo.errors import InputError
 from zoo.hub.located import at_home
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
-from zoo.publish import repair as repairs
+from zoo.publish import repaired as repairs
 from zoo.publish import staging
 from zoo.publish.apply import Published, Target
 from zoo.publish.asked import Asked

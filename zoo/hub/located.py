@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from catalog.release import Location, Model, Release
-from zoo import addresses, catalogfile
+from zoo import addresses, catalogfile, commandline
 from zoo.errors import InputError, ZooError
 from zoo.files.filelist import MANIFEST
 from zoo.hub import Hub, Hubs, Refs
@@ -154,10 +154,14 @@ def named_place(model: Model, release: Release, settings: Settings, hubs: Hubs) 
     found = next((one for one in places if one and _is_at(one, known, release, settings)), None)
     if found is None:
         what = "was never published at" if first is None else "is recorded at another place than"
+        # A hub that no longer answers under its recorded address may be this one.
+        perhaps = any(known.has(one) and is_alias(one, hub, settings) is None for one in release.places())
+        move = commandline.line(settings, "publish", model.name, "--move")
+        moved = f". If {given.text} is that hub under another address, record it with: {move}" if perhaps else ""
         raise InputError(
             f"{model.name} {release.version} {what} {given.text}",
             safe="Nothing was changed.",
-            remedy=f"It is at {listed(release, settings, ' and ')}. Leave out --hub, or name its hub",
+            remedy=f"It is at {listed(release, settings, ' and ')}. Leave out --hub, or name its hub{moved}",
         )
     Folders(settings).note(found, hub)
     return found

@@ -153,6 +153,18 @@ def unfinished(label: str, repo: Repo, refs: Refs, owner: Owner, known: Iterable
     return held if held and held not in known and f"v{held}" not in refs.tags else None
 
 
+def moved(label: str, repo: Repo, refs: Refs, version: str, owner: Owner, gone: Iterable[str]) -> str | None:
+    """The version that the main branch still holds, if it is a higher one than ``version`` and one of ``gone``: those
+    that the catalog records only at other places. None for a branch of which the hub lost the commit. Raises ZooError
+    if it does not answer."""
+    head = refs.branches.get(BRANCH)
+    try:
+        held = _held(label, repo, head, owner) if head else None
+    except (OtherModel, Damaged):
+        return None
+    return held if held and held in gone and preference(held) > preference(version) else None
+
+
 def refuse_other_model(label: str, repo: Repo, head: str | None, owner: Owner) -> None:
     """Raises OtherModel if a commit of the repository holds another model's release."""
     if head is not None:

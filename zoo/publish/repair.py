@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import shell
 from catalog.release import Model, Release, Repository
 from catalog.words import counted
 from zoo import commandline
@@ -28,80 +27,19 @@ from zoo.hub.interface import is_same_commit
 from zoo.hub.located import hubs_of
 from zoo.hub.spoken import of_hub
 from zoo.progress import Reporter
-from zoo.publish import line, nowhere, others
+from zoo.publish import line, nowhere, others, repaired
 from zoo.publish.copies import Copies
 from zoo.publish.mirrors import SILENT, Mirrors
 from zoo.publish.others import CARD
+from zoo.publish.repaired import Repaired
 from zoo.publish.stalls import watched
 from zoo.release import news
 from zoo.release.provenance import SIGNATURE
 from zoo.settings import Settings
 
 _STALL_SECONDS = 60.0
-_FEW = 5
-"""Lines that are read; of more, the number matters."""
 _GONE = ("not_found", "revision_not_found")
 """Kinds of errors of a hub without the repository or the commit."""
-
-NEWEST = "Get the newest catalog (for example with: git pull), then run the same command again"
-COPIES = "To repair the files without a copy here, run the same command in the zoo whose release folders have them"
-REPEAT = "Run the same command again"
-DISK = "Ask the operator of the hub to check its disk"
-
-
-def unknown(version: str, repository: str) -> str:
-    """What a catalog that is older than the hub leads to. Also the words of ``zoo watch``."""
-    return f"{repository} has v{version} (tag), which this catalog does not know"
-
-
-def unfinished(version: str, branch: str) -> str:
-    """What a stopped publication leaves. Also the words of ``zoo watch``."""
-    return f"{branch} holds {version}, which has no tag yet: its publication was stopped, or still runs"
-
-
-def deleting(hub: str, folder: str, kind: str, repository: str, tag: str) -> str:
-    """How to delete a tag, as the object of a sentence. hub: its address, or ``folder``. folder: that of a folder
-    hub."""
-    path = f"repos/{kind}/{repository}/refs/tags/{tag}"
-    if hub == "folder":
-        return f"the tag: rm {shell.argument(f'{folder}/{path}')}"
-    of = "" if kind == "model" else f" --type {kind}"
-    return (
-        f"the tag: HF_ENDPOINT={hub} hf repos tag delete{of} {repository} {tag} (of zoo hub serve: the file {path} in "
-        "its folder)"
-    )
-
-
-@dataclass
-class Repaired:
-    """What was looked at and done. contents: read completely, each once. left: what could not be repaired, and why.
-
-    advice: what to do about what is left, a sentence without its full stop each. outdated: the hub has a newer version
-    than the catalog, so the main branch and its card are left as they are. unknown: tags of other versions that the
-    catalog does not have, which nothing is done about.
-    lost: versions without their commit, and why. The caller publishes them again or adds them to ``left``. absent: how
-    many versions were found without their commit.
-    """
-
-    hub: str
-    versions: int = 0
-    contents: int = 0
-    absent: int = 0
-    sent: list[str] = field(default_factory=list)
-    restored: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-    lost: dict[str, str] = field(default_factory=dict)
-    advice: list[str] = field(default_factory=list)
-    outdated: bool = False
-    unknown: list[str] = field(default_factory=list)
-    _seen: set[str] = field(default_factory=set)
-
-    def leave(self, what: str, remedy: str) -> None:
-        """Note what could not be repaired, and what to do about it."""
-        self.left.append(what)
-        if remedy and remedy not in self.advice:
-            self.advice.append(remedy)
-
 
 def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repaired:
     """Look at every version of the model that the catalog records at ``hub``, and repair it.
@@ -112,7 +50,7 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
     try:
         _every(model, hub, settings, report, found)
     except RemoteError as error:
-        if done := _done(found):
+        if done := repaired.done_lines(found):
             error.safe = f"Repaired: {'; '.join(done)}."
         raise
     if not found.versions:
@@ -156,9 +94,7 @@ class _Repository:
     @property
     def highest(self) -> str:
         """The version that the main branch of this repository should hold."""
-        names = {self.place.name}
-        there = (one for one in self.model.preferred() if names & _repositories(one, self.hub.name, self.kind))
-        return next(there).version
+        return next(filter(self._has, self.model.preferred())).version
 
     def repair(self) -> None:
         namespace, _, name = self.place.name.partition("/")
@@ -180,14 +116,27 @@ class _Repository:
         if self.release.version == self.highest:
             known = [one.version for one in self.model.releases]
             tags = (one for one in line.unknown(repo.refs(), known) if one != newer)
-            self.found.unknown += [unknown(one, self.label) for one in tags]
+            self.found.unknown += [repaired.unknown(one, self.label) for one in tags]
         if newer:
             self.found.outdated = True
-            why = unknown(newer, self.place.name)
-            self.found.leave(f"the main branch of {self.label}: {why}, so it is left as it is", NEWEST)
+            why = repaired.unknown(newer, self.place.name)
+            self.found.leave(f"the main branch of {self.label}: {why}, so it is left as it is", repaired.NEWEST)
         self._refs(repo, is_main=self.release.version == self.highest and not newer)
-        if self.release.version == self.highest and not newer and not self._unfinished(repo):
+        if self.release.version == self.highest and not newer and not self._unfinished(repo) and not self._moved(repo):
             self._main(repo)
+
+    def _moved(self, repo: Repo) -> bool:
+        """Whether the main branch holds a higher version that moved to another place. People may still get it here."""
+        owner = line.owner_of(self.model.name, self.model, self.hub.name)
+        there = {one.version for one in self.model.releases if self._has(one)}
+        gone = {one.version for one in self.model.releases} - there
+        held = line.moved(self.label, repo, repo.refs(), self.release.version, owner, gone)
+        if held:
+            self.found.moved.append(repaired.moved(held, f"the main branch of {self.label}"))
+        return held is not None
+
+    def _has(self, release: Release) -> bool:
+        return self.place.name in _repositories(release, self.hub.name, self.kind)
 
     def _unfinished(self, repo: Repo) -> bool:
         """Whether the main branch holds a version that is not published completely. It is left as it is then."""
@@ -197,7 +146,7 @@ class _Repository:
         if held:
             self.found.outdated = True
             finish = commandline.line(self.settings, "publish", self.model.name)
-            self.found.leave(unfinished(held, f"the main branch of {self.label}"), f"Finish it with: {finish}")
+            self.found.leave(repaired.unfinished(held, f"the main branch of {self.label}"), f"Finish it with: {finish}")
         return held is not None
 
     def _newer(self, repo: Repo) -> str | None:
@@ -218,6 +167,9 @@ class _Repository:
             if files and repo.restore_commit(commit, files, title, parents):
                 self.found.restored.append(f"commit {commit[:12]} of {self.label}")
                 return repo.listing(commit)
+            if is_same_commit(repo.refs().tags.get(self.place.tag, ""), commit):
+                delete = repaired.deleting(self.hub.name, self.settings.hub, self.kind, self.place.name, self.place.tag)
+                self.found.held.setdefault(self.release.version, []).append(delete)
             if self.release.version not in self.found.lost:
                 self.found.lost[self.release.version] = f"{self.label}: {error.what}"
                 self.found.absent += 1
@@ -256,17 +208,18 @@ class _Repository:
         name = f"{file.path} of {self.label} {self.release.version}"
         copy = self.copies.find(file) or self.mirrors.find(self.release, self.kind, file)
         if copy is None:
-            self.found.leave(f"{name}: {why}, and neither this machine nor a mirror has a copy of it", COPIES)
+            self.found.leave(f"{name}: {why}, and neither this machine nor a mirror has a copy of it", repaired.COPIES)
             return
         try:
             with watched(self.report, f"sending {file.path} to {self.hub.name}") as moved:
                 repo.restore(*copy, moved)
         except ZooError as error:
             _refuse_silent(repo, error)
-            self.found.leave(f"{name}: {why}. It could not be sent again: {error.what}", error.remedy or REPEAT)
+            what = f"{name}: {why}. It could not be sent again: {error.what}"
+            self.found.leave(what, error.remedy or repaired.REPEAT)
             return
         if still := self._why_wrong(repo, file):
-            self.found.leave(f"{name}: sent again, but {still}", DISK)
+            self.found.leave(f"{name}: sent again, but {still}", repaired.DISK)
         else:
             self.found.sent.append(name)
 
@@ -281,7 +234,7 @@ class _Repository:
             repo.tag(self.place.tag, self.place.commit, news.message(self.model.name, self.release))
             self.found.restored.append(f"tag {self.place.tag} of {self.label}")
         except HubConflict as error:
-            delete = deleting(self.hub.name, self.settings.hub, self.kind, self.place.name, self.place.tag)
+            delete = repaired.deleting(self.hub.name, self.settings.hub, self.kind, self.place.name, self.place.tag)
             move = commandline.line(self.settings, "publish", self.model.name, "--move")
             advice = (
                 f"If nobody of yours moved the tag, delete {delete}. Then run the same command again. "
@@ -289,7 +242,7 @@ class _Repository:
             )
             self.found.leave(f"tag {self.place.tag} of {self.label}: {error.what}", advice)
         except ZooError as error:
-            self.found.leave(f"tag {self.place.tag} of {self.label}: {error.what}", error.remedy or REPEAT)
+            self.found.leave(f"tag {self.place.tag} of {self.label}: {error.what}", error.remedy or repaired.REPEAT)
 
     def _main(self, repo: Repo) -> None:
         """Files that the main branch lacks, or that someone changed there, are committed again. A changed card stays:
@@ -305,7 +258,7 @@ class _Repository:
             copy = self.copies.find(listed) or self.mirrors.fetch(repo, self.hub.name, self.place, listed)
             if copy is None:
                 what = f"{file.path} on the branch of {self.label}: neither this machine nor the hub has a copy of it"
-                self.found.leave(what, COPIES)
+                self.found.leave(what, repaired.COPIES)
                 return
             with watched(self.report, f"sending {file.path} to {self.hub.name}") as moved:
                 repo.put(*copy, moved)
@@ -345,51 +298,3 @@ def _read(repo: Repo, commit: str, file: Listed) -> Iterator[bytes | memoryview]
         yield from incoming.chunks
     finally:
         incoming.close()
-
-
-def sentence(name: str, found: Repaired) -> str:
-    """The outcome for people."""
-    looked = f"{counted(found.contents, 'content')} of {counted(found.versions - found.absent, 'version')}"
-    if not found.sent and not found.restored:
-        return f"Nothing to repair: {looked} of {name} at {found.hub} were read back, and all are as recorded."
-    read = f": {looked} were read back" if found.contents else ""
-    return "\n".join([f"Repaired {name} at {found.hub}{read}.", *(f"  {line}" for line in _done(found))])
-
-
-def _done(found: Repaired) -> list[str]:
-    """What was repaired, a line each; the first few of many."""
-    return [*first_few([f"sent again: {one}" for one in found.sent], "content"),
-            *first_few([f"restored: {one}" for one in found.restored], "part")]  # fmt: skip
-
-
-def first_few(lines: Sequence[str], unit: str) -> list[str]:
-    """The first lines of many, then how many more there are. unit: what a line is about."""
-    more = len(lines) - _FEW
-    return [*lines[:_FEW], f"and {counted(more, f'more {unit}')}"] if more > 1 else list(lines)
-
-
-def not_done(found: Repaired) -> list[str]:
-    """What could not be repaired, a line each: versions that were lost for one reason together; the first few of
-    many."""
-    reasons: dict[str, list[str]] = {}
-    for version, why in found.lost.items():
-        reasons.setdefault(why, []).append(version)
-    lost = [f"{why} ({'version' if len(some) == 1 else 'versions'} {', '.join(some)})" for why, some in reasons.items()]
-    return [*first_few(found.left, "content"), *lost]
-
-
-def refuse_left(name: str, found: Repaired, command: str) -> None:
-    """Raises Damaged with all that could not be repaired, and what was. command: publishes lost versions again."""
-    left = not_done(found)
-    if not left:
-        return
-    done = _done(found)
-    again = (
-        "Only folder hubs and zoo hub serve take a lost commit again, from a machine with its release folder. To "
-        f"publish the same files with new commits: {command}"
-    )
-    raise Damaged(
-        "\n".join([f"{name} at {found.hub} is not completely repaired", *(f"  {line}" for line in left)]),
-        safe="Repaired: " + "; ".join(done) + "." if done else "Nothing was changed.",
-        remedy=". ".join([*([again] if found.lost else []), *found.advice]),
-    )

@@ -91,6 +91,7 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
     head = repo.refs().branches.get(BRANCH)
     if head is None:
         raise ZooError(f"the hub has no repository {release.location.model.name}", remedy="Check the setting hub")
+    othercard.refuse_other_zoo(model, release, hub, settings)
     shown = read_card(repo, head)
     before = banner.take_off(shown)
     othercard.refuse_version(before, release, release.location.model, repo)
@@ -181,6 +182,7 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
         try:
             there = dataclasses.replace(release, location=place)
             of_mirror = opened(model.name, place, release, settings, hubs)
+            othercard.refuse_other_zoo(model, there, of_mirror, settings)
             here, repo = functools.partial(change, place=place, hub=of_mirror), repo_of(there, settings, of_mirror)
             mirrors.append((at, commit_card(repo, place.model.name, here, message)))
             if found.data and (there_too := datacard.publish(found.data, model, there, settings, of_mirror)):

@@ -8,7 +8,7 @@ from catalog.release import Model, Repository
 from zoo.errors import Damaged, ZooError
 from zoo.files.filelist import MANIFEST, SUMS
 from zoo.hub import BRANCH, Hub, Repo
-from zoo.publish import line, others, repair
+from zoo.publish import line, others, repaired
 from zoo.publish.plan import ADDED_BY_HUB
 from zoo.pull.arriving import some
 from zoo.release.provenance import SIGNATURE
@@ -38,9 +38,17 @@ def delete(model: Model, hub: Hub, repair_line: str) -> list[str]:
         highest = next(one.version for one in model.preferred() if one.version in places)
         if newer := line.newer(label, repo, refs, highest, owner, known):
             raise ZooError(
-                f"{repair.unknown(newer, name)}, so nothing is known to be foreign", safe="Nothing was deleted there.",
-                remedy=repair.NEWEST,
-            )  # fmt: skip
+                f"{repaired.unknown(newer, name)}, so nothing is known to be foreign",
+                safe="Nothing was deleted there.",
+                remedy=repaired.NEWEST,
+            )
+        gone_from_here = {one.version for one in model.releases} - places.keys()
+        if held := line.moved(label, repo, refs, highest, owner, gone_from_here):
+            raise ZooError(
+                f"{repaired.moved(held, f'the main branch of {label}')}, so nothing is known to be foreign",
+                safe="Nothing was deleted there.",
+                remedy="Run the same command without --delete-others",
+            )
         released = [path for one in places.values() for path in _released(repo, one, repair_line)]
         if gone := paths(repo.listing(head), released):
             repo.commit(head, [], gone, f"{model.name}: files that no release put here are deleted")

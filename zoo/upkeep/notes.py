@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.hub import Hubs, Repo
 from zoo.hub.folders import FOLDER
 from zoo.progress import Reporter
-from zoo.publish.repair import deleting
+from zoo.publish.repaired import deleting
 from zoo.settings import Settings
 from zoo.upkeep import cardnow
 from zoo.upkeep.recorded import Account, account_of_model, of_dataset

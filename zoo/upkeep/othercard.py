@@ -1,15 +1,25 @@
-"""Whether the card on a branch is of the version that the user corrects, and as this zoo published it."""
+"""Whether the card on a branch is this zoo's, of the version that the user corrects, and as it was published."""
 
 from __future__ import annotations
 
 from catalog.jsonvalues import table
-from catalog.release import Correction, Release, Repository
+from catalog.release import Correction, Model, Release, Repository
 from zoo.errors import InputError
-from zoo.hub import Repo
+from zoo.hub import Hub, Repo, otherrepo
+from zoo.hub.spoken import of_hub
 from zoo.release import cards
+from zoo.settings import Settings
 from zoo.upkeep import banner, cardnow, correction
 from zoo.upkeep.cardnow import digest
-from zoo.upkeep.yank import read_card
+from zoo.upkeep.yank import read_card, repo_of
+
+
+def refuse_other_zoo(model: Model, release: Release, hub: Hub, settings: Settings) -> None:
+    """Raises OtherRepository if a repository of a release's place, which is on ``hub``, is another zoo's."""
+    for kind, place in (("model", release.location.model), ("dataset", release.location.dataset)):
+        if place:
+            repo = repo_of(release, settings, hub, kind)
+            otherrepo.refuse(repo, place, model, settings.releases, of_hub(hub, settings))
 
 
 def refuse_version(before: str, release: Release, place: Repository, repo: Repo) -> None:

@@ -51,6 +51,10 @@ _NEWEST = (
 
 TABLE: Mapping[str, Remedy] = {
     "branch": _REPAIR,
+    "branch moved": Remedy(
+        "If people are to get it there too, record it as a mirror, with the recipe of that version: {0}",
+        (("publish", "{name}", "--mirror"),),
+    ),
     "branch unfinished": Remedy(
         "If no other machine publishes it now, finish it where it was started: {0}", (("publish", "{name}"),)
     ),

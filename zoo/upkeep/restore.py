@@ -17,10 +17,10 @@ from zoo.hub.folders import FOLDER
 from zoo.hub.located import as_here, here
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
-from zoo.publish import line, record, repair
+from zoo.publish import line, record, repair, repaired
 from zoo.publish.others import Cards
 from zoo.publish.places import Way
-from zoo.publish.repair import Repaired
+from zoo.publish.repaired import Repaired
 from zoo.release import kept
 from zoo.settings import Settings
 from zoo.upkeep import banner, cardnow, yank
@@ -54,9 +54,9 @@ def aloud(order: Order, settings: Settings, report: Reporter) -> None:
         f"the folder hub {settings.hub} lost versions of {order.name} that the catalog records. They are restored"
     )
     found = restore(order, settings, report)
-    for what in repair.first_few(found.restored, "part"):
+    for what in repaired.first_few(found.restored, "part"):
         report.say(f"restored: {what}")
-    for what in repair.not_done(found):
+    for what in repaired.not_done(found):
         report.warn(f"not restored: {what}")
 
 
@@ -120,7 +120,7 @@ def _again(
     assert release
     copy = kept.published(model.name, release, settings)
     if copy is None:
-        found.leave(f"{found.lost.pop(version)}, and this machine has no copy of version {version}", repair.COPIES)
+        found.leave(f"{found.lost.pop(version)}, and this machine has no copy of version {version}", repaired.COPIES)
         return
     known = here(model.releases, hub, settings=settings)
     place = next((one for one in release.places() if known.is_named(one, release)), None)
@@ -139,6 +139,11 @@ def _again(
         place, Way.MOVE, cards=cards_of(model.name, model, settings), access=place.access, known_access=place.access,
     )  # fmt: skip
 
+    if held := found.held.get(version):
+        what = f"{found.lost.pop(version)}. A tag is still on it, so no new commit can have this version"
+        found.leave(what, f"Delete {' and '.join(held)}. Then run the same command again")
+        return
+
     def note(location: Location) -> None:
         record.record(copy, dataclasses.replace(location, hub=place.hub), settings, way)
 
@@ -150,7 +155,7 @@ def _again(
         done = publishing.apply(publication, report, record=note).location
     except ZooError as error:
         what = f"{found.lost.pop(version)}. It could not be published again: {error.what}"
-        found.leave(what, error.remedy or repair.REPEAT)
+        found.leave(what, error.remedy or repaired.REPEAT)
         return
     del found.lost[version]
     found.restored.append(f"version {version} of {place.model.name}, now at commit {done.model.commit[:12]}")
@@ -172,7 +177,7 @@ def _cards(model: Model, hub: Hub, settings: Settings, found: Repaired) -> None:
                     what = _what(cardnow.at_place(model, place, hub, settings)) if is_model else "its correction"
                     found.restored.append(f"card of {done.repository}, with {what}")
                 elif done.why:
-                    found.leave(f"the card of {done.repository}: {done.why}", repair.REPEAT)
+                    found.leave(f"the card of {done.repository}: {done.why}", repaired.REPEAT)
 
 
 def _both_cards(model: Model, release: Release, hub: Hub, settings: Settings) -> Iterator[Banner]:

@@ -29,7 +29,7 @@ from zoo.hub.located import Here, here, hub_of, hubs_of, note_named
 from zoo.hub.otherrepo import OtherRepository
 from zoo.hub.spoken import refuse_gone, spoken, to_name
 from zoo.progress import Reporter, carried
-from zoo.publish import line, repair
+from zoo.publish import line, repaired
 from zoo.pull.accounts import Difference
 from zoo.pull.arriving import some
 from zoo.pull.verifyhub import read_back
@@ -200,7 +200,7 @@ def _part(
         if is_same_commit(head, commit):
             is_lost = any(answer.absent == ABSENT_COMMIT for answer in pinned)  # reported already
         elif not (is_lost := _is_lost(model, release, part, head, notes)):
-            if _unfinished(model, release, part, refs, notes):
+            if _unfinished(model, release, part, refs, notes) or _moved(model, release, part, refs, notes):
                 return len(expected), equal, size_only
             _head(model, release, part, head, notes, pool)
         if not is_lost:
@@ -230,8 +230,22 @@ def _unfinished(model: Model, release: Release, part: Part, refs: Refs, notes: N
     except (ZooError, OSError):
         return False  # what is asked next reports it
     if held:
-        what = repair.unfinished(held, f"the branch of {name}")
+        what = repaired.unfinished(held, f"the branch of {name}")
         part.spot(notes, model, release).note(f"branch{UNFINISHED}", None, BRANCH, release.version, held, what)
+    return held is not None
+
+
+def _moved(model: Model, release: Release, part: Part, refs: Refs, notes: Notes) -> bool:
+    """Whether the branch still holds a higher version that moved to another place. Nothing is recorded of it here."""
+    name, owner = part.place.name, line.owner_of(model.name, model, release.location.hub)
+    there = {one.version for one in model.releases if (place := part.of(one)) and place.name == name}
+    try:
+        held = line.moved(name, part.repo, refs, release.version, owner, {*notes.versions[model.name]} - there)
+    except (ZooError, OSError):
+        return False  # what is asked next reports it
+    if held:
+        what = repaired.moved(held, f"the branch of {name}")
+        part.spot(notes, model, release).note(f"branch{MOVED}", None, BRANCH, release.version, held, what)
     return held is not None
 
 
@@ -247,7 +261,7 @@ def _newer(model: Model, release: Release, part: Part, refs: Refs, notes: Notes)
     for one in line.unknown(refs, notes.versions[model.name]):
         kind = f"tag{NEWER if one == version else UNKNOWN}"
         tag = f"v{one}"
-        part.spot(notes, model, release).note(kind, None, tag, None, refs.tags[tag], repair.unknown(one, name))
+        part.spot(notes, model, release).note(kind, None, tag, None, refs.tags[tag], repaired.unknown(one, name))
     return version is not None
 
 
