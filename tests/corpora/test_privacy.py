@@ -24,7 +24,7 @@ from privacysentences import CLEAN, MARKED
 
 from catalog import schema
 from zoo.corpora import check, kinds, records
-from zoo.corpora.privacy import checks, keys, leaves, redact, sieve, signs
+from zoo.corpora.privacy import checks, finding, keys, leaves, redact, sieve, signs
 from zoo.corpora.privacy.decide import Seen
 from zoo.corpora.privacy.finders import FINDERS, KINDS, Finder
 from zoo.corpora.privacy.finding import PLACEHOLDER, Find, find
@@ -313,7 +313,12 @@ def test_every_match_has_a_sign_that_its_finder_names(finder: Finder) -> None:
         for match in finder.search.finditer(text):
             matches += 1
             assert not signs.seen_in(text).isdisjoint(finder.signs)
-            assert finder.near is None or finder.near.search(match.group())
+            assert finder.needs in text
+            if finder.near is None:
+                continue
+            runs = list(finding.NUMBERS.finditer(text))
+            assert any(finder.near.search(finding.shape(run.group())) for run in runs)
+            assert runs[0].start() - 16 < match.start() and match.end() < runs[-1].end() + 22
     assert matches > 50
 
 

@@ -24,8 +24,14 @@ class Seen(NamedTuple):
 
     def before(self, start: int, words: str, characters: int = 40) -> bool:
         """Whether one of some words is shortly before a place, or in the name of the field."""
-        found = _words(words)
-        return bool(found.search(self.text, max(0, start - characters), start) or found.search(self.hint))
+        if _words(words).search(self.text, max(0, start - characters), start):
+            return True
+        return _in_hint(words, self.hint)
+
+
+@functools.lru_cache(4096)
+def _in_hint(words: str, hint: str) -> bool:
+    return bool(_words(words).search(hint))
 
 
 @functools.cache

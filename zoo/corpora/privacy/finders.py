@@ -20,8 +20,9 @@ from zoo.corpora.privacy.signs import Sign
 @dataclass(frozen=True)
 class Finder:
     """signs: every text with the kind has one of them. pattern: its shape. choose: the span that is the value, None for
-    a look-alike. same: the form in which two ways to write a value are equal. figures: for long numbers, some of their
-    digits with the marks between, which are found several times as fast as the pattern.
+    a look-alike. same: the form in which two ways to write a value are equal. figures: for long numbers, their digits
+    with the marks between, each digit as 0: what the shape of a number shows of the pattern. needs: a text that is
+    somewhere before every match or in it.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Finder:
     same: Callable[[str], str] = digits
     flags: re.RegexFlag = re.NOFLAG
     figures: str = ""
+    needs: str = ""
 
     @functools.cached_property
     def near(self) -> re.Pattern[str] | None:
@@ -71,7 +73,7 @@ FINDERS = (
     ),
     Finder(
         "LOGIN", "names and passwords in addresses", (signs.AT,),
-        r"(?<=://)(?P<value>[^\s/?#\"'<>\\@]{1,200})@(?=[\w\[])", decide.group_span, str,
+        r"(?<=://)(?P<value>[^\s/?#\"'<>\\@]{1,200})@(?=[\w\[])", decide.group_span, str, needs="://",
     ),
     Finder(
         "LOGIN", "tokens in the query of an address", (signs.QUERY,),
@@ -100,23 +102,24 @@ FINDERS = (
         r"(?<![\w.-])(?:[2-6][0-9]{12,18}|"
         r"[2-6][0-9]{3}(?P<s>[ -])[0-9]{4}(?P=s)[0-9]{4}(?P=s)[0-9]{1,4}(?:(?P=s)[0-9]{3})?|"
         r"3[0-9]{3}(?P<t>[ -])[0-9]{6}(?P=t)[0-9]{4,5})(?![\w-]|\.[0-9])",
-        decide.card_span, figures="[2-6][0-9]{3}[ -]?[0-9]{4}",
+        decide.card_span, figures="0{13}|0{4}[ -]0{4}[ -]0{4}[ -]0|0{4}[ -]0{6}[ -]0{4}",
     ),
     Finder(
         "RAMQ", "Québec health insurance numbers", (signs.LONG,),
         r"(?<![\w-])[A-Za-z]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?![\w-])", decide.ramq_span,
-        lambda text: re.sub(r"[ -]", "", text).upper(), figures="[0-9]{4}[ -]?[0-9]{4}",
+        lambda text: re.sub(r"[ -]", "", text).upper(), figures=r"\A0{4}[ -]?0{4}(?![0-])",
     ),
     Finder(
         "NIR", "French social security numbers", (signs.LONG,),
         r"(?<![\w.-])[12][ .]?[0-9]{2}[ .]?(?:0[1-9]|1[0-2]|[2-9][0-9])[ .]?(?:2[AB]|"
         r"[0-9]{2})[ .]?[0-9]{3}[ .]?[0-9]{3}[ .]?"
         r"[0-9]{2}(?![\w-]|\.[0-9])",
-        decide.nir_span, figures="[0-9]{3}[ .]?[0-9]{3}[ .]?[0-9]{2}",
+        # Letters of a department in Corsica end the first part of the number.
+        decide.nir_span, figures=r"(?:\A|0[ .]?00[ .]?00[ .]?00[ .]?)0{3}[ .]?0{3}[ .]?00(?![0-])",
     ),
     Finder(
         "SSN", "social security numbers of the United States", (signs.LONG,),
-        r"(?<![\w.-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![\w-])", decide.ssn_span, figures="[0-9]{3}-[0-9]{2}-",
+        r"(?<![\w.-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![\w-])", decide.ssn_span, figures="000-00-0000(?![0-])",
     ),
     Finder(
         "PHONE", "phone numbers of North America, with their extension", (signs.LONG,),
@@ -127,13 +130,13 @@ FINDERS = (
         r"(?!(?!x[0-9])[^\W_]|/[0-9](?![0-9]{2}(?![0-9]))|[.\u00b7-][0-9]| [0-9]{3})"
         r"(?:,? ?(?:[Pp]oste|[Ee]xt(?:ension|\.)?|p\.|x|#) ?[0-9]{1,6}\b)?",
         decide.phone_span, lambda text: digits(text).lstrip("01")[:10],
-        figures=rf"[2-9][0-9]{{2}}{_SEP}[0-9]{{2}}[ ./\u00b7-]?[0-9]{{2}}",
+        figures=r"000\)?[ ./\u00b7-]{0,3}000[ ./\u00b7-]{0,3}00[ ./\u00b7-]?00(?!0)",
     ),
     Finder(
         "PHONE", "phone numbers without an area, after a word such as phone", (signs.LONG,),
         r"(?<![\w.+/-])[2-9][0-9]{2}(?:[ \u00b7-][0-9]{4}|(?P<s>[\u00b7-])[0-9]{2}(?P=s)[0-9]{2})"
         r"(?![\w/]|[ .\u00b7-][0-9])",
-        decide.local_phone_span, figures=r"[2-9][0-9]{2}[ \u00b7-][0-9]{2}[\u00b7-]?[0-9]{2}",
+        decide.local_phone_span, figures=r"(?<![0./-])000(?:[ \u00b7-]0000|[\u00b7-]00[\u00b7-]00)(?!0)",
     ),
     Finder(
         "PHONE", "international phone numbers", (signs.PLUS,),
@@ -143,17 +146,17 @@ FINDERS = (
     Finder(
         "PHONE", "French phone numbers in groups of two", (signs.LONG,),
         r"(?<![\w.+/-])0[1-9](?:[ ./\u00b7-][0-9]{2}){4}(?![\w]|[ ./\u00b7-][0-9])", decide.french_phone_span,
-        figures=r"0[1-9][ ./\u00b7-][0-9]{2}[ ./\u00b7-]",
+        figures=r"(?<![0./-])00(?:[ ./\u00b7-]00){4}(?!0)",
     ),
     Finder(
         "SIN", "Canadian social insurance numbers", (signs.LONG,),
         r"(?<![\w.-])[1-79][0-9]{2}(?P<sep>[ -]?)[0-9]{3}(?P=sep)[0-9]{3}(?![\w-]|[ .][0-9])", decide.sin_span,
-        figures="[1-79][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{3}",
+        figures="(?<![0.-])000(?P<s>[ -]?)000(?P=s)000(?![0-])",
     ),
     Finder(
         "DRIVER", "Québec driver's licences", (signs.LONG,),
         r"(?<![\w-])[A-Z][0-9]{4}-[0-9]{6}-[0-9]{2}(?![\w-])", decide.all_span,
-        lambda text: text.replace("-", ""), figures="[0-9]{4}-[0-9]{6}-",
+        lambda text: text.replace("-", ""), figures=r"\A0000-000000-00(?![0-])",
     ),
     Finder(
         "IP", "public IP addresses, version 4", (signs.DOTS,),

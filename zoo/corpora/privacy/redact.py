@@ -106,6 +106,10 @@ def report(counts: Sequence[Count], way: Way) -> dict[str, object]:
     }  # fmt: skip
 
 
+_written = json.JSONEncoder(ensure_ascii=False).encode
+"""As json.dumps writes it, which would make an encoder for each record."""
+
+
 def _name(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".zst")
 
@@ -164,12 +168,12 @@ class _File:
         made, found, in_keys = leaves.redact(record, self.kind, self.way.placeholders, self.is_phone)
         self.count.records += 1
         self.count.in_keys += in_keys
-        if found:
-            self.count.found.update(found)
+        for kind, count in found.items():
+            self.count.found[kind] += count
         if made is None:
             self.count.left_out += 1
         elif found:
             self.count.changed += 1
-            yield json.dumps(made, ensure_ascii=False).encode() + b"\n"
+            yield _written(made).encode() + b"\n"
         else:
             yield line + b"\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MONTHS = (
     r"janvier|f[ée]vrier|mars|avril|mai|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre|"
@@ -53,7 +53,8 @@ BETWEEN = r"[ ().\u00b7/-]{0,4}"
 """What is written between the digits of a long number."""
 
 # Cards, telephones, numbers of persons; IBAN; network addresses in DOTS, COLONS and PAIRS; postal codes in CODE.
-LONG = Sign("0-9", f"(?:{BETWEEN}[0-9]){{6}}")
+# From the first of some digits in a row: what begins inside of them begins there too.
+LONG = Sign("0-9", f"(?:{BETWEEN}[0-9]){{6}}", "(?<![0-9])")
 ACCOUNT = Sign("0-9", "(?:[ -]?[A-Z0-9]){11}", "[A-Z][A-Z][0-9]")
 PLUS = Sign("+", f"[1-9](?:{BETWEEN}[0-9]){{6}}")
 _NO_DIGIT = " ,./A-Za-z-"
@@ -100,21 +101,48 @@ def together(some: Sequence[Sign]) -> re.Pattern[str]:
     return re.compile(f"[{first}](?:{'|'.join(ways)})")
 
 
-FAMILIES = tuple((together(some), some) for some in (
+DIGIT_FAMILIES: tuple[tuple[re.Pattern[str], Sequence[Sign]], ...] = tuple((together(some), some) for some in (
     (LONG,), (ACCOUNT, DOTS, DATE, BOX, CODE), (MONTH, YEAR, ROAD, ENGLISH_ROAD),
-    (PLUS, AT, QUERY, WORD_TOKEN, DASH_TOKEN, CHAT_TOKEN, COLONS, PAIRS),
-    (PASSWORD, FRENCH_PASSWORD, PRIVATE, CLOUD_TOKEN, JWT),
 ))  # fmt: skip
-"""All signs. Most texts have none of a family, which one search shows."""
-ANY = (together([sign for _, some in FAMILIES[:3] for sign in some]), FAMILIES[3][0], FAMILIES[4][0])
-"""What finds any sign in the fewest searches: a pattern is fast if its first characters are alike."""
+"""Signs that begin with a digit. Most texts have none of a family, which one search shows."""
+_MARKED = (PLUS, AT, QUERY, WORD_TOKEN, DASH_TOKEN, CHAT_TOKEN, COLONS, PAIRS)
+MARKS: tuple[tuple[str, re.Pattern[str], Sequence[Sign]], ...] = tuple(
+    (mark, together([replace(sign, first=re.escape(mark)) for sign in some]), some)
+    for mark in "+@=_-:"
+    for some in [[sign for sign in _MARKED if mark in sign.first]]
+)
+"""Signs that begin with a mark, by each mark: one character is found ten times as fast as one of several."""
+LETTERED = (PASSWORD, FRENCH_PASSWORD, PRIVATE, CLOUD_TOKEN, JWT)
+ANY = (
+    together([sign for _, some in DIGIT_FAMILIES for sign in some]),
+    *(any_of for _, any_of, _ in MARKS),
+    together(LETTERED),
+)
+"""What finds any sign in the least time: a pattern is fast if its first characters are alike."""
+_DIGIT = re.compile("[0-9]")
 
 
 def seen_in(text: str) -> set[Sign]:
     """The signs in a text."""
     found: set[Sign] = set()
-    for any_of, some in FAMILIES:
-        if first := any_of.search(text):
-            # None of them is before the first of all.
-            found.update(sign for sign in some if len(some) == 1 or sign.pattern.search(text, first.start()))
+    if digit := _DIGIT.search(text):
+        for any_of, some in DIGIT_FAMILIES:
+            if first := any_of.search(text, digit.start()):
+                found.update(_since(first, some))
+    for mark, any_of, some in MARKS:
+        if mark in text and (first := any_of.search(text)):
+            found.update(_since(first, some))
+    if first := ANY[-1].search(text):
+        found.update(_since(first, LETTERED))
     return found
+
+
+def _since(first: re.Match[str], some: Sequence[Sign]) -> Sequence[Sign]:
+    """Those of some signs that a text has, none of which is before the first of all."""
+    if len(some) == 1:
+        return some
+    text, start = first.string, first.start()
+    return [sign for sign in some if sign.pattern.search(text, start)]
+
+
+EVERY: tuple[Sign, ...] = (*(sign for _, some in DIGIT_FAMILIES for sign in some), *_MARKED, *LETTERED)
