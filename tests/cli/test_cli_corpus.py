@@ -42,13 +42,16 @@ def test_valid_files(capsys: Captured) -> None:
     assert (code, out) == (0, "1 file checked, no problems. 1 valid record.\n")
 
 
-def test_paths_that_are_no_files(capsys: Captured) -> None:
-    code, out, _ = called(capsys, "corpus", "check", "data/b.jsonl", "./data/b.jsonl", "none.jsonl", "/dev/null")
+def test_paths_that_are_no_files(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
+    files = ("data/b.jsonl", "./data/b.jsonl", "none.jsonl", "/dev/null", "loop.jsonl")
+    code, out, _ = called(capsys, "corpus", "check", *files)
     whats = [line.split(": ", 2)[2] for line in out.splitlines()]
     assert code == 2 and whats == [
         "the same file as data/b.jsonl. Name it once.",
         "the file was not found. Name an existing file.",
         "the file is not a regular file. Name an existing file.",
+        "the file was not found. Name an existing file.",
     ]
 
 

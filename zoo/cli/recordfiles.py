@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 
 from catalog.problems import Problem
@@ -16,7 +17,7 @@ def named(paths: tuple[Path, ...]) -> tuple[list[File], list[Problem]]:
     folder without files."""
     files: list[File] = []
     problems: list[Problem] = []
-    seen: dict[Path, str] = {}
+    seen: dict[str, str] = {}
     for path in paths:
         found = [path]
         if path.is_dir():
@@ -24,7 +25,8 @@ def named(paths: tuple[Path, ...]) -> tuple[list[File], list[Problem]]:
             if not found:
                 raise InputError(f"{path} has no files of records", remedy=f"Name files: {', '.join(SUFFIXES)}")
         for one in found:
-            shown, there = str(one), one.resolve()
+            # Path.resolve raises an error for links that lead to each other.
+            shown, there = str(one), os.path.realpath(one)
             if not one.is_file():
                 what = "the file is not a regular file" if one.exists() else "the file was not found"
                 problems.append(Problem(shown, 1, 1, "", what, "Name an existing file"))

@@ -127,6 +127,6 @@ def _damaged(error: Exception, shown_as: str, lines: int) -> InputError:
     return InputError(
         f"the compressed file is damaged or cut: {error}",
         where=f"{shown_as}:{lines + 1}",
-        safe="The lines before this one are readable.",
+        safe="The lines before this one can be read, but may be damaged too.",
         remedy="Fetch or compress the file again",
     )
