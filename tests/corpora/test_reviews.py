@@ -102,6 +102,13 @@ def test_a_release_anchors_the_log(redacted: Artifact, settings: Settings) -> No
     path.write_bytes(lines[0])
     with pytest.raises(ZooError, match="its last lines were cut"):
         reviewed.read("tutored", settings)
+    # The released report names the line too, so it is enough.
+    (redacted.folder / "redaction-report.json").write_text('{"records": 3}', encoding="utf-8")
+    whole = dataclasses.replace(redacted, files=records(redacted.folder))
+    place.with_name("redaction-report.json").write_text(reviewed.report(whole, told), encoding="utf-8")
+    place.unlink()
+    with pytest.raises(ZooError, match=r"its last lines were cut.*redaction-report\.json"):
+        reviewed.read("tutored", settings)
     path.unlink()
     with pytest.raises(ZooError, match="its last lines were cut"):
         reviewed.sign("tutored", redacted, "Cut", settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 import tinyzoo
 from answerserver import AnswerServer, repeat
+
+from zoo.files.digests import pretty_json
 
 pytest.importorskip("llama_cpp")
 pytest.importorskip("torch")
@@ -63,9 +66,12 @@ def test_a_student_of_a_server_is_released_when_its_rows_are_signed_for(tmp_path
         assert secret.encode() not in published, secret
     card = (folder / "dataset/README.md").read_text(encoding="utf-8")
     assert "these answers cannot be made again" in card and "(redaction-report.json)" in card
-    assert (folder / "dataset/redaction-report.json").is_file()
     review = json.loads((folder / "model/evidence/redaction-review.json").read_text(encoding="utf-8"))
     assert review["by"] == "Ann Tremblay" and review["log"]["line"] == 1
+    raw = (folder / "model/evidence/redaction-report.json").read_bytes()
+    report = json.loads(raw)
+    assert (folder / "dataset/redaction-report.json").read_bytes() == raw and report.pop("log") == review["log"]
+    assert hashlib.sha256(pretty_json(report).encode()).hexdigest() == review["files"]["redaction-report.json"]
     secret = key.read_text(encoding="utf-8").split()[-1]
     files = {path.relative_to(zoo).as_posix(): path.read_bytes() for path in zoo.rglob("*") if path.is_file()}
     for name, content in {**files, "output": "".join(printed).encode()}.items():

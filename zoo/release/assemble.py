@@ -108,7 +108,7 @@ def _write(material: Material, out: Path) -> None:
     card = cards.model_card(recipe, model, release, material.settings.namespace, remarks)
     write_atomic(model_folder / "README.md", card)
     if release.dataset:
-        dataset.write(material, dataset_folder, model, release)
+        dataset.write(material, dataset_folder, model, release, evidence_folder)
     write_provenance(material, out, model, release)
     seal(recipe, model_folder)
     told = {

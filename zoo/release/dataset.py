@@ -16,8 +16,8 @@ from zoo.release.material import Material
 from zoo.release.sealing import seal
 
 
-def write(material: Material, folder: Path, model: Model, release: Release) -> None:
-    """Fill ``folder`` with data, card, manifest and sums."""
+def write(material: Material, folder: Path, model: Model, release: Release, evidence: Path) -> None:
+    """Fill ``folder`` with data, card, manifest and sums. evidence: the folder with that of the model."""
     label, prompts = material.labels, material.artifacts["corpus/prompts"]
     splits, files = list[Split](), list[Mapping[str, object]]()
     for part in ("train", "heldout"):
@@ -30,7 +30,7 @@ def write(material: Material, folder: Path, model: Model, release: Release) -> N
     card = cards.dataset_card(material.recipe, model, release, material.settings.namespace, splits, files)
     write_atomic(folder / "README.md", card)
     if "redact" in material.artifacts:
-        place_file(label.path(REPORT), folder / REPORT)
+        place_file(evidence / REPORT, folder / REPORT)
     if licencetexts.dataset_has_them(material):
         licencetexts.place(material, folder)
     seal(material.recipe, folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from catalog.release import EvidenceFile
 from zoo.corpora import datafiles, distributions
+from zoo.corpora.privacy.redact import REPORT
 from zoo.files.digests import pretty_json
 from zoo.files.listing import records, sha256_of
 from zoo.files.together import each
@@ -51,6 +52,7 @@ def contents(material: Material, folder: Path) -> dict[str, str | bytes]:
     if recipe.label and recipe.label.redact == "reviewed":
         review = reviewed.refuse_unsigned(recipe.name, artifacts["redact"], material.settings)
         found[reviewed.EVIDENCE] = pretty_json(review)
+        found[REPORT] = reviewed.report(artifacts["redact"], review)
     if "imatrix" in artifacts:
         found["imatrix.json"] = pretty_json(artifacts["imatrix"].facts)
     found["tensors.json"] = pretty_json({"format": TENSORS_FORMAT, "files": _tensor_digests(material, folder)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from zoo.corpora.privacy.audit import Entry
 from zoo.corpora.privacy.redact import REPORT
 from zoo.errors import AGAIN, GateRefused, InputError, ZooError
 from zoo.files import journal
+from zoo.files.digests import pretty_json
 from zoo.files.locks import locked
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
@@ -84,12 +85,20 @@ def refuse_unsigned(name: str, redacted: Artifact, settings: Settings) -> dict[s
     }  # fmt: skip
 
 
+def report(redacted: Artifact, review: Mapping[str, object]) -> str:
+    """The redaction report as it is released: the signed one, with the line of the log that signed for it."""
+    return pretty_json(table(redacted.json(REPORT)) | {"log": review["log"]})
+
+
 def _anchors(name: str, settings: Settings) -> Iterator[tuple[Path, int, str]]:
-    """(evidence file, line, its digest) of every release of the recipe whose evidence is in the zoo."""
-    for path in sorted((settings.evidence / name).glob(f"*/{EVIDENCE}")):
+    """(evidence file, line, its digest) of every release of the recipe whose evidence is in the zoo: its review and its
+    report both name the line, so that one of them is enough."""
+    folder = settings.evidence / name
+    for path in sorted(path for file in (EVIDENCE, REPORT) for path in folder.glob(f"*/{file}")):
         try:
             log = table(table(jsontext.read(path))["log"])
             yield path, whole(log["line"]), text(log["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
-            # Damaged evidence is found by what compares it with the catalog.
+            # A report that nobody had to sign names no line. Damaged evidence is found by what compares it with the
+            # catalog.
             continue
