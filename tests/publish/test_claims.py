@@ -92,7 +92,10 @@ def test_another_zoos_main_branch_is_not_replaced(
     assert f'at {hub} has the release "{version}" on its main branch, which is not this' in said, said
     assert "name another repository under `publish:`" in said and state(folder) == before
     word = "" if way is Way.PLACE else f" --{way.value}"
-    assert (f"zoo publish {MODEL} --delete-others{word} --hub {hub}" in said) == (version != "2.0.0"), said
+    first = "" if version == "0.9.0" else f', raise the version in the recipe above "{version}", then run'
+    if version == "1.0.0" and way is not Way.PLACE:
+        first = ", rename or delete local/tutor-gguf on the hub, then run"
+    assert f"To replace what is there{first}: zoo publish {MODEL} --delete-others{word} --hub {hub}" in said, said
     with pytest.raises(OtherRepository):
         asked(release, at(zoo, hub), Asked(way=way, stage=way is Way.PLACE))
     assert state(folder) == before
@@ -117,7 +120,7 @@ def test_a_higher_version_of_another_zoo_is_not_replaced_even_so(
     hub, folder = place
     shutil.copytree(others / "2.0.0", folder, dirs_exist_ok=True)
     before = state(folder)
-    with pytest.raises(OtherRepository, match="or delete local/tutor-prompts on the hub"):
+    with pytest.raises(OtherRepository, match=r"above .2\.0\.0., then run"):
         asked(complete_release(zoo), at(zoo, hub), Asked(delete_others=True))
     assert state(folder) == before
 

@@ -63,17 +63,24 @@ class Claim:
             return
         if any(otherrepo.has(repo, one.commit) for one in places):
             return
-        stays = VERSION.match(held.version) and preference(held.version) > preference(self.version)
-        if self.is_replacing and not stays:
+        is_out = bool(self.model and self.model.release(self.version))
+        ours, theirs = preference(self.version), preference(held.version) if VERSION.match(held.version) else None
+        # A tag never moves, and the main branch stays at the highest version.
+        if theirs is None or theirs < ours:
+            first = ""
+        elif is_out:
+            first = f", rename or delete {full} on the hub, then run"
+        else:
+            first = f", raise the version in the recipe above {show(held.version)}, then run"
+        if self.is_replacing and (not first or (theirs == ours and not is_out)):
             return
-        other = "Otherwise name another repository under `publish:` in the recipe"
-        instead = f", or delete {full} on the hub" if stays else f". To replace what is there: {self.replace}"
         raise OtherRepository(
             f"{kind} {full} at {of_hub(self.hub, self.settings)} has the release {show(held.version)} on its main "
             "branch, which is not this zoo's: neither the catalog nor a release folder of this machine has it",
             safe="Nothing was changed there.",
             remedy="If it is yours, get the newest catalog (git pull), or finish the publication on the machine where "
-            f"it began. {other}{instead}",
+            "it began. Otherwise name another repository under `publish:` in the recipe. To replace what is "
+            f"there{first}: {self.replace}",
         )
 
     def _recorded(self, kind: str, full: str) -> list[Repository]:
