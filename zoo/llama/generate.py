@@ -4,8 +4,10 @@ How a row's bytes stay independent of the other rows, of their order and of wher
 
 - every sequence has its own key-value stream (no unified cache), and flash attention is off;
 - a prompt is read by itself, in pieces of ``batch_tokens``;
+- so is the beginning that a job names as shared, whether or not another job has read it before: it is kept in a
+  sequence of its own and copied;
 - every later decode is exactly ``batch_rows`` wide: an idle slot reads a dummy token whose cache entry is removed
-immediately. Without this the matrix kernels change with the width, and with them the last bits of a
+  immediately. Without this the matrix kernels change with the width, and with them the last bits of a
   logit;
 - every job has a sampler chain with its own seed, and each chain sees only its own row.
 
@@ -16,7 +18,7 @@ The price is that a nearly empty batch costs as much as a full one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from zoo.errors import InputError, ZooError
@@ -25,6 +27,9 @@ from zoo.llama import prompt as prompts
 from zoo.llama.library import Sampler
 from zoo.llama.model import Model
 from zoo.progress import Advance, Reporter, Silent
+
+SHARED_TOKENS = 8
+"""A shorter beginning is read with its prompt: copying it would take as long as reading it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Job:
     temperature 0 takes the most probable token each time; then top_p and seed (0 to 2^32 - 1) do not matter.
     json_schema: the answer must be JSON of this schema.
     forced: ids that the answer must begin with, whatever the model would write; they can end it like any other token.
+    shared_text: with what prompt_text begins and other prompts too, such as the system prompt; "" for nothing.
     """
 
     key: str
@@ -45,6 +51,7 @@ class Job:
     seed: int = 0
     json_schema: Mapping[str, object] | None = None
     forced: tuple[int, ...] = ()
+    shared_text: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,13 +79,48 @@ class _Row:
     finish: str = ""
 
 
+@dataclass
+class _Beginning:
+    """The shared beginning of prompts that was read last. sequence: where it is kept; None if there is no room."""
+
+    sequence: int | None
+    tokens: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, model: Model, batch_rows: int) -> _Beginning:
+        """In the sequence after those of the rows. A model with a state instead of a cache has nothing to copy."""
+        pointer = model.lib.llama_get_model(model.context)
+        has_state = model.lib.llama_model_is_recurrent(pointer) or model.lib.llama_model_is_hybrid(pointer)
+        return cls(None if has_state or model.parallel <= batch_rows else batch_rows)
+
+    def copy(self, model: Model, slot: int, job: Job, prompt: list[int]) -> int:
+        """Put the beginning that ``job`` names into the slot; returns its number of tokens."""
+        if self.sequence is None or not job.shared_text:
+            return 0
+        wanted = prompts.tokens(model, job.shared_text)
+        if not SHARED_TOKENS <= len(wanted) < len(prompt) or prompt[: len(wanted)] != wanted:
+            return 0
+        if wanted != self.tokens:
+            self.tokens = []
+            _forget(model, self.sequence)
+            _read(model, self.sequence, wanted, 0, with_logits=False)
+            self.tokens = wanted
+        model.lib.llama_memory_seq_cp(model.lib.llama_get_memory(model.context), self.sequence, slot, -1, -1)
+        return len(wanted)
+
+
 def generate(
-    model: Model, jobs: Iterable[Job], *, batch_rows: int, report: Reporter | None = None
+    model: Model,
+    jobs: Iterable[Job],
+    *,
+    batch_rows: int,
+    report: Reporter | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Result]:
     """Answer every job, ``batch_rows`` at a time; results come as they finish, so not in the order of the
-    jobs.
+    jobs. It ends before the next token once ``stopped`` is true.
 
-    The model must have been opened with ``parallel >= batch_rows``.
+    The model must have been opened with ``parallel >= batch_rows``; with one more, beginnings of prompts are shared.
     Raises InputError for a job that does not fit the context or whose schema cannot be a grammar, ZooError if
     llama.cpp fails. Results that were already yielded stay valid.
     """
@@ -87,10 +129,11 @@ def generate(
     slots: list[_Row | None] = [None] * batch_rows
     waiting = iter(jobs)
     model.clear()
+    beginning = _Beginning.of(model, batch_rows)
     with (report or Silent()).task("Generating", None, "tokens") as advance:
         try:
-            while True:
-                yield from _fill(model, slots, waiting, advance)
+            while not stopped():
+                yield from _fill(model, slots, waiting, beginning, advance)
                 if not any(slots):
                     return
                 _step(model, slots, advance)
@@ -102,7 +145,7 @@ def generate(
 
 
 def _fill(
-    model: Model, slots: list[_Row | None], waiting: Iterator[Job], advance: Advance
+    model: Model, slots: list[_Row | None], waiting: Iterator[Job], beginning: _Beginning, advance: Advance
 ) -> Iterator[Result]:
     """Start jobs in the free slots; a job may end with its first token."""
     while None in slots:
@@ -110,27 +153,33 @@ def _fill(
         if job is None:
             return
         slot = slots.index(None)
-        slots[slot] = _start(model, slot, job)
+        slots[slot] = _start(model, slot, job, beginning)
         advance(1)
         yield from _finished(model, slots)
 
 
-def _start(model: Model, slot: int, job: Job) -> _Row:
+def _start(model: Model, slot: int, job: Job, beginning: _Beginning) -> _Row:
     """Read the prompt by itself and take the first token."""
     prompt = prompts.tokens(model, job.prompt_text)
     _check(model, job, len(prompt))
     row = _Row(job, _sampler(model, job), len(prompt), len(prompt) - 1)
     try:
         _forget(model, slot)
-        for start in range(0, len(prompt), model.batch_tokens):
-            part = prompt[start : start + model.batch_tokens]
-            last = len(prompt) - 1 - start
-            model.decode([(token, start + i, slot, i == last) for i, token in enumerate(part)])
+        shared = beginning.copy(model, slot, job, prompt)
+        _read(model, slot, prompt[shared:], shared, with_logits=True)
         _take(model, row, -1)
     except BaseException:
         model.lib.llama_sampler_free(row.sampler)
         raise
     return row
+
+
+def _read(model: Model, sequence: int, tokens: list[int], position: int, *, with_logits: bool) -> None:
+    """Read tokens from ``position`` on, in pieces. with_logits: of the last one."""
+    last = len(tokens) - 1 if with_logits else len(tokens)
+    for start in range(0, len(tokens), model.batch_tokens):
+        part = tokens[start : start + model.batch_tokens]
+        model.decode([(token, position + start + i, sequence, start + i == last) for i, token in enumerate(part)])
 
 
 def _check(model: Model, job: Job, prompt_tokens: int) -> None:

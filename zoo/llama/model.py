@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -84,23 +84,32 @@ class Model:
 
         Raises ModelFileError naming the file and llama.cpp's reason, MissingExtra without llama.cpp.
         """
+        with cls.open_several(path, 1, **wanted) as (model,):
+            yield model
+
+    @classmethod
+    @contextmanager
+    def open_several(cls, path: Path, count: int, **wanted: Unpack[Wanted]) -> Iterator[tuple[Model, ...]]:
+        """The same with ``count`` contexts, which share the weights. Each may be used in a thread of its own."""
         shape = Shape(**wanted)
         lib = library.require()
         header = read_header(path)
-        with _weights(lib, path, _model_params(lib, shape.device)) as pointer:
-            context = _context(lib, pointer, path, shape)
-            try:
-                vocab = lib.llama_model_get_vocab(pointer)
-                size = max(shape.batch_tokens, shape.parallel)
+        with _weights(lib, path, _model_params(lib, shape.device)) as pointer, ExitStack() as opened:
+            vocab = lib.llama_model_get_vocab(pointer)
+            size = max(shape.batch_tokens, shape.parallel)
+            models = []
+            for _ in range(count):
+                context = _context(lib, pointer, path, shape)
+                opened.callback(lib.llama_free, context)
                 room = lib.llama_n_ctx_seq(context)
-                model = cls(path, header, room, shape.parallel, size, lib, vocab, context)
-                try:
-                    yield model
-                finally:
-                    if "_renderer" in vars(model):
-                        model._renderer.close()
-            finally:
-                lib.llama_free(context)
+                models.append(cls(path, header, room, shape.parallel, size, lib, vocab, context))
+                opened.callback(models[-1]._close)
+            yield tuple(models)
+
+    def _close(self) -> None:
+        """End the process that renders, if there is one."""
+        if "_renderer" in vars(self):
+            self._renderer.close()
 
     @classmethod
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from zoo.errors import ModelFileError
@@ -23,6 +24,15 @@ def render(model: Model, messages: Sequence[Mapping[str, str]]) -> str:
     MarkerLost if the template changes such a marker.
     """
     return markers.rendered(model.render, messages, model.control_tokens)
+
+
+def shared(model: Model, messages: Sequence[Mapping[str, str]]) -> str:
+    """With what the rendering of ``messages`` begins whatever the last of them says, for ``tokens``: the template's own
+    words and the messages before. Raises as ``render`` does.
+    """
+    first, second = (render(model, [*messages[:-1], {**messages[-1], "content": text}]) for text in "01")
+    both = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
+    return "".join(character for character, _ in both)
 
 
 def tokens(model: Model, rendered: str) -> list[int]:

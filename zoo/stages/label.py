@@ -21,8 +21,8 @@ from zoo.files.digests import canonical_json, digest, pretty_json, sha256_file
 from zoo.files.locks import locked
 from zoo.files.whole import write_atomic
 from zoo.gguf.header import read_header
-from zoo.llama import library, prompt
-from zoo.llama.generate import Job, generate
+from zoo.llama import lanes, library, prompt
+from zoo.llama.generate import Job
 from zoo.llama.grammar import schema_to_gbnf
 from zoo.llama.model import Model
 from zoo.llama.prompt import MarkedText
@@ -31,7 +31,7 @@ from zoo.machine.resources import free_cores
 from zoo.sources import resolve
 from zoo.stages import Context, Facts
 from zoo.stages.questions import questions
-from zoo.stages.table import PROMPT_TOKENS, capability
+from zoo.stages.table import LABEL_CONTEXTS, PROMPT_TOKENS, capability
 from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
 
@@ -96,18 +96,22 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
     if answers:
         context.report.say(f"{len(answers)} of {len(wanted)} rows already have an answer")
     spec = _spec(context)
+    device = _device(context)
+    cores = free_cores(context.threads)
+    # A GPU answers one context as fast as several.
+    most = LABEL_CONTEXTS if device == "cpu" else 1
+    count, threads = lanes.divided(cores, len(missing), spec.batch_rows, most)
     room = PROMPT_TOKENS + 2 * spec.max_tokens
     with (
-        Model.open(
-            teacher, threads=free_cores(context.threads), context_tokens=room, parallel=spec.batch_rows,
-            device=_device(context),
-        ) as model,
+        Model.open_several(
+            teacher, count, threads=threads, context_tokens=room, parallel=spec.batch_rows + 1, device=device
+        ) as models,
         journals.open_to_append(journal, "label journal") as stream,
         context.report.task("labelling", len(missing), "rows") as advance,
     ):
         for attempt in range(1 + spec.retries):
             retry = []
-            for answer in _ask(model, missing, attempt, context):
+            for answer in _ask(models, missing, attempt, context):
                 answers[answer.key] = answer
                 final = not answer.invalid or answer.attempts > spec.retries
                 if final:
@@ -132,8 +136,8 @@ def _device(context: Context) -> str:
     return "cpu"
 
 
-def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> Iterator[Answer]:
-    spec = _spec(context)
+def _ask(models: Sequence[Model], rows: Sequence[Row], attempt: int, context: Context) -> Iterator[Answer]:
+    spec, model = _spec(context), models[0]
     schemas = {row.key: row.schema for row in rows}
     sound = []
     for row in rows:
@@ -141,6 +145,8 @@ def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> I
             yield Answer(row.key, "", "stop", 0, spec.retries + 1, fault)
         else:
             sound.append(row)
+    heads = {row.messages[:-1]: row.conversation for row in sound}
+    shared = {head: prompt.shared(model, conversation) for head, conversation in heads.items()}
     jobs = [
         Job(
             key=row.key,
@@ -151,10 +157,11 @@ def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> I
             top_p=spec.top_p,
             seed=spec.seed + attempt,
             json_schema=row.schema,
+            shared_text=shared[row.messages[:-1]],
         )
         for row in sound
     ]
-    for result in generate(model, jobs, batch_rows=spec.batch_rows):
+    for result in lanes.answered(models, jobs, batch_rows=spec.batch_rows):
         text = result.text.strip()
         fault = invalid(text, result.finish, schemas[result.key])
         yield Answer(result.key, text, result.finish, len(result.tokens), attempt + 1, fault)
