@@ -1,14 +1,16 @@
 """Tokens per second of our batched answers (llama.cpp), compared with batched ``transformers.generate``, on a CPU.
 
-Both answer the same prompts greedily, at most the same number of tokens, eight rows at a time, with the same
-threads and the same weights: transformers reads them from the same GGUF file and computes in float32. Counted are
-the tokens of each row up to its end; padding, and the token that ends a row, are not.
+Both answer the same prompts of mixed length greedily, at most the same number of tokens, with the same threads and the
+same weights: transformers reads them from the same GGUF file and computes in float32. Each side first tries how many
+rows at a time suit it best. Counted are the tokens of each row up to its end; padding, and the token that ends a row,
+are not.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,24 +19,39 @@ from typing import Any
 from benchmarks import material, pairs
 from benchmarks.pairs import Comparison, Say, Side, Target
 from zoo.errors import ZooError
-from zoo.llama.generate import Job, generate
+from zoo.llama import lanes, prompt
+from zoo.llama.generate import Job
 from zoo.llama.model import Model
+from zoo.stages.table import LABEL_CONTEXTS
 
 PAIRS = 5
-PROMPTS = 16
-BATCH_ROWS = 8
+BATCH_ROWS = (8, 16, 32, 64)
+"""How many rows at a time each side tries, on as many prompts as the widest has."""
 DTYPE = "float32"
 
+Run = Callable[[int, int | None], dict[str, Any]]
+"""Answers the first prompts, None for all (the second number), so many at a time (the first)."""
 
-def ours(model: Model, prompts: Sequence[str], max_tokens: int) -> Callable[[], dict[str, Any]]:
-    """All prompts through ``zoo.llama.generate``."""
-    jobs = [Job(str(number), text, max_tokens) for number, text in enumerate(prompts)]
 
-    def run() -> dict[str, Any]:
-        tokens = [len(result.tokens) for result in generate(model, jobs, batch_rows=BATCH_ROWS)]
+def ours(models: Sequence[Model], jobs: Sequence[Job]) -> Run:
+    """As the label stage asks its teacher, the rows divided among the contexts."""
+
+    def run(batch_rows: int, count: int | None) -> dict[str, Any]:
+        each = max(1, batch_rows // len(models))
+        tokens = [len(result.tokens) for result in lanes.answered(models, jobs[:count], batch_rows=each)]
         return {"tokens": sum(tokens), "rows": len(tokens)}
 
     return run
+
+
+def tried(run: Run) -> dict[int, float]:
+    """Tokens per second by the number of rows at a time."""
+    found = {}
+    for batch_rows in BATCH_ROWS:
+        start = time.perf_counter()
+        tokens = run(batch_rows, max(BATCH_ROWS))["tokens"]
+        found[batch_rows] = tokens / (time.perf_counter() - start)
+    return found
 
 
 class Transformers:
@@ -61,12 +78,17 @@ class Transformers:
             if theirs != model.tokenize(text, add_special=False, parse_special=True):
                 raise ZooError(f"the two sides read different tokens in the prompt {text[-60:]!r}")
 
-    def run(self, prompts: Sequence[str], max_tokens: int) -> dict[str, Any]:
-        """All prompts, a batch after the other."""
-        tokens = []
-        for start in range(0, len(prompts), BATCH_ROWS):
-            tokens += self._batch(prompts[start : start + BATCH_ROWS], max_tokens)
-        return {"tokens": sum(tokens), "rows": len(tokens)}
+    def answering(self, prompts: Sequence[str], max_tokens: int) -> Run:
+        """A batch after the other."""
+
+        def run(batch_rows: int, count: int | None) -> dict[str, Any]:
+            asked = prompts[:count]
+            tokens = []
+            for start in range(0, len(asked), batch_rows):
+                tokens += self._batch(asked[start : start + batch_rows], max_tokens)
+            return {"tokens": sum(tokens), "rows": len(tokens)}
+
+        return run
 
     def _batch(self, prompts: Sequence[str], max_tokens: int) -> list[int]:
         import torch
@@ -96,18 +118,26 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     recipe, threads = material.tutor(), material.threads_or_cores(arguments.threads)
     file, max_tokens = material.teacher_file(recipe), recipe.label.max_tokens
     folder = material.imported(file, recipe.teacher.sha256, None, say)
-    with Model.open(file, threads=threads, context_tokens=recipe.room_tokens, parallel=BATCH_ROWS) as model:
-        conversations = material.plain_conversations(recipe, PROMPTS)
-        prompts = [material.rendered(model, messages) for messages in conversations]
+    conversations = material.plain_conversations(recipe, arguments.prompts)
+    count, each = lanes.divided(threads, len(conversations), min(BATCH_ROWS), LABEL_CONTEXTS)
+    with Model.open_several(
+        file, count, threads=each, context_tokens=recipe.room_tokens, parallel=max(BATCH_ROWS) // count + 1
+    ) as models:
+        jobs = [_job(models[0], messages, number, max_tokens) for number, messages in enumerate(conversations)]
+        prompts = [job.prompt_text for job in jobs]
         say("loading the model into transformers")
-        theirs = Transformers(folder, model.end_tokens, threads)
-        theirs.refuse_other_tokens(model, prompts)
+        theirs = Transformers(folder, models[0].end_tokens, threads)
+        theirs.refuse_other_tokens(models[0], prompts)
+        runs = {"a": ours(models, jobs), "b": theirs.answering(prompts, max_tokens)}
+        say(f"trying {', '.join(map(str, BATCH_ROWS))} rows at a time on each side")
+        speeds = {side: tried(run) for side, run in runs.items()}
+        best = {side: max(found, key=lambda rows: found[rows]) for side, found in speeds.items()}
         yield Comparison(
             name="labelling",
             question="How fast are our batched answers, compared with batched transformers.generate?",
-            a=Side("zoo.llama.generate, Q4_1", ours(model, prompts, max_tokens)),
-            b=Side(f"transformers.generate, {DTYPE}", lambda: theirs.run(prompts, max_tokens)),
-            target=Target("ratio", at_least=1.0),
+            a=Side("zoo.llama.lanes, Q4_1", lambda: runs["a"](best["a"], None)),
+            b=Side(f"transformers.generate, {DTYPE}", lambda: runs["b"](best["b"], None)),
+            target=Target("ratio", at_least=3.0),
             figure="tokens_per_second",
             packages=("llama-cpp-python", "torch", "transformers"),
             settings={
@@ -116,17 +146,29 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
                 "transformers_dtype": DTYPE,
                 "transformers_weights": "the values of the same GGUF file, written out in float16, loaded as float32",
                 "prompts": len(prompts),
-                "batch_rows": BATCH_ROWS,
+                "batch_rows": best,
+                "tokens_per_second_tried": speeds,
+                "contexts": count,
                 "max_new_tokens": max_tokens,
                 "sampling": "greedy",
                 "threads": threads,
             },
+            # The trials have warmed both sides up.
+            warmups=0,
         )
+
+
+def _job(model: Model, messages: material.Messages, number: int, max_tokens: int) -> Job:
+    conversation = [{"role": role, "content": content} for role, content in messages]
+    text, shared = prompt.render(model, conversation), prompt.shared(model, conversation)
+    return Job(str(number), text, max_tokens, shared_text=shared)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    return pairs.main(pairs.parser("labelling", str(__doc__), PAIRS, threads=True).parse_args(argv), prepare)
+    options = pairs.parser("labelling", str(__doc__), PAIRS, threads=True)
+    options.add_argument("--prompts", type=int, metavar="N", help="only the first; by default all free texts")
+    return pairs.main(options.parse_args(argv), prepare)
 
 
 if __name__ == "__main__":

@@ -61,13 +61,14 @@ def teacher_file(recipe: Tutor) -> Path:
     return resolve.resolve(spec, ROOT, CACHE, Silent())
 
 
-def plain_conversations(recipe: Tutor, count: int) -> list[Messages]:
-    """The first ``count`` training prompts that ask for free text, with their system prompt."""
+def plain_conversations(recipe: Tutor, count: int | None) -> list[Messages]:
+    """The first ``count`` prompts (None for all) that ask for free text, with their system prompt, those for training
+    first."""
     found: list[Messages] = []
-    for file in recipe.recipe.corpus.train:
+    for file in (*recipe.recipe.corpus.train, *recipe.recipe.corpus.heldout):
         records = read_prompts(ROOT / file.path, file.path)
         found += [messages_of(r, recipe.label.system) for r in records if not r.get("requires_json")]
-    if len(found) < count:
+    if count is not None and len(found) < count:
         raise ZooError(f"the corpus has {len(found)} plain prompts, but {count} are needed")
     return found[:count]
 

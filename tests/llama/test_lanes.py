@@ -74,7 +74,7 @@ def test_an_interrupted_run_ends_its_threads_and_is_completed(three: tuple[Model
     before = threading.active_count()
     running = lanes.answered(three, todo, batch_rows=ROWS)
     done = by_key(iter([next(running), next(running)]))
-    running.close()  # type: ignore[attr-defined]  # it is a generator
+    running.close()
     assert threading.active_count() == before
     rest = [job for job in todo if job.key not in done]
     assert done | by_key(lanes.answered(three[1:], rest, batch_rows=ROWS)) == whole

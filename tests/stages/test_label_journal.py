@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("llama_cpp")
 
+from catalog.release import Cache
 from zoo.corpora.rows import Answer, Row, invalid, labelled, messages_of, summary
 from zoo.errors import ModelFileError, ZooError
 from zoo.files import journal as journals
@@ -23,6 +24,7 @@ from zoo.stages import Context, distill, label
 from zoo.stages.artifact import Artifact
 from zoo.stages.label import read_journal
 from zoo.stages.questions import questions
+from zoo.stages.table import LABEL_CACHE_BYTES
 
 SCHEMA = {
     "type": "object",
@@ -182,6 +184,15 @@ def test_the_teacher_answers_on_the_device_of_the_step(tmp_path: Path, monkeypat
     with pytest.raises(ModelFileError):
         label.answer_all([row("a")], tmp_path / "j.jsonl", tmp_path / "no-such-teacher.gguf", wanted)
     assert len(warnings) == 2, "it opens the teacher on that device"
+
+
+@pytest.mark.parametrize(
+    ("bytes_per_token", "expected"), [(23_040, 4), (57_344, 3), (160_000, 1), (250_000, 0), (0, 4)]
+)
+def test_as_many_contexts_as_their_caches_have_room(bytes_per_token: int, expected: int) -> None:
+    cache = Cache(bytes_per_token, 0, 0, 0, known=True)
+    assert label.contexts(cache, 8, 1000) == expected
+    assert expected * 9 * 1024 * bytes_per_token <= LABEL_CACHE_BYTES
 
 
 # --- Judging answers

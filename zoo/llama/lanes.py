@@ -8,7 +8,8 @@ changes no byte: see ``zoo.llama.generate``.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 
 from zoo.llama.generate import Job, Result, generate
@@ -16,13 +17,18 @@ from zoo.llama.model import Model
 
 
 def divided(threads: int, rows: int, batch_rows: int, most: int) -> tuple[int, int]:
-    """How many contexts, at most ``most``, answer ``rows`` jobs, and the threads of each: none is without jobs."""
+    """How many contexts, at most ``most`` but one at least, answer ``rows`` jobs, and the threads of each: none is
+    without jobs.
+    """
     count = max(1, min(threads, most, -(-rows // batch_rows)))
     return count, max(1, threads // count)
 
 
-def answered(models: Sequence[Model], jobs: Iterable[Job], *, batch_rows: int) -> Iterator[Result]:
-    """The results of ``generate`` for all jobs, as they finish. models: open contexts, each used by one thread only.
+def answered(
+    models: Sequence[Model], jobs: Iterable[Job], *, batch_rows: int
+) -> Generator[Result, None, None]:
+    """The results of ``generate`` for all jobs, as they finish. models: open contexts, each for one thread only, and
+    open until this is closed.
 
     Raises as ``generate`` does, with the first error of any context; then, or when it is closed, the others end before
     their next token.
@@ -46,8 +52,14 @@ def answered(models: Sequence[Model], jobs: Iterable[Job], *, batch_rows: int) -
                 yield found
     finally:
         lanes.stopped.set()
-        for thread in threads:
-            if thread.ident is not None:
+        _end(threads)
+
+
+def _end(threads: Sequence[threading.Thread]) -> None:
+    """Wait for all that were started. Another Ctrl-C meanwhile must not let the caller free what they still use."""
+    for thread in threads:
+        while thread.is_alive():
+            with suppress(KeyboardInterrupt):
                 thread.join()
 
 

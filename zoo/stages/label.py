@@ -8,11 +8,13 @@ missing, and editing one prompt asks the teacher one question.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from catalog.jsonvalues import table, text
 from catalog.recipe import Label, build
+from catalog.release import Cache
 from catalog.templateclock import TEMPLATE_CLOCK
 from zoo.corpora.rows import Answer, Row, invalid, labelled, summary
 from zoo.errors import InputError, ModelFileError
@@ -20,18 +22,19 @@ from zoo.files import journal as journals
 from zoo.files.digests import canonical_json, digest, pretty_json, sha256_file
 from zoo.files.locks import locked
 from zoo.files.whole import write_atomic
+from zoo.gguf.caches import cache_of
 from zoo.gguf.header import read_header
 from zoo.llama import lanes, library, prompt
 from zoo.llama.generate import Job
 from zoo.llama.grammar import schema_to_gbnf
-from zoo.llama.model import Model
+from zoo.llama.model import FLOOR_TOKENS, Model
 from zoo.llama.prompt import MarkedText
 from zoo.machine.processor import here
 from zoo.machine.resources import free_cores
 from zoo.sources import resolve
 from zoo.stages import Context, Facts
 from zoo.stages.questions import questions
-from zoo.stages.table import LABEL_CONTEXTS, PROMPT_TOKENS, capability
+from zoo.stages.table import LABEL_CACHE_BYTES, LABEL_CONTEXTS, PROMPT_TOKENS, capability
 from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
 
@@ -96,32 +99,53 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
     if answers:
         context.report.say(f"{len(answers)} of {len(wanted)} rows already have an answer")
     spec = _spec(context)
-    device = _device(context)
-    cores = free_cores(context.threads)
-    # A GPU answers one context as fast as several.
-    most = LABEL_CONTEXTS if device == "cpu" else 1
-    count, threads = lanes.divided(cores, len(missing), spec.batch_rows, most)
-    room = PROMPT_TOKENS + 2 * spec.max_tokens
     with (
-        Model.open_several(
-            teacher, count, threads=threads, context_tokens=room, parallel=spec.batch_rows + 1, device=device
-        ) as models,
+        _opened(teacher, len(missing), context) as models,
         journals.open_to_append(journal, "label journal") as stream,
         context.report.task("labelling", len(missing), "rows") as advance,
     ):
         for attempt in range(1 + spec.retries):
             retry = []
-            for answer in _ask(models, missing, attempt, context):
-                answers[answer.key] = answer
-                final = not answer.invalid or answer.attempts > spec.retries
-                if final:
-                    journals.append(stream, vars(answer), "label journal", _JOURNAL_BYTES)
-                    advance(1)
-                else:
-                    retry.append(wanted[answer.key])
+            with closing(_ask(models, missing, attempt, context)) as asked:
+                for answer in asked:
+                    answers[answer.key] = answer
+                    final = not answer.invalid or answer.attempts > spec.retries
+                    if final:
+                        journals.append(stream, vars(answer), "label journal", _JOURNAL_BYTES)
+                        advance(1)
+                    else:
+                        retry.append(wanted[answer.key])
             # In the order of the prompts, not in the order in which rows finished.
             missing = sorted(retry, key=lambda row: (row.part, row.number))
     return answers
+
+
+def _opened(teacher: Path, rows: int, context: Context) -> AbstractContextManager[tuple[Model, ...]]:
+    """The teacher, for so many rows.
+
+    It and the spec alone decide how a row is read; the machine and the number of rows, how many contexts there are.
+    """
+    spec = _spec(context)
+    room = PROMPT_TOKENS + 2 * spec.max_tokens
+    device = _device(context)
+    most = contexts(cache_of(read_header(teacher)), spec.batch_rows, room)
+    sequences = spec.batch_rows + (1 if most else 0)
+    # A GPU answers one context as fast as several.
+    count, threads = lanes.divided(
+        free_cores(context.threads), rows, spec.batch_rows, most if device == "cpu" else 1
+    )
+    return Model.open_several(
+        teacher, count, threads=threads, context_tokens=room, parallel=sequences, device=device
+    )
+
+
+def contexts(cache: Cache, batch_rows: int, room: int) -> int:
+    """How many contexts with one row more than ``batch_rows`` may be open, each row of ``room`` tokens; 0 if not even
+    one, because the cache of a teacher is large: then there is one context, without that row.
+    """
+    tokens = -(-room // FLOOR_TOKENS) * FLOOR_TOKENS
+    row = cache.state_bytes + (cache.full_bytes_per_token + cache.window_bytes_per_token) * tokens
+    return min(LABEL_CONTEXTS, LABEL_CACHE_BYTES // max(1, row * (batch_rows + 1)))
 
 
 def _device(context: Context) -> str:
@@ -136,7 +160,9 @@ def _device(context: Context) -> str:
     return "cpu"
 
 
-def _ask(models: Sequence[Model], rows: Sequence[Row], attempt: int, context: Context) -> Iterator[Answer]:
+def _ask(
+    models: Sequence[Model], rows: Sequence[Row], attempt: int, context: Context
+) -> Generator[Answer, None, None]:
     spec, model = _spec(context), models[0]
     schemas = {row.key: row.schema for row in rows}
     sound = []
@@ -161,10 +187,11 @@ def _ask(models: Sequence[Model], rows: Sequence[Row], attempt: int, context: Co
         )
         for row in sound
     ]
-    for result in lanes.answered(models, jobs, batch_rows=spec.batch_rows):
-        text = result.text.strip()
-        fault = invalid(text, result.finish, schemas[result.key])
-        yield Answer(result.key, text, result.finish, len(result.tokens), attempt + 1, fault)
+    with closing(lanes.answered(models, jobs, batch_rows=spec.batch_rows)) as results:
+        for result in results:
+            text = result.text.strip()
+            fault = invalid(text, result.finish, schemas[result.key])
+            yield Answer(result.key, text, result.finish, len(result.tokens), attempt + 1, fault)
 
 
 def unanswerable(row: Row, model: Model) -> str:

@@ -33,8 +33,10 @@ PROMPT_TOKENS = 512
 """Room for a prompt in the context of each row that a teacher answers, in addition to the answer and its retry."""
 
 LABEL_CONTEXTS = 4
-"""The most contexts in which a teacher answers side by side, each with as many rows as the recipe says. Each of them
-reads all weights, and has keys and values of its own; this is what estimates assume."""
+"""The most contexts in which a teacher answers side by side, each with as many rows as the recipe says."""
+LABEL_CACHE_BYTES = 2_000_000_000
+"""Of memory: the keys and values of all of them together, each with one more row for the beginning of the prompts. If
+those of one are more, there is only one, without that row."""
 
 TRAINER_BYTES = 250_000_000
 """Of memory: peft and bitsandbytes, and what a training leaves in the allocator, beyond the program itself."""
@@ -166,14 +168,14 @@ def _export_memory(need: Need) -> int:
 
 
 def _label_memory(need: Need) -> int:
-    """The mapped teacher, and the keys and values of all tokens that it answers together, in 16 bits, with one more row
-    for the beginning of the prompts."""
+    """The mapped teacher, and the keys and values of all tokens that it answers together, in 16 bits: of one context,
+    or of several small ones."""
     label = need.recipe.label
     assert label
     layers = guessed(need.teacher_weights)
-    tokens = LABEL_CONTEXTS * (label.batch_rows + 1) * (PROMPT_TOKENS + 2 * label.max_tokens)
-    kept = 2 * 2 * layers.count * layers.keys * tokens
-    return 2 * need.teacher_weights + min(need.teacher_weights, kept)
+    tokens = label.batch_rows * (PROMPT_TOKENS + 2 * label.max_tokens)
+    kept = min(need.teacher_weights, 2 * 2 * layers.count * layers.keys * tokens)
+    return 2 * need.teacher_weights + max(kept, min(LABEL_CACHE_BYTES, LABEL_CONTEXTS * kept))
 
 
 def _in_use(need: Need) -> int:
