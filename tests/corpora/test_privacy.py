@@ -160,6 +160,31 @@ def test_a_schema_that_asks_for_a_form_gets_a_reserved_value() -> None:
     assert made(record).record is None
 
 
+@pytest.mark.parametrize(
+    ("value", "asked", "form"),
+    [
+        (EMAIL, {"format": "email"}, r"[a-z2-7]+@example\.com"),
+        ("24.48.12.7", {"format": "ipv4"}, r"192\.0\.2\.\d+"),
+        ("2607:fa48::1", {"format": "ipv6"}, r"2001:db8::[0-9a-f:]+"),
+        ("418-683-4471", {"pattern": "^[0-9]{3}-[0-9]{3}-[0-9]{4}$"}, r"418-555-01\d\d"),
+        ("+14186834471", {"pattern": r"^\+[0-9]{11}$"}, r"\+141855501\d\d"),
+        ("G1R 4P5", {"pattern": "^[A-Z][0-9][A-Z] [0-9][A-Z][0-9]$"}, "H0H 0H0"),
+    ],
+)
+def test_a_value_keeps_the_form_that_its_schema_asks_for(value: str, asked: dict[str, str], form: str) -> None:
+    record = conversation()
+    tool = json.loads(json.dumps(LIGHTS))
+    tool["function"]["parameters"]["properties"]["who"] = {"type": "string", **asked}
+    record["tools"] = [tool]
+    record["messages"][1]["tool_calls"][0]["function"]["arguments"]["who"] = value
+    changed = made(record)
+    assert changed.record is not None and changed.found.total() == 1
+    found = changed.record["messages"][1]["tool_calls"][0]["function"]["arguments"]["who"]
+    assert re.fullmatch(form, found), found
+    again = made(changed.record)
+    assert again.record == changed.record
+
+
 def test_json_in_texts_and_escapes() -> None:
     inner = '{"to": "marie.gagnon\\u0040videotron.ca", "n": [1, true], "phone": 4186834471}'
     row = LABELLED | {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": inner}]}

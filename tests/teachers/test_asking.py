@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 import ssl
 import threading
 import time
@@ -138,11 +139,12 @@ def test_an_answer_that_is_none_stays_invalid(change: Callable[[Any], Any], reas
 
 def test_usage_that_is_missing_or_no_count_is_counted_as_unknown() -> None:
     beyond = {"prompt_tokens": 1 << 60, "completion_tokens": True}
-    for usage in (None, {}, {"prompt_tokens": -1, "completion_tokens": 2}, beyond):
+    untrue = {"prompt_tokens": 0, "completion_tokens": 2 * SPEC.max_tokens + 1}
+    for usage in (None, {}, {"prompt_tokens": -1, "completion_tokens": 2}, beyond, untrue):
         with AnswerServer() as server:
             server.change = lambda made, usage=usage: {**made, "usage": usage}  # type: ignore[misc]  # bound here
             (found,) = answers(server.host, row(1)).values()
-        assert (found.uncounted, found.prompt_tokens) == (1, 0)
+        assert (found.uncounted, found.prompt_tokens, found.answer_tokens <= SPEC.max_tokens) == (1, 0, True)
 
 
 def test_text_that_a_server_reads_as_a_marker_is_never_sent() -> None:
@@ -199,6 +201,7 @@ def test_a_wait_that_is_too_long_is_told_and_not_waited() -> None:
         with pytest.raises(RemoteError) as caught:
             answers(faulty.address, row(1))
     assert (caught.value.kind, caught.value.wait_seconds) == ("rate_limited", 86_400)
+    assert re.search(r"again after \d{4}-\d\d-\d\d \d\d:\d\d UTC, as it asks", caught.value.advice), caught.value.advice
 
 
 def test_one_row_may_wait_for_its_turn_as_long_as_others_are_answered() -> None:

@@ -90,9 +90,12 @@ def too_long(most_bytes: int) -> Fault:
     return Fault("", f"longer than {most_bytes} bytes", "Shorten the record")
 
 
+_ONE_A_LINE = "Correct this line: one JSON object per line, each key once, no number beyond those of a computer"
+
+
 def not_json(error: jsontext.NotJson) -> Fault:
     """The fault of a line that cannot be read."""
-    return Fault("", f"not a JSON object in UTF-8 ({str(error)[:80]})", "Write one JSON object per line")
+    return Fault("", f"not a JSON object in UTF-8 ({str(error)[:80]})", error.solve or _ONE_A_LINE)
 
 
 def tags_of(record: JsonObject) -> list[str]:

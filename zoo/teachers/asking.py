@@ -17,7 +17,7 @@ from zoo.errors import RemoteError
 from zoo.progress import Reporter, carried
 from zoo.teachers.door import Door, Line
 from zoo.teachers.pace import Pace
-from zoo.teachers.replies import FINISHED, NotAReply, Reply, read
+from zoo.teachers.replies import FINISHED, NotAReply, Reply, believed, read
 from zoo.teachers.servers import Served
 
 RETRY_TEMPERATURE = 0.7
@@ -215,7 +215,7 @@ class Asking:
                     return None
             else:
                 self.pace.came()
-                return reply
+                return believed(reply, self._most_tokens(row, attempt))
 
     def _sound(self, raw: bytes) -> Reply:
         try:
@@ -235,9 +235,7 @@ class Asking:
         return reply
 
     def _request(self, row: Row, attempt: int) -> tuple[Mapping[str, object], float, int]:
-        spec = self.spec
-        # Incomplete JSON cannot be completed, so a retry gets more room.
-        tokens = spec.max_tokens * (2 if attempt or row.schema else 1)
+        spec, tokens = self.spec, self._most_tokens(row, attempt)
         body = {
             "model": self.served.model, "messages": row.conversation, "max_tokens": tokens, "stream": False, "n": 1,
             "temperature": max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature,
@@ -245,6 +243,10 @@ class Asking:
             **(self.served.kind.structured(row.schema) if row.schema is not None else {}),
         }  # fmt: skip
         return body, seconds_for(tokens, spec.batch_rows), _BODY_BYTES + _TOKEN_BYTES * tokens
+
+    def _most_tokens(self, row: Row, attempt: int) -> int:
+        # Incomplete JSON cannot be completed, so a retry gets more room.
+        return self.spec.max_tokens * (2 if attempt or row.schema else 1)
 
     def _count_refused(self, error: RemoteError) -> None:
         with self._lock:

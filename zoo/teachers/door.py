@@ -22,8 +22,8 @@ from catalog import jsontext
 from catalog.jsontext import Json
 from catalog.unseen import visible
 from zoo import __version__, addresses
-from zoo.errors import AGAIN, InputError, RemoteError
-from zoo.hub.huggingface.answers import retry_after
+from zoo.errors import AGAIN, Again, InputError, RemoteError
+from zoo.hub.huggingface.answers import retry_after, when_again
 from zoo.settings import Teacher
 from zoo.teachers.replies import words_of_error
 
@@ -183,10 +183,12 @@ class Line:
                 remedy=how or f"Set your token for this server: export {TOKEN}=...", again=AGAIN,
             )  # fmt: skip
         if status in _BUSY:
-            wait = retry_after({name.lower(): value for name, value in response.headers.items()}, time.time())
+            now = time.time()
+            wait = retry_after({name.lower(): value for name, value in response.headers.items()}, now)
+            again = AGAIN if wait is None else Again(when_again(wait, now), AGAIN.note)
             kind = "rate_limited" if status == 429 else "server_error"
             return RemoteError(f"{place} answered HTTP {status}{says}", kind=kind, facts=facts, transient=True,
-                               wait_seconds=wait, safe=_KEPT, again=AGAIN)  # fmt: skip
+                               wait_seconds=wait, safe=_KEPT, again=again)  # fmt: skip
         kind = "invalid" if status in (400, 413, 422) else "not_found" if status == 404 else "refused"
         return RemoteError(f"{place} refused a request with HTTP {status}{says}", kind=kind, facts=facts, safe=_KEPT,
                            remedy="Check the address and what the server can do")  # fmt: skip

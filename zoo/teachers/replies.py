@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog import jsontext
 from catalog.jsontext import Json, JsonObject
@@ -53,6 +53,12 @@ def read(raw: bytes) -> Reply:
         text or "", visible(finish)[:40], model, _count(counts, "prompt_tokens"), _count(counts, "completion_tokens"),
         visible(str(data.get("system_fingerprint") or ""))[:LONGEST_NAME],
     )  # fmt: skip
+
+
+def believed(reply: Reply, most_tokens: int) -> Reply:
+    """The reply with a count of answer tokens only if it can be true: a server may write ``most_tokens`` at most."""
+    counted = reply.answer_tokens
+    return replace(reply, answer_tokens=None) if counted is not None and counted > most_tokens else reply
 
 
 def words_of_error(raw: bytes) -> str:

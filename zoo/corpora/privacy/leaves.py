@@ -26,8 +26,8 @@ KEPT = {
 _SMALLEST = 10**8
 """Whole numbers below have too few digits for anything that is looked for."""
 
-_NOTHING: frozenset[str] = frozenset()
-Write = Callable[[str, str], str]
+Write = Callable[[str, str, str], str]
+"""What takes the place of a value, from its kind, what is the same in all its forms, and its own."""
 
 
 class Redacted(NamedTuple):
@@ -41,38 +41,53 @@ class Redacted(NamedTuple):
 def redact(record: JsonObject, kind: Kind, placeholders: Placeholders, is_phone: IsPhone) -> Redacted:
     """A record without the personal data that is found. Where a schema in the record refuses a placeholder, values
     reserved for examples are written instead. A record without finds is returned as it is."""
-    walk = _Walk(kind, is_phone, placeholders.of, _public_values(record))
+    schemas = _Schemas.of(record)
+    walk = _Walk(kind, is_phone, placeholders.of, schemas.public)
     try:
         made = walk.record(record)
-        if not walk.found or _follows(made, kind):
+        if not walk.found or (not schemas.ask_formats and _follows(made, kind)):
             return Redacted(made, walk.found, walk.in_keys)
-        other = _Walk(kind, is_phone, placeholders.valid, _public_values(record), keeps_types=True)
-        made = other.record(record)
+        forms = placeholders.valid, placeholders.shaped, placeholders.of
+        for write in forms if schemas.ask_formats else forms[:2]:
+            made = _Walk(kind, is_phone, write, schemas.public, keeps_types=write != placeholders.of).record(record)
+            if _follows(made, kind):
+                return Redacted(made, walk.found, walk.in_keys)
     except RecursionError:
-        return Redacted(None, walk.found, walk.in_keys)
-    return Redacted(made if _follows(made, kind) else None, walk.found, walk.in_keys)
+        pass
+    return Redacted(None, walk.found, walk.in_keys)
 
 
 def _follows(record: JsonObject, kind: Kind) -> bool:
     return quick.sound(record, kind.schema, schema.load) and next(kind.rules(record), None) is None
 
 
-def _public_values(record: JsonObject) -> frozenset[str]:
-    """Texts that a schema in the record lists: they are the same for everybody."""
-    left: list[Json] = [record[name] for name in ("tools", "tool_schema", "answer_schema") if name in record]
-    if not left:
-        return _NOTHING
-    found: set[str] = set()
-    while left:
-        part = left.pop()
-        if isinstance(part, list):
-            left += part
-        elif isinstance(part, dict):
-            listed = part.get("enum")
-            values = [*(listed if isinstance(listed, list) else ()), part.get("const")]
-            found |= {value for value in values if isinstance(value, str)}
-            left += part.values()
-    return frozenset(found)
+class _Schemas(NamedTuple):
+    """What the schemas in a record say. public: texts that they list, which are the same for everybody. ask_formats: a
+    text has a ``format``, such as ``email``: no check asks for it, but whoever calls the tool does."""
+
+    public: frozenset[str]
+    ask_formats: bool
+
+    @classmethod
+    def of(cls, record: JsonObject) -> _Schemas:
+        left: list[Json] = [record[name] for name in ("tools", "tool_schema", "answer_schema") if name in record]
+        if not left:
+            return _NO_SCHEMAS
+        public, ask_formats = set[str](), False
+        while left:
+            part = left.pop()
+            if isinstance(part, list):
+                left += part
+            elif isinstance(part, dict):
+                listed = part.get("enum")
+                values = [*(listed if isinstance(listed, list) else ()), part.get("const")]
+                public |= {value for value in values if isinstance(value, str)}
+                ask_formats = ask_formats or isinstance(part.get("format"), str)
+                left += part.values()
+        return cls(frozenset(public), ask_formats)
+
+
+_NO_SCHEMAS = _Schemas(frozenset(), False)
 
 
 @dataclass
@@ -114,7 +129,7 @@ class _Walk:
         parts, end = [], 0
         for one in finds:
             self.found[one.kind] += 1
-            parts += [text[end : one.start], self.write(one.kind, one.same)]
+            parts += [text[end : one.start], self.write(one.kind, one.same, text[one.start : one.end])]
             end = one.end
         return "".join([*parts, text[end:]])
 
@@ -123,7 +138,7 @@ class _Walk:
         for one in find(written, hint, self.is_phone):
             if (one.start, one.end) == (0, len(written)):
                 self.found[one.kind] += 1
-                return 0 if self.keeps_types else self.write(one.kind, one.same)
+                return 0 if self.keeps_types else self.write(one.kind, one.same, written)
         return value
 
     def _json(self, text: str, hint: str) -> str | None:

@@ -157,13 +157,13 @@ def _later(status: int, wait: float | None, now: float, asked: Asked, said: str,
     if status != 429:
         return RemoteError(f"{asked.address} failed with {status}{said}", kind="server_error", facts=facts,
                            transient=True, wait_seconds=wait, again=RESUMES)  # fmt: skip
-    when = "in some minutes" if wait is None else _when(wait, now)
+    when = "in some minutes" if wait is None else when_again(wait, now)
     return RemoteError(f"{asked.address} asks for fewer requests{said}", kind="rate_limited",
                        facts={**facts, "wait_seconds": wait}, transient=True, wait_seconds=wait,
                        again=Again(when, RESUMES.note))  # fmt: skip
 
 
-def _when(wait: float, now: float) -> str:
+def when_again(wait: float, now: float) -> str:
     """When to try again, in ``wait`` seconds: a date if that is not soon."""
     if wait < 2 * 3600:
         return f"in {wait:.0f} seconds"
