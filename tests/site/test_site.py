@@ -43,6 +43,7 @@ ALLOWED = (
     "https://lmstudio.ai/download",
     "https://apple.github.io/coremltools/",
     "https://docs.ray.io/",
+    "https://microsoft.github.io/presidio/",
     # The law that the pages on governing a corpus cite.
     "https://www.legisquebec.gouv.qc.ca/",
     "https://www.priv.gc.ca/",
