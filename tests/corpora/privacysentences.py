@@ -67,6 +67,8 @@ MARKED = {
         "Depuis la France, <PHONE|+33 4 72 10 30 30> 24 heures sur 24, tél. mobile <PHONE|06-12-34-56-78>.",
         "L’ancienne adresse est <EMAIL|\"marie eve\"@videotron.ca>, entre guillemets.",
         "Livrez au <ADDRESS|1020,rue Sainte-Catherine Ouest,app. 4>, ou au <ADDRESS|35,boul.Laurier>.",
+        "Elle reste au <ADDRESS|12, 3e Avenue>, lui au <ADDRESS|1234-B rue Saint-Denis>.",
+        "Le dépôt est au <ADDRESS|4567, ave du Parc>, porte arrière.",
         "Code postal : <POSTAL|H2X-1Y4>",
     ),
     "en": (
@@ -130,6 +132,8 @@ CLEAN = {
         "Le roman compte 1 234 567 mots, ou presque.",
         "Né pour être libre, comme dit la chanson de 1969.",
         "La version 1.12.7.3 corrige le bogue.",
+        "Le serveur répond nginx/1.25.3.1, puis git@github.com:projet/depot.git.",
+        "Il a fini 12, 3e Avenir du classement.",
         "Le journal indique 1700000000000 et 1699999999123.",
         "ISBN 978-2-7654-0912-1, troisième édition.",
         "Commande 514 872 3435 0001 expédiée.",

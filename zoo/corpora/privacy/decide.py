@@ -69,6 +69,8 @@ _RAMQ = r"\bNAM\b|RAMQ|assurance[- ]maladie|carte soleil|health (?:insurance|car
 
 def email_span(_: Seen, match: re.Match[str]) -> Span | None:
     host = match["host"].casefold()
+    if match.group().startswith("git@"):
+        return None  # the account of everybody at a host of repositories
     reserved = host.endswith((".example", ".test", ".invalid", ".localhost"))
     if reserved or re.search(r"(?:^|\.)example\.(?:com|net|org)$", host):
         return None
@@ -176,6 +178,8 @@ def french_phone_span(seen: Seen, match: re.Match[str]) -> Span | None:
 def ipv4_span(seen: Seen, match: re.Match[str]) -> Span | None:
     if seen.before(match.start(), r"(?:version|\bv|\bver\.?|release|build|section|§|article|chap\w*)[ .:]*$", 12):
         return None
+    if seen.before(match.start(), r"[A-Za-z]/$", 2):
+        return None  # a program and its version, as servers name themselves
     return match.span() if _is_public(match.group()) else None
 
 

@@ -180,8 +180,8 @@ FINDERS = (
     ),
     Finder(
         "ADDRESS", "street addresses, the street's kind before its name", (signs.ROAD,),
-        rf"(?<![\w.-])[0-9]{{1,5}}(?:-[0-9]{{1,5}})?[A-DF-Za-df-z]?{signs.TO_STREET}"
-        r"(?:(?:[1-9]?[0-9]?[0-9])(?:e|re|er) (?:avenue|rue|rang)\b|"
+        rf"(?<![\w.-])[0-9]{{1,5}}(?:-[0-9]{{1,5}})?(?:-?[A-DF-Za-df-z])?{signs.TO_STREET}"
+        r"(?:(?:[1-9]?[0-9]?[0-9])(?:e|re|er) (?i:avenue|rue|rang)\b|"
         rf"(?:(?i:{signs.STREET}))(?: |(?<=\.)){_NAME}(?: {_NAME}){{0,4}}){_DOOR}",
         decide.all_span, decide.folded,
     ),

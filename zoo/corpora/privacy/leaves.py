@@ -63,7 +63,7 @@ def _follows(record: JsonObject, kind: Kind) -> bool:
 
 class _Schemas(NamedTuple):
     """What the schemas in a record say. public: texts that they list, which are the same for everybody. ask_formats: a
-    text has a ``format``, such as ``email``: no check asks for it, but whoever calls the tool does."""
+    text has a ``format``, such as ``email``: no check asks for it, but the program behind the tool does."""
 
     public: frozenset[str]
     ask_formats: bool

@@ -21,7 +21,7 @@ ENGLISH_MONTHS = (
     r"Jan\.?|Feb\.?|Mar\.?|Apr\.?|Jun\.?|Jul\.?|Aug\.?|Sept?\.?|Oct\.?|Nov\.?|Dec\.?"
 )
 STREET = (
-    r"rue|avenue|av\.|boul\.|boulevard|chemin|ch\.|rang|route|rte|mont[ée]e|c[ôo]te|place|pl\.|all[ée]e|impasse|"
+    r"rue|avenue|av\.|ave\.?|boul\.|boulevard|chemin|ch\.|rang|route|rte|mont[ée]e|c[ôo]te|place|pl\.|all[ée]e|impasse|"
     r"ruelle|terrasse|"
     r"croissant|cercle|carr[ée]|promenade|autoroute|quai"
 )
@@ -65,7 +65,8 @@ MONTH = Sign(
 )
 YEAR = Sign("0-9", "(?i:st|nd|rd|th)?,? [0-9]{4}", "[A-Za-z. ][ 0-9]", _NO_DIGIT)
 ROAD = Sign(
-    "0-9", rf"[A-DF-Za-df-z]?{TO_STREET}(?:[0-9]{{1,3}}(?:e|re|er) |(?=[ABCIMPQRTabcimpqrt\u0130\u0131])(?i:{STREET}))",
+    "0-9",
+    rf"(?:-?[A-DF-Za-df-z])?{TO_STREET}(?:[0-9]{{1,3}}(?:e|re|er) |(?=[ABCIMPQRTabcimpqrt\u0130\u0131])(?i:{STREET}))",
     then=_NO_DIGIT,
 )  # fmt: skip
 ENGLISH_ROAD = Sign("0-9", f"[A-Za-z]?[ ,]{ENGLISH_NAME}(?:{ENGLISH_SHORT}|{ENGLISH_STREET})", then=_NO_DIGIT)
