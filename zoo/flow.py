@@ -27,7 +27,7 @@ from zoo.plan.prepare import Planned
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
-from zoo.publish import claims, line, places, record, staging
+from zoo.publish import line, places, record, staging
 from zoo.publish import repaired as repairs
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.asked import USUAL, Asked
@@ -240,7 +240,6 @@ def targets(
 ) -> tuple[hub.Hub, list[Target]]:
     """The hub, and what publishing would change there. Raises what publishing would refuse before it sends anything."""
     publication, _ = _publication(planned, release, settings, asked)
-    _refuse_other_repository(publication)
     return publication.hub, publishing.prepare(publication)
 
 
@@ -299,13 +298,6 @@ def _claim(
     )  # fmt: skip
 
 
-def _refuse_other_repository(publication: publishing.Publication) -> None:
-    """Raises OtherRepository if another zoo's repository is where the catalog records versions of the model."""
-    if publication.way is not Way.MOVE:
-        model = catalogfile.read_model(publication.settings, publication.release.model.name)
-        claims.refuse_other(model, publication.hub, publication.names, publication.settings)
-
-
 def _recorded(planned: Planned, settings: Settings) -> Release | None:
     """The published version of a recipe, as the catalog has it."""
     model = catalogfile.read_model(settings, planned.plan.name)
@@ -328,8 +320,7 @@ def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -
                 repo = there.repo(kind, settings.namespace, repository)
                 head = repo.refs().branches.get(hub.BRANCH)
                 line.refuse_other_model(f"{kind} repository {repository}", repo, head, owner)
-                claim.refuse(kind, repository, repo, head)
-        claims.refuse_other(claim.model, there, (publish.model, publish.dataset), settings)
+        claim.refuse_any((publish.model, publish.dataset))
     except (RemoteError, OSError) as error:
         why = error.what if isinstance(error, RemoteError) else error
         report.warn(f"whose repository it is will be checked when the release is published: {why}")
@@ -356,8 +347,9 @@ def publish(
     refuse_failed_gates(release)
     warn_unsigned(release, settings, report)
     publication, decided = _publication(planned, release, settings, asked)
-    _refuse_other_repository(publication)
     if decided.recorded and restore.is_lost(decided.recorded, publication.hub):
+        if publication.claim:
+            publication.claim.refuse_any(publication.names)
         restore.aloud(restore.Order(release.model.name, publication.hub), settings, report)
         publication, decided = _publication(planned, release, settings, asked)
 
@@ -406,12 +398,7 @@ def unstage(planned: Planned, settings: Settings) -> list[str]:
     """Remove the staged release of a recipe's version. Returns the repositories that had one. Raises ZooError."""
     publish, version = planned.recipe.publish, planned.plan.version
     there = hub_of_settings(settings)
-    claim = _claim_before(planned, settings)
-    claims.refuse_other(claim.model, there, (publish.model, publish.dataset), settings)
-    for kind, repository in (("model", publish.model), ("dataset", publish.dataset)):
-        if repository:
-            repo = there.repo(kind, settings.namespace, repository)
-            claim.refuse(kind, repository, repo, repo.refs().branches.get(hub.BRANCH))
+    _claim_before(planned, settings).refuse_any((publish.model, publish.dataset))
     gone = staging.remove(there, settings.namespace, (publish.model, publish.dataset), version)
     staging.forget(planned.plan.name, version, settings)
     return gone

@@ -13,6 +13,9 @@ from zoo.progress import Advance
 
 BRANCH = "main"
 
+STAGING = "staging-"
+"""What the name of a branch with a release that is not published yet begins with; the version follows."""
+
 SEND_AGAIN = "X-Zoo-Send-Again"
 """Header of a request to upload. It asks ``zoo hub serve`` to read its copy before it says that it has a content. Other
 hubs ignore it."""

@@ -7,19 +7,16 @@ matter.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from catalog.problems import show
 from catalog.release import Model, Repository
 from catalog.versions import preference
-from zoo.errors import RemoteError
 from zoo.files.filelist import MANIFEST
-from zoo.hub import Hub, Repo, otherrepo
-from zoo.hub.interface import is_same_commit
+from zoo.hub import BRANCH, Hub, Refs, Repo, otherrepo
 from zoo.hub.located import here
-from zoo.hub.otherrepo import Held, OtherRepository
+from zoo.hub.otherrepo import Head, Held, OtherRepository
 from zoo.hub.spoken import of_hub
 from zoo.publish import others
 from zoo.publish.line import VERSION
@@ -50,50 +47,65 @@ class Claim:
     recipe_sha256: str = ""
     is_recorded_too: bool = False
 
-    def refuse(self, kind: str, name: str, repo: Repo, head: str | None) -> None:
-        """Raises OtherRepository if ``head``, the commit of the main branch, holds a release that is not this zoo's:
-        neither the catalog nor a release folder of this machine has its manifest. RemoteError if the hub does not
-        answer."""
-        full = f"{self.settings.namespace}/{name}"
-        places = self._recorded(kind, full)
-        if head is None or (places and not self.is_recorded_too):
+    def refuse_recorded(self, kind: str, name: str, repo: Repo) -> None:
+        """Raises OtherRepository if the catalog records versions in a repository, and this one is another zoo's.
+        RemoteError if the hub does not answer."""
+        if self.model and not self.is_recorded_too and (places := self._recorded(kind, name)):
+            at = of_hub(self.hub, self.settings)
+            otherrepo.refuse(repo, places[0], self.model, self.settings.releases, at)
+
+    def refuse(self, kind: str, name: str, repo: Repo, refs: Refs) -> None:
+        """Raises OtherRepository if the main branch, or without a release there that of a staging, holds a release that
+        is not this zoo's: neither the catalog nor a release folder of this machine has its manifest. RemoteError if the
+        hub does not answer."""
+        full, places = f"{self.settings.namespace}/{name}", self._recorded(kind, name)
+        if places and not self.is_recorded_too:
             return
-        held = otherrepo.held(repo, head)
-        if held is None or self._is_ours(kind, repo, head, held):
-            return
-        if any(otherrepo.has(repo, one.commit) for one in places):
-            return
-        is_out = bool(self.model and self.model.release(self.version))
-        ours, theirs = preference(self.version), preference(held.version) if VERSION.match(held.version) else None
+        for head in otherrepo.heads(repo, refs):
+            if head.held is None or self._is_ours(kind, repo, head.commit, head.held):
+                continue
+            if any(otherrepo.has_recorded(repo, one) for one in places):
+                return
+            self._refuse_head(kind, full, head, head.held.version)
+
+    def _refuse_head(self, kind: str, full: str, head: Head, version: str) -> None:
+        """Raises OtherRepository, unless the user replaces it and its version allows that."""
+        is_out, is_main = bool(self.model and self.model.release(self.version)), head.branch == BRANCH
+        ours, theirs = preference(self.version), preference(version) if VERSION.match(version) else None
         # A tag never moves, and the main branch stays at the highest version.
-        if theirs is None or theirs < ours:
+        if theirs is None or theirs < ours or not is_main:
             first = ""
         elif is_out:
             first = f", rename or delete {full} on the hub, then run"
         else:
-            first = f", raise the version in the recipe above {show(held.version)}, then run"
+            first = f", raise the version in the recipe above {show(version)}, then run"
         if self.is_replacing and (not first or (theirs == ours and not is_out)):
             return
+        branch = "its main branch" if is_main else f"its branch {head.branch}"
         raise OtherRepository(
-            f"{kind} {full} at {of_hub(self.hub, self.settings)} has the release {show(held.version)} on its main "
-            "branch, which is not this zoo's: neither the catalog nor a release folder of this machine has it",
+            f"{kind} {full} at {of_hub(self.hub, self.settings)} has the release {show(version)} on {branch}, which is "
+            "not this zoo's: neither the catalog nor a release folder of this machine has it",
             safe="Nothing was changed there.",
             remedy="If it is yours, get the newest catalog (git pull), or finish the publication on the machine where "
             "it began. Otherwise name another repository under `publish:` in the recipe. To replace what is "
             f"there{first}: {self.replace}",
         )
 
-    def _recorded(self, kind: str, full: str) -> list[Repository]:
-        return recorded(self.model, self.hub, self.settings, kind, full)
+    def refuse_any(self, names: Names) -> None:
+        """Raises OtherRepository if one of the repositories, of the model or of the dataset, is another zoo's."""
+        for kind, name in zip(("model", "dataset"), names, strict=True):
+            if name:
+                repo = self.hub.repo(kind, self.settings.namespace, name)
+                self.refuse_recorded(kind, name, repo)
+                self.refuse(kind, name, repo, repo.refs())
+
+    def _recorded(self, kind: str, name: str) -> list[Repository]:
+        return recorded(self.model, self.hub, self.settings, kind, f"{self.settings.namespace}/{name}")
 
     def _is_ours(self, kind: str, repo: Repo, head: str, held: Held) -> bool:
-        known = otherrepo.recorded(self.model) if self.model else []
-        if held.manifest_sha256 in {*self.manifests, *(one.manifest_sha256 for one in known)}:
-            return True
-        if any(is_same_commit(head, one.commit) for one in known):
-            return True
         names = (self.name, *(self.model.former_names if self.model else ()))
-        if any(held.manifest_sha256 in otherrepo.made(self.settings.releases / one) for one in names):
+        ours = otherrepo.ours(self.model, names, self.settings.releases)
+        if held.manifest_sha256 in self.manifests or ours.has(head, held):
             return True
         if not self.recipe_sha256 or held.version != self.version:
             return False
@@ -109,16 +121,3 @@ def recorded(model: Model | None, hub: Hub, settings: Settings, kind: str, full:
     places = [place for one in model.preferred() for place in one.places() if known.is_named(place, one)]
     there = [place.model if kind == "model" else place.dataset for place in places]
     return [one for one in there if one and one.name == full]
-
-
-def refuse_other(model: Model | None, hub: Hub, names: Names, settings: Settings) -> None:
-    """Raises OtherRepository if another zoo's repository is where the catalog records versions of the model. A hub that
-    does not answer is left to the command itself, which reports it."""
-    if model is None:
-        return
-    for kind, name in zip(("model", "dataset"), names, strict=True):
-        newest = next(iter(recorded(model, hub, settings, kind, f"{settings.namespace}/{name}")), None)
-        with contextlib.suppress(RemoteError, OSError):
-            if newest and name:
-                repo = hub.repo(kind, settings.namespace, name)
-                otherrepo.refuse(repo, newest, model, settings.releases, of_hub(hub, settings))

@@ -18,12 +18,10 @@ from zoo.errors import Damaged, InputError
 from zoo.files.filelist import MANIFEST
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Refs, Repo
+from zoo.hub.interface import STAGING
 
 BESIDE = "publish-"
 """What the name of a branch of its own begins with; the version follows."""
-
-STAGING = "staging-"
-"""What the name of a branch with a release that is not published yet begins with; the version follows."""
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,5})"
 VERSION = re.compile(

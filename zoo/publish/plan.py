@@ -10,6 +10,7 @@ from catalog.paths import unsafe_reason
 from zoo.errors import DamagedRelease, InputError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Repo, refuse_clashes
+from zoo.hub.interface import STAGING
 from zoo.publish import line as lines
 from zoo.publish import others
 from zoo.publish.claims import Claim
@@ -79,7 +80,7 @@ class RepoPlan:
     @property
     def is_staging(self) -> bool:
         """True if the commit goes to the branch of a staging."""
-        return self.line.branch.startswith(lines.STAGING)
+        return self.line.branch.startswith(STAGING)
 
     @property
     def is_published(self) -> bool:
@@ -139,16 +140,18 @@ def plan_repo(
     else:
         line = (lines.staging if known.stage else lines.choose)(label, repo, refs, version, known.owner)
     head = refs.branches.get(BRANCH)
+    if known.claim:
+        known.claim.refuse_recorded(kind, name, repo)
     if not tagged and known.claim:
-        known.claim.refuse(kind, name, repo, head)
+        known.claim.refuse(kind, name, repo, refs)
     changes = _of_tagged(label, repo, tagged, files, known) if tagged else _new(label, repo, line.head, files, known)
     plan = RepoPlan(
         kind, name, line.head, tagged, tuple(files), tuple(changes), line, known.owner, known.delete_others,
-        staged=refs.branches.get(f"{lines.STAGING}{version}"),
+        staged=refs.branches.get(f"{STAGING}{version}"),
     )  # fmt: skip
     is_behind = tagged and not plan.changed and lines.is_behind(label, repo, refs, version, known.owner)
     if tagged and known.claim and (plan.changed or is_behind or known.stage):
-        known.claim.refuse(kind, name, repo, head)
+        known.claim.refuse(kind, name, repo, refs)
     if head and is_behind:
         there = _new(label, repo, head, files, known)
         on_main = dataclasses.replace(plan, parent=head, tagged=None, changes=tuple(there), line=Line(head=head))

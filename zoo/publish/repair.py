@@ -53,6 +53,8 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
         if done := repaired.done_lines(found):
             error.safe = f"Repaired: {'; '.join(done)}."
         raise
+    for version in found.refused.intersection(found.lost):
+        found.leave(found.lost.pop(version), "")
     if not found.versions:
         raise nowhere.refusal(model, hub, settings)
     return found
@@ -106,6 +108,7 @@ class _Repository:
             raise
         except ZooError as error:
             self.found.outdated = True  # nor is its card changed
+            self.found.refused.add(self.release.version)
             self.found.leave(error.what, error.remedy)
             return
         listing = self._listing(repo)

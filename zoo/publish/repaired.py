@@ -56,7 +56,8 @@ class Repaired:
     are left as they are.
     lost: versions without their commit, and why. The caller publishes them again or adds them to ``left``. absent: how
     many versions were found without their commit. held: how to delete the tags that are still on lost commits, by
-    version: until then no other commit can have that version.
+    version: until then no other commit can have that version. refused: versions with a repository that is another
+    zoo's. They are never in ``lost``, because nothing of them is published again.
     """
 
     hub: str
@@ -72,6 +73,7 @@ class Repaired:
     outdated: bool = False
     unknown: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
 
     def leave(self, what: str, remedy: str) -> None:

@@ -17,8 +17,8 @@ from zoo.commandline import Command
 from zoo.errors import InputError
 from zoo.files.filelist import MANIFEST
 from zoo.hub import Hub
+from zoo.hub.interface import STAGING
 from zoo.publish import steps
-from zoo.publish.line import STAGING
 from zoo.publish.plan import VersionTaken
 from zoo.publish.steps import Target, Work
 from zoo.release import ReleaseFolder

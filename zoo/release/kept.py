@@ -15,6 +15,7 @@ from catalog.release import Release
 from zoo import catalogfile
 from zoo.files.digests import sha256_file
 from zoo.files.filelist import MANIFEST
+from zoo.files.locks import locked
 from zoo.files.whole import fsync
 from zoo.release.folder import KEPT, ReleaseFolder, bare, folders, load
 from zoo.settings import Settings
@@ -63,15 +64,26 @@ def set_aside(target: Path, name: str, settings: Settings) -> Path | None:
     return place
 
 
+def discard(folder: Path, name: str, settings: Settings) -> None:
+    """Remove a release folder. If it was published, or its publication was stopped, it is kept aside: the hub may have
+    its files, and only it tells that they are this zoo's."""
+    with locked(folder.with_name(f".{folder.name}.lock")):
+        set_aside(folder, name, settings)
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
 def kept(releases: Path) -> Iterator[Path]:
     """Every kept folder of every model, and the files next to them."""
     yield from sorted(releases.glob(f"*/{KEPT}/*"))
 
 
 def _has_commits(target: Path) -> bool:
-    """Whether a publication of this folder made a commit on a hub, though the catalog may not record it yet."""
+    """Whether a publication of this folder made a commit on a hub, or was about to, though the catalog may not record
+    it yet."""
     with contextlib.suppress(OSError):
-        return b'"committed"' in target.with_name(f"{target.name}.journal.jsonl").read_bytes()
+        noted = target.with_name(f"{target.name}.journal.jsonl").read_bytes()
+        return b'"committed"' in noted or b'"committing"' in noted
     return False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TypedDict
 
 from catalog import jsontext
@@ -11,7 +10,7 @@ from zoo import catalogfile
 from zoo.errors import InputError
 from zoo.plan.prepare import Planned
 from zoo.plan.store import Workspace
-from zoo.release import ReleaseFolder, find
+from zoo.release import ReleaseFolder, find, kept
 from zoo.settings import Settings
 from zoo.stages.benchmark import REPORTS
 
@@ -47,7 +46,7 @@ def forget(planned: Planned, settings: Settings) -> list[str]:
     if disturbed:
         # The folder first: after a kill in between, the benchmarks are still found here.
         if built := find(planned.plan, settings):
-            shutil.rmtree(built.folder)
+            kept.discard(built.folder, planned.plan.name, settings)
         for step in disturbed:
             store.discard(step.key)
     return [step.id for step in disturbed]

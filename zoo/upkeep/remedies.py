@@ -78,8 +78,9 @@ TABLE: Mapping[str, Remedy] = {
     "repository access": Remedy("If that is wrong, change it in the settings of the repository on the hub"),
     "repository lost": _AGAIN,
     "repository other": Remedy(
-        "If the recorded hub is elsewhere, name it with --hub. If it was deleted, move the other one away, then "
-        "restore it with: {0}",
+        "If another machine of yours published there, get the newest catalog, for example with: git pull. If the "
+        "recorded hub is elsewhere, name it with --hub. If it was deleted, move the other one away, then restore it "
+        "with: {0}",
         (("publish", "{name}", "--repair"),),
     ),
     "size": _REPAIR,

@@ -18,6 +18,7 @@ from zoo.hub.located import as_here, here
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish import line, record, repair, repaired
+from zoo.publish.claims import Claim
 from zoo.publish.others import Cards
 from zoo.publish.places import Way
 from zoo.publish.repaired import Repaired
@@ -134,9 +135,11 @@ def _again(
     namespace, _, name = place.model.name.partition("/")
     names = (name, place.dataset.name.partition("/")[2] if place.dataset else None)
     way = Way.MOVE if place is release.location else Way.MIRROR
+    claim = Claim(model.name, version, model, hub, settings.with_namespace(namespace), "")
     publication = publishing.Publication(
         copy, names, settings.with_namespace(namespace), hub, line.owner_of(model.name, model, hub.name),
         place, Way.MOVE, cards=cards_of(model.name, model, settings), access=place.access, known_access=place.access,
+        claim=claim,
     )  # fmt: skip
 
     if held := found.held.get(version):
@@ -148,6 +151,7 @@ def _again(
         record.record(copy, dataclasses.replace(location, hub=place.hub), settings, way)
 
     try:
+        claim.refuse_any(names)
         for kind, there in (("model", place.model), ("dataset", place.dataset)):
             repo = hub.repo(kind, namespace, there.name.partition("/")[2]) if there else None
             if there and repo and BRANCH in repo.refs().branches:

@@ -22,6 +22,7 @@ from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, Hub, HubConflict, Hubs, Repo, otherrepo
 from zoo.hub.folders import Folders, is_there
 from zoo.hub.located import hub_of, hubs_of, named_place
+from zoo.hub.otherrepo import OtherRepository
 from zoo.hub.spoken import FolderGone, of_hub, refuse_gone, spoken, to_name
 from zoo.progress import unheard
 from zoo.settings import Settings
@@ -35,7 +36,7 @@ _TRIES = 3
 @dataclass(frozen=True)
 class Banner:
     """The result for the card. state: ``committed``, ``unchanged``, ``pending`` or ``lost`` (with why; lost: the folder
-    of the hub no longer exists) or ``left out``."""
+    of the hub no longer exists, or its repository is another zoo's) or ``left out``."""
 
     state: str
     repository: str
@@ -149,7 +150,8 @@ def opened(name: str, place: Location, release: Release, settings: Settings, hub
 
 def left(repository: str, error: ZooError | OSError) -> Banner:
     """A card that could not be changed."""
-    return Banner("lost" if isinstance(error, FolderGone) else "pending", repository, why=cause(error))
+    is_lost = isinstance(error, FolderGone | OtherRepository)
+    return Banner("lost" if is_lost else "pending", repository, why=cause(error))
 
 
 def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub, only: bool = False) -> Banner:
