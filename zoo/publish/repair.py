@@ -179,13 +179,13 @@ class _Repository:
             return None
 
     def _contents(self, repo: Repo, listing: dict[str, Listed]) -> None:
-        unread = {_key(file): file for file in listing.values() if _key(file) not in self.found._seen}
+        unread = {_key(file): file for file in listing.values() if _key(file) not in self.found.seen}
         total = sum(file.size_bytes for file in unread.values())
         with self.report.task(f"reading {self.label} {self.place.tag} back", total, "B") as advance:
             for key, file in sorted(unread.items(), key=lambda item: item[1].path):
                 why = self._why_wrong(repo, file)
                 advance(file.size_bytes)
-                self.found._seen.add(key)
+                self.found.seen.add(key)
                 self.found.contents += 1
                 if why:
                     self._send(repo, file, why)

@@ -57,7 +57,8 @@ class Repaired:
     lost: versions without their commit, and why. The caller publishes them again or adds them to ``left``. absent: how
     many versions were found without their commit. held: how to delete the tags that are still on lost commits, by
     version: until then no other commit can have that version. refused: versions with a repository that is another
-    zoo's. They are never in ``lost``, because nothing of them is published again.
+    zoo's. They are never in ``lost``, because nothing of them is published again. seen: keys of the contents that were
+    read.
     """
 
     hub: str
@@ -74,7 +75,7 @@ class Repaired:
     unknown: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
-    _seen: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
 
     def leave(self, what: str, remedy: str) -> None:
         """Note what could not be repaired, and what to do about it."""
