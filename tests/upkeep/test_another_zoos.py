@@ -102,15 +102,19 @@ def take(folder: Path, theirs: Path, kind: str) -> Path:
     return folder / "repos" / kind
 
 
+@pytest.mark.parametrize("is_noted", [True, False])
 @pytest.mark.parametrize("flag", [(), ("--move",)])
 @pytest.mark.parametrize("kind", ["model", "dataset"])
 def test_no_version_with_one_repository_of_another_zoo_is_published_again(
-    kind: str, flag: tuple[str, ...], hub: str, zoo: Path, theirs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    kind: str, flag: tuple[str, ...], is_noted: bool, hub: str, zoo: Path, theirs: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     publish(zoo, hub)
     for journal in (zoo / "build/releases").rglob("*.journal.jsonl"):
-        journal.unlink()  # so that no commit can be written again
-    folder = take(zoo.parent / "hub", theirs, kind)
+        if not is_noted:
+            journal.unlink()  # so that no commit can be written again
+    take(zoo.parent / "hub", theirs, kind)
+    folder = zoo.parent / "hub/repos"
     before, catalog = state(folder), (zoo / "model_catalog.json").read_bytes()
     code, out, err = call(capsys, "publish", MODEL, "--repair", *flag, "--hub", hub)
     assert code == 1 and "is not the recorded repository" in err and "--repair --move" not in err, out + err
@@ -243,6 +247,15 @@ def test_what_our_own_killed_publication_committed_is_ours(
     for kind, _ in REPOSITORIES:
         refs = repository(zoo.parent / "hub", kind).refs()
         assert refs.branches[BRANCH] == refs.tags["v1.1.0"]
+
+
+def test_a_build_whose_staging_was_stopped_is_kept_aside(zoo: Path) -> None:
+    release = complete_release(zoo, "1.1.0")
+    journal = release.folder.with_name("1.1.0.staging.jsonl")
+    journal.write_text('{"step": "committing"}\n', encoding="utf-8")
+    place = kept.set_aside(release.folder, MODEL, at(zoo, "../hub"))
+    assert place and (place / "model/MANIFEST.json").is_file()
+    assert not journal.exists() and place.with_name(f"{place.name}.staging.jsonl").is_file()
 
 
 def staged_only(folder: Path) -> None:

@@ -62,6 +62,8 @@ def test_only_disturbed_benchmarks_are_repeated(
     assert code == 0, err
     assert "repeat the disturbed benchmarks with: zoo build plain --measure-again" in err
 
+    # What a publication leaves that was stopped: the build is kept aside, and must not be found again.
+    (zoo / "build/releases/plain/1.0.0.journal.jsonl").write_text('{"step": "committing"}\n', encoding="utf-8")
     before = made_at()
     code, err = call("build", "plain", "--measure-again")
     assert code == 0, err
@@ -70,3 +72,6 @@ def test_only_disturbed_benchmarks_are_repeated(
     assert [name for name in before if before[name] != after[name]] == benchmarks[:1]
     report = json.loads((zoo / "build/work" / steps[benchmarks[0]] / "bench.json").read_text())
     assert "it was disturbed" not in report["reasons"]
+    assert (zoo / "build/releases/plain/1.0.0/release.json").is_file()
+    (aside,) = (zoo / "build/releases/plain/.published").glob("1.0.0-*/model/MANIFEST.json")
+    assert not (aside.parents[1] / "release.json").exists()

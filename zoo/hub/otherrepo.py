@@ -97,14 +97,15 @@ def refuse(repo: Repo, place: Repository, model: Model, releases: Path, hub: str
     for branch, release in [] if why else [(one.branch, one.held) for one in there if one.held]:
         if release.version not in mine.undigested:
             why = f"its branch {branch} holds {show(release.version)} with other files than the catalog records"
+    ways = "get the newest catalog (git pull), or finish the publication on the machine where it began"
     if not any(one.held for one in there) and not why and (loose := _loose(repo, refs.branches.get(BRANCH), mine)):
         why = f"no release of this zoo put {show(loose[0])} on its branch {BRANCH}"
+        ways = f"delete {', '.join(map(show, loose[:5]))} there, {ways}"
     if why:
         raise OtherRepository(
             f"{place.name} at {hub} is not the recorded repository: it lacks commit {place.commit[:12]}, and {why}",
             safe="Nothing was changed there.",
-            remedy="If it is yours, get the newest catalog (git pull), or finish the publication on the machine where "
-            "it began. Otherwise name the right hub with --hub, or move the other one away",
+            remedy=f"If it is yours, {ways}. Otherwise name the right hub with --hub, or move the other one away",
         )
 
 

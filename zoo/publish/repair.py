@@ -69,9 +69,19 @@ def _every(model: Model, hub: Hub, settings: Settings, report: Reporter, found: 
             places = [place for place in release.places() if place.hub == hub.name]
             found.versions += bool(places)  # under two names of the hub it is still one version
             for place in places:
-                for kind, there in (("dataset", place.dataset), ("model", place.model)):
-                    if there:
-                        _Repository(kind, there, model, release, hub, copies, mirrors, report, found, settings).repair()
+                both = [
+                    _Repository(kind, there, model, release, hub, copies, mirrors, report, found, settings)
+                    for kind, there in (("dataset", place.dataset), ("model", place.model))
+                    if there
+                ]
+                # One half of a release next to that of another zoo helps nobody.
+                refused = [one for one in both if one.is_refused()]
+                for one in both:
+                    if not refused:
+                        one.repair()
+                    elif one not in refused:
+                        why = f"{one.label} of version {release.version} is left as it is, too"
+                        found.leave(why, "It is repaired together with the other repository of the release")
 
 
 @dataclass(frozen=True)
@@ -98,19 +108,27 @@ class _Repository:
         """The version that the main branch of this repository should hold."""
         return next(filter(self._has, self.model.preferred())).version
 
-    def repair(self) -> None:
+    @property
+    def repo(self) -> Repo:
         namespace, _, name = self.place.name.partition("/")
-        repo = self.hub.repo(self.kind, namespace, name)
+        return self.hub.repo(self.kind, namespace, name)
+
+    def is_refused(self) -> bool:
+        """Whether it is another zoo's, which is noted. Raises RemoteError."""
         try:
             at = of_hub(self.hub, self.settings)
-            otherrepo.refuse(repo, self.place, self.model, self.settings.releases, at)
+            otherrepo.refuse(self.repo, self.place, self.model, self.settings.releases, at)
         except RemoteError:
             raise
         except ZooError as error:
             self.found.outdated = True  # nor is its card changed
             self.found.refused.add(self.release.version)
             self.found.leave(error.what, error.remedy)
-            return
+            return True
+        return False
+
+    def repair(self) -> None:
+        repo = self.repo
         listing = self._listing(repo)
         if listing is None:
             return

@@ -17,12 +17,13 @@ from zoo.files.digests import sha256_file
 from zoo.files.filelist import MANIFEST
 from zoo.files.locks import locked
 from zoo.files.whole import fsync
-from zoo.release.folder import KEPT, ReleaseFolder, bare, folders, load
+from zoo.release.folder import KEPT, RECORD, ReleaseFolder, bare, folders, load
 from zoo.settings import Settings
 
 _DIGEST = 12
-_BESIDE = ("journal.jsonl", "hashes.json")
-"""What a publication leaves next to its release folder."""
+_JOURNALS = ("journal.jsonl", "staging.jsonl")
+_BESIDE = (*_JOURNALS, "hashes.json")
+"""What a publication, or a staging, leaves next to its release folder."""
 
 
 def published(name: str, known: Release, settings: Settings) -> ReleaseFolder | None:
@@ -65,9 +66,12 @@ def set_aside(target: Path, name: str, settings: Settings) -> Path | None:
 
 
 def discard(folder: Path, name: str, settings: Settings) -> None:
-    """Remove a release folder. If it was published, or its publication was stopped, it is kept aside: the hub may have
-    its files, and only it tells that they are this zoo's."""
+    """Remove a release folder, so that no build finds it again. If its publication was stopped, its files are kept
+    aside: the hub may have them, and only they tell that they are this zoo's."""
     with locked(folder.with_name(f".{folder.name}.lock")):
+        (folder / RECORD).unlink(missing_ok=True)
+        if folder.parent.name == KEPT:
+            return
         set_aside(folder, name, settings)
         if folder.exists():
             shutil.rmtree(folder)
@@ -79,12 +83,13 @@ def kept(releases: Path) -> Iterator[Path]:
 
 
 def _has_commits(target: Path) -> bool:
-    """Whether a publication of this folder made a commit on a hub, or was about to, though the catalog may not record
-    it yet."""
-    with contextlib.suppress(OSError):
-        noted = target.with_name(f"{target.name}.journal.jsonl").read_bytes()
-        return b'"committed"' in noted or b'"committing"' in noted
-    return False
+    """Whether a publication or a staging of this folder made a commit on a hub, or was about to, though the catalog may
+    not record it yet."""
+    noted = b""
+    for journal in _JOURNALS:
+        with contextlib.suppress(OSError):
+            noted += target.with_name(f"{target.name}.{journal}").read_bytes()
+    return b'"committed"' in noted or b'"committing"' in noted
 
 
 def _manifest(folder: Path) -> str | None:
