@@ -22,6 +22,7 @@ _PAIRS = (
 
 _UNITS = {
     "tokens_per_second": ("tokens/s", 1.0), "rows_per_second": ("rows/s", 1.0), "bytes_per_cpu_second": ("MB/s", 1e6),
+    "texts_per_cpu_second": ("thousand texts/s", 1e3),
 }  # fmt: skip
 """What the name of a figure ends with -> its unit, and how many of its numbers are one of it; others are seconds."""
 _FOR_MACHINES = (".json", ".csv", ".atom", ".txt", "/*")
