@@ -10,7 +10,7 @@ from catalog import sources
 from catalog.recipe import Recipe
 from zoo.plan.plan import Plan, Step, file_makers
 from zoo.stages.intermediate import Layers, guessed
-from zoo.stages.table import STAGES, Load, Need
+from zoo.stages.table import LABEL_CONTEXTS, STAGES, Load, Need
 
 PROGRAM_BYTES = 450_000_000
 """Memory of the program itself, with torch, transformers and a child process, before any weights: a model of 76,000
@@ -49,11 +49,13 @@ class Costs:
 @dataclass(frozen=True)
 class Known:
     """What is known of the student. kept: the share of its weights that is left after layers were removed. vocabulary:
-    number of its tokens, 0 if unknown. layers: their shape before any was removed, None if unknown."""
+    number of its tokens, 0 if unknown. layers: their shape before any was removed, None if unknown. And of the machine:
+    threads of a step, None if unknown."""
 
     kept: float = 1.0
     vocabulary: int = 0
     layers: Layers | None = None
+    threads: int | None = None
 
 
 def estimate(
@@ -165,7 +167,8 @@ class _Needing:
         left = len(self.recipe.student.layers or ()) / max(1, layers.count) if self.student.layers else kept
         share = left if self.recipe.student.layers else 1.0
         share = 1.0 if _role(step) == "teacher" else share
-        return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts, layers, share)
+        contexts = min(self.student.threads or LABEL_CONTEXTS, LABEL_CONTEXTS)
+        return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts, layers, share, contexts)
 
 
 def _work(recipe: Recipe, steps: list[Step], prompt_rows: int) -> Iterator[str]:

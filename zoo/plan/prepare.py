@@ -208,7 +208,8 @@ def vocabulary(recipe: Recipe, settings: Settings) -> int:
 
 
 def _known(recipe: Recipe, settings: Settings) -> costs.Known:
-    return costs.Known(_kept(recipe, settings), vocabulary(recipe, settings), layers_of(recipe, settings))
+    layers = layers_of(recipe, settings)
+    return costs.Known(_kept(recipe, settings), vocabulary(recipe, settings), layers, settings.threads)
 
 
 def layers_of(recipe: Recipe, settings: Settings) -> Layers | None:

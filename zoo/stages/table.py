@@ -77,7 +77,7 @@ class Need:
     """The inputs for estimating a step's costs. weights: of the model that it works on, and of the teacher.
 
     vocabulary: logits per position. prompts: of the corpus, all parts together. layers: of the student, and the share
-    of them that is left.
+    of them that is left. contexts: in which a teacher answers, at most.
     """
 
     recipe: Recipe
@@ -88,6 +88,7 @@ class Need:
     prompts: int
     layers: Layers | None = None
     kept: float = 1.0
+    contexts: int = LABEL_CONTEXTS
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _label_memory(need: Need) -> int:
     layers = guessed(need.teacher_weights)
     tokens = label.batch_rows * (PROMPT_TOKENS + 2 * label.max_tokens)
     kept = min(need.teacher_weights, 2 * 2 * layers.count * layers.keys * tokens)
-    return 2 * need.teacher_weights + max(kept, min(LABEL_CACHE_BYTES, LABEL_CONTEXTS * kept))
+    return 2 * need.teacher_weights + max(kept, min(LABEL_CACHE_BYTES, need.contexts * kept))
 
 
 def _in_use(need: Need) -> int:
