@@ -7,7 +7,7 @@ import hashlib
 import random
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,10 +21,10 @@ from zoo import flow
 from zoo import settings as settings_room
 from zoo.errors import ZooError
 from zoo.files.digests import pretty_json
-from zoo.files.listing import records
-from zoo.hub import FolderHub
+from zoo.files.listing import FileRecord, records
+from zoo.hub import BRANCH, FolderHub
 from zoo.plan.prepare import Planned
-from zoo.progress import Reporter, Silent
+from zoo.progress import Reporter, Silent, unheard
 from zoo.publish import apply as publishing
 from zoo.publish.apply import Published
 from zoo.publish.asked import Asked
@@ -239,3 +239,16 @@ def served(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of the zoo's folder hub behind the real server."""
     with serving(zoo, monkeypatch) as address:
         yield address
+
+
+def put_by_hand(folder: Path, repositories: Iterable[tuple[str, str]], **files: str) -> None:
+    """Files that somebody, or the hub itself, puts on the main branches of (kind, name) of a folder hub."""
+    for kind, name in repositories:
+        repo = FolderHub(folder).repo(kind, "local", name)
+        found = []
+        for path, content in files.items():
+            source = folder.with_name("content")
+            source.write_text(content, encoding="utf-8")
+            found.append(FileRecord(path, len(content), hashlib.sha256(content.encode()).hexdigest()))
+            repo.put(source, found[-1].sha256, unheard)
+        repo.commit(repo.refs().branches.get(BRANCH), found, [], "by hand")

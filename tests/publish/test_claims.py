@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +13,15 @@ import pytest
 pytest.importorskip("huggingface_hub")
 
 from hubserving import Start
-from publishsamples import NAMES, complete_release, through_flow, zoo
+from publishsamples import NAMES, complete_release, put_by_hand, through_flow, zoo
 
 from zoo import flow
 from zoo import settings as settings_room
 from zoo.errors import ZooError
-from zoo.files.listing import FileRecord
-from zoo.hub import BRANCH, FolderHub, FolderRepo
+from zoo.hub import BRANCH, FolderHub
 from zoo.hub.otherrepo import OtherRepository
 from zoo.plan.prepare import Planned
-from zoo.progress import Silent, unheard
+from zoo.progress import Silent
 from zoo.publish.asked import Asked
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
@@ -125,19 +123,6 @@ def test_a_higher_version_of_another_zoo_is_not_replaced_even_so(
     assert state(folder) == before
 
 
-def put(folder: Path, **files: str) -> None:
-    """Files that somebody put there by hand, or the hub itself."""
-    for kind, name in REPOSITORIES:
-        repo: FolderRepo = FolderHub(folder).repo(kind, "local", name)
-        records = []
-        for path, content in files.items():
-            source = folder.with_name("content")
-            source.write_text(content, encoding="utf-8")
-            records.append(FileRecord(path, len(content), hashlib.sha256(content.encode()).hexdigest()))
-            repo.put(source, records[-1].sha256, unheard)
-        repo.commit(repo.refs().branches.get(BRANCH), records, [], "by hand")
-
-
 @pytest.mark.parametrize(
     "files",
     [
@@ -151,7 +136,7 @@ def test_what_no_release_put_there_is_no_obstacle(
     files: dict[str, str], place: tuple[str, Path], zoo: Path
 ) -> None:
     hub, folder = place
-    put(folder, **files)
+    put_by_hand(folder, REPOSITORIES, **files)
     through_flow(complete_release(zoo), at(zoo, hub))
     for kind, name in REPOSITORIES:
         repo = FolderHub(folder).repo(kind, "local", name)

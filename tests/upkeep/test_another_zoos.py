@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -15,17 +14,16 @@ pytest.importorskip("huggingface_hub")
 
 from faultserver import Fault, FaultServer
 from hubserving import Start
-from publishsamples import NAMES, complete_release, through_flow, write_record
+from publishsamples import NAMES, complete_release, put_by_hand, through_flow, write_record
 from releasedzoo import call
 
 from zoo import flow
 from zoo import settings as settings_room
 from zoo.errors import RemoteError
 from zoo.files.digests import git_blob_sha1
-from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, FolderRepo
 from zoo.hub.otherrepo import OtherRepository
-from zoo.progress import Silent, unheard
+from zoo.progress import Silent
 from zoo.publish.asked import Asked
 from zoo.publish.journal import Fact, Journal
 from zoo.publish.places import Way
@@ -175,18 +173,6 @@ def test_a_version_without_a_digest_excuses_only_itself(zoo: Path, theirs: Path)
         publish(zoo, "../hub", "1.2.0")
 
 
-def put(folder: Path, **files: str) -> None:
-    """Files that somebody puts on the main branches by hand."""
-    for kind, _ in REPOSITORIES:
-        repo, records = repository(folder, kind), []
-        for path, content in files.items():
-            source = folder.with_name("content")
-            source.write_text(content, encoding="utf-8")
-            records.append(FileRecord(path, len(content), hashlib.sha256(content.encode()).hexdigest()))
-            repo.put(source, records[-1].sha256, unheard)
-        repo.commit(repo.refs().branches.get(BRANCH), records, [], "by hand")
-
-
 LOOSE = {"README.md": "# Mine\n", "notes.txt": "My notes.", "MANIFEST.json": '{"manifest_version": 3}'}
 
 
@@ -195,7 +181,7 @@ def test_a_repository_that_is_no_zoos_is_left_as_it_is(
 ) -> None:
     publish(zoo, hub)
     shutil.rmtree(zoo.parent / "hub")
-    put(zoo.parent / "hub", **LOOSE)
+    put_by_hand(zoo.parent / "hub", REPOSITORIES, **LOOSE)
     before = state(zoo.parent / "hub/repos")
     for flags in ((), ("--move",)):
         code, out, err = call(capsys, "publish", MODEL, "--repair", *flags, "--hub", hub)
@@ -210,7 +196,8 @@ def test_a_new_repository_as_the_hub_makes_it_is_filled_again(
 ) -> None:
     publish(zoo, hub)
     shutil.rmtree(zoo.parent / "hub")
-    put(zoo.parent / "hub", **{".gitattributes": "*.gguf filter=lfs\n", "README.md": "---\nlicense: mit\n---\n"})
+    made = {".gitattributes": "*.gguf filter=lfs\n", "README.md": "---\nlicense: mit\n---\n"}
+    put_by_hand(zoo.parent / "hub", REPOSITORIES, **made)
     code, out, err = call(capsys, "publish", MODEL, "--repair", "--move", "--hub", hub)
     assert code == 0, out + err
     publish(zoo, hub, "1.1.0")
