@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-import tempfile
 from pathlib import Path
 
 import click
@@ -13,7 +12,7 @@ from catalog import index, shell, unseen
 from zoo.cli.common import Call, options
 from zoo.errors import AGAIN, InputError, ZooError, remedy_for
 from zoo.files import bundled, writable
-from zoo.files.whole import fsync
+from zoo.files.whole import new_folder
 from zoo.settings import MARKER
 from zoo.sync import parts
 
@@ -71,16 +70,8 @@ def _refuse_unwritable(folder: Path) -> None:
 
 def _make(folder: Path, title: str) -> None:
     """Atomically: a complete zoo or none. Raises OSError."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".zoo.new-", dir=folder.parent))
-    try:
-        _fill(temporary, title)
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    fsync(folder.parent)
+    with new_folder(folder) as scratch:
+        _fill(scratch, title)
 
 
 def _fault(folder: Path) -> str | None:
