@@ -69,13 +69,13 @@ def test_a_disk_that_fills_up_leaves_nothing(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", f"{here}/.zoo.new-abc/zoo.toml")
+        raise OSError(errno.ENOSPC, "No space left on device", f"{here}/.mine.abc.tmp/zoo.toml")
 
     monkeypatch.setattr(init, "_fill", full)
     assert main(["init", "mine"]) == 1
     said = capsys.readouterr().err
     assert "no zoo could be made in mine: No space left on device. Nothing of it remains. Free some space" in said
-    assert ".zoo.new" not in said and not list(here.iterdir())
+    assert ".tmp" not in said and not list(here.iterdir())
 
 
 def test_an_empty_folder_becomes_a_zoo(here: Path) -> None:
