@@ -19,8 +19,10 @@ from shortchats import Heard  # noqa: E402 - after the skip
 from test_training_loop import SPEC  # noqa: E402 - after the skip
 from test_training_loop import run as trained  # noqa: E402 - after the skip
 
+from zoo.progress import Silent  # noqa: E402 - after the skip
 from zoo.training.adapters import dequantized, load_trainable, merge, preset_named  # noqa: E402 - after the skip
 from zoo.training.heldout import RowSums, difference, figures  # noqa: E402 - after the skip
+from zoo.training.loop import Run  # noqa: E402 - after the skip
 from zoo.training.merges import keep_better, worse  # noqa: E402 - after the skip
 from zoo.training.models import load_model  # noqa: E402 - after the skip
 
@@ -85,9 +87,28 @@ def test_what_is_hard_for_both_does_not_widen_the_difference() -> None:
 
 def test_a_student_that_became_worse_is_named() -> None:
     first, last = figures(sums(2.0, 3.0)), figures(sums(3.0, 4.0))
-    assert "divergence from the teacher is 1.75, and was 1.25" in worse(first, last)
-    assert worse(last, first) == worse(first, first) == worse(None, last) == worse(first, None) == ""
-    assert "its perplexity is" in worse(*(dataclasses.replace(one, kld_mean_nats=None) for one in (first, last)))
+    said = worse(first, last, "trained student")
+    assert "the trained student is worse than the untrained one" in said
+    assert "divergence from the teacher is 1.75, and was 1.25" in said
+    for pair in ((last, first), (first, first), (None, last), (first, None)):
+        assert worse(*pair, "trained student") == ""
+    silent = (dataclasses.replace(one, kld_mean_nats=None) for one in (first, last))
+    assert "its perplexity is" in worse(*silent, "trained student")
+
+
+@pytest.mark.parametrize(
+    ("role", "adapter", "words"),
+    [
+        ("student", "none", "trained student"),
+        ("teacher", "none", "trained teacher"),
+        ("student", "qlora", "student with its merged adapter (qlora)"),
+        ("teacher", "lora", "teacher with its merged adapter (lora)"),
+    ],
+)
+def test_what_was_trained_has_its_own_words(role: str, adapter: str, words: str) -> None:
+    spec = dataclasses.replace(SPEC, adapter=adapter)
+    run = Run(Path("s"), None, [], [], spec, Path("o"), Path("s"), Silent(), threads=1, role=role)
+    assert run.trained == words
 
 
 def test_a_training_with_qlora_measures_both_and_says_so(home: Path) -> None:

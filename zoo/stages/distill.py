@@ -35,10 +35,12 @@ def run(context: Context) -> Facts:
 
 @dataclass(frozen=True)
 class Models:
-    """Folders: the model that is trained, and the one that it learns from, None for text alone."""
+    """Folders: the model that is trained, and the one that it learns from, None for text alone. role: what the first is
+    in the recipe."""
 
     student: Path
     teacher: Path | None
+    role: str = "student"
 
 
 def train(context: Context, models: Models, spec: Distill, name: str) -> Facts:
@@ -47,7 +49,7 @@ def train(context: Context, models: Models, spec: Distill, name: str) -> Facts:
 
     labels = context.inputs["labels"]
     heldout = read_conversations(labels.path("heldout.jsonl"))
-    _refuse_too_few(models.student, heldout, spec)
+    _refuse_too_few(models, heldout, spec)
     model = context.out / "model"
     model.mkdir(exist_ok=True)
     report = distill(
@@ -66,6 +68,7 @@ def train(context: Context, models: Models, spec: Distill, name: str) -> Facts:
             processes=whole(context.spec.get("processes", 1)),
             sharded=context.spec.get("sharding") == sharding.FULL,
             as_stored=context.spec.get("teacher_dtype") == AS_STORED,
+            role=models.role,
         )
     ).to_json()
     timing = report.pop("timing")
@@ -86,12 +89,12 @@ def _teacher(context: Context) -> Path | None:
     return resolve.resolve(table(context.spec["teacher"]), context.root, context.work, context.report)
 
 
-def _refuse_too_few(student: Path, heldout: list[Conversation], spec: Distill) -> None:
+def _refuse_too_few(models: Models, heldout: list[Conversation], spec: Distill) -> None:
     """Checked before hours of training rather than after them: a standard error requires two conversations."""
     from zoo.training.conversations import encode
     from zoo.training.models import load_tokenizer
 
-    usable = len(encode(load_tokenizer(student), heldout, spec.row_tokens).rows)
+    usable = len(encode(load_tokenizer(models.student), heldout, spec.row_tokens, models.role).rows)
     if usable < 2:
         raise InputError(
             f"{usable} of {len(heldout)} held-out conversations have an answer within their first {spec.row_tokens} "

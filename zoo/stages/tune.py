@@ -16,7 +16,7 @@ def run(context: Context) -> Facts:
     # The text alone, so there is no temperature and there are no most probable tokens.
     spec = build(Distill, {**plain(tune), "method": "labels", "top_k": 1, "temperature": 1.0})
     try:
-        return train(context, Models(context.inputs["model"].whole(), None), spec, "tune")
+        return train(context, Models(context.inputs["model"].whole(), None, "teacher"), spec, "tune")
     except ZooError as error:
         # A training names the keys of the section that most recipes have.
         error.remedy = error.remedy.replace("distill.", "teacher.tune.")

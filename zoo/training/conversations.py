@@ -75,15 +75,17 @@ class Encoding:
     refused: tuple[tuple[str, str], ...] = ()
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Conversation], row_tokens: int) -> Encoding:
-    """Render, tokenize and mask every conversation, cut to ``row_tokens`` tokens.
+def encode(
+    tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Conversation], row_tokens: int, role: str = "student"
+) -> Encoding:
+    """Render, tokenize and mask every conversation, cut to ``row_tokens`` tokens. role: whose tokenizer it is.
 
     A row whose assistant part is empty after the cut is dropped and its key kept in ``dropped``. A conversation that
     the template refuses, or for which it does not grow by appending, is in ``refused``. Raises Refused for the first
     one if it is the template that is at fault: if it refuses every conversation, or the first hundred.
     """
     rows, dropped, refused = [], [], []
-    with Prompts(tokenizer) as prompts:
+    with Prompts(tokenizer, role) as prompts:
         for number, conversation in enumerate(conversations):
             try:
                 row = _encode_one(tokenizer, prompts, conversation, row_tokens)

@@ -63,7 +63,8 @@ class Run:
     out: gets the finished folder; scratch keeps what a resume needs. shared: folder of teacher caches by digest, which
     other students then use too; None keeps this one in ``scratch``. processes: that train together, each on its rows
     of a step; patience_seconds: how long one waits for another before it gives up; sharded: each keeps its share of the
-    weights instead of all of them. as_stored: the teacher computes in the format of its weights.
+    weights instead of all of them. as_stored: the teacher computes in the format of its weights. role: what ``student``
+    is in the recipe, for messages: a teacher is trained as a student of text.
     """
 
     student: Path
@@ -81,6 +82,14 @@ class Run:
     patience_seconds: float = PATIENCE_SECONDS
     sharded: bool = False
     as_stored: bool = False
+    role: str = "student"
+
+    @property
+    def trained(self) -> str:
+        """What was trained, for a sentence."""
+        if self.spec.adapter == "none":
+            return f"trained {self.role}"
+        return f"{self.role} with its merged adapter ({self.spec.adapter})"
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ def distill(run: Run) -> DistillReport:
     with repeatable(run.threads, device):
         dtype = compute_dtype(preset_named(spec.preset), device, run.report)
         tokenizer = load_tokenizer(run.student)
-        rows = Rows(*(encode(tokenizer, part, spec.row_tokens) for part in (run.train, run.heldout)))
+        rows = Rows(*(encode(tokenizer, part, spec.row_tokens, run.role) for part in (run.train, run.heldout)))
         _announce(rows, run.report)
         judge = _judge(run, tokenizer, rows.train)
         _check(rows.train, spec)
@@ -117,7 +126,7 @@ def distill(run: Run) -> DistillReport:
         job = Job(spec, rows.train.rows, batches, cache, dtype, device, pad, run.report, width)
         progress, resumed = _train(run, job, judge)
         after, merges = _after(run, judge, rows.heldout)
-        if words := worse(before, after):
+        if words := worse(before, after, run.trained):
             run.report.warn(words)
     made = _report(run, rows.train, progress, resumed, dtype)
     older = cache is not None and cache.has_older

@@ -78,8 +78,9 @@ def keep_better(out: Path, other: Path, sums: Callable[[Path, str], RowSums]) ->
     return both[kept == FOUR_BIT], merges
 
 
-def worse(before: Heldout | None, after: Heldout | None) -> str:
-    """A sentence if a student is worse than the untrained one; "" if it is not, or if nothing was measured."""
+def worse(before: Heldout | None, after: Heldout | None, trained: str) -> str:
+    """A sentence if a model is worse than the untrained one; "" if it is not, or if nothing was measured. trained: what
+    was trained, as in ``trained student``."""
     if before is None or after is None:
         return ""
     what, first, last = "divergence from the teacher", before.kld_mean_nats, after.kld_mean_nats
@@ -88,6 +89,6 @@ def worse(before: Heldout | None, after: Heldout | None) -> str:
     if first is None or last is None or last <= first:
         return ""
     return (
-        f"the trained model is worse than the untrained one on the held-out conversations: its {what} is {last:.4g}, "
+        f"the {trained} is worse than the untrained one on the held-out conversations: its {what} is {last:.4g}, "
         f"and was {first:.4g}. Try fewer steps, a lower learning rate, or another preset"
     )

@@ -19,10 +19,10 @@ class Prompts:
     """A tokenizer's chat template, ready to render; use it in a ``with`` statement.
 
     tokenizer: one of transformers'; of several named templates the default, as in transformers.
-    source: whose template it is, for messages. Raises ZooError without a template for plain conversations.
+    role: whose template it is, for messages. Raises ZooError without a template for plain conversations.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, source: str = "the student") -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, role: str = "student") -> None:
         self._tokenizer = tokenizer
         special = {
             name: [str(one) for one in text] if isinstance(text, list | tuple) else str(text)
@@ -31,8 +31,8 @@ class Prompts:
         try:
             template = tokenizer.get_chat_template()
         except ValueError as error:
-            raise ZooError("The model has no chat template", remedy="Use an instruction-tuned student") from error
-        self._renderer = Renderer(template, special=special, source=source)
+            raise ZooError("The model has no chat template", remedy="Use an instruction-tuned model") from error
+        self._renderer = Renderer(template, special=special, source=f"the {role}")
 
     def __enter__(self) -> Prompts:
         return self

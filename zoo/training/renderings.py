@@ -24,7 +24,7 @@ def renderings(
     """
     if not tokenizer.chat_template:
         return [Rendering(None, NO_TEMPLATE)] * len(shown)
-    with Prompts(tokenizer, "the source") as prompts:
+    with Prompts(tokenizer, "source") as prompts:
         for messages, prompt in shown:
             prompts.refuse_over_limit(messages, prompt=prompt)
     return [_rendering(tokenizer, messages, prompt) for messages, prompt in shown]
