@@ -122,7 +122,7 @@ def context(folder: Path, address: str, model: str, rows: int, at_once: int) -> 
         facts[part] = [{"name": f"{part}/00-p.jsonl", "path": f"{part}.jsonl", "sha256": "", "language": ""}]
     (folder / "out").mkdir()
     prompts = Artifact("corpus", "k", folder / "prompts", records(folder / "prompts"), facts)
-    label = Label(MAX_TOKENS, 0.0, 1.0, 1, at_once, 0, None, None)
+    label = Label(MAX_TOKENS, 0.0, 1.0, 1, at_once, 0, None, None, None)
     return Context(
         {**plain(label), "teacher": {"source": f"server:{model}"}}, {"prompts": prompts}, folder / "out", folder,
         folder, folder / "work", 1, "cpu", Silent(), Teacher(address, named=True),

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from zoo.errors import ZooError
 from zoo.llama import lanes, prompt
 from zoo.llama.generate import Job
 from zoo.llama.model import Model
-from zoo.stages.table import LABEL_CONTEXTS
+from zoo.stages import answering
 
 PAIRS = 5
 BATCH_ROWS = (8, 16, 32, 64)
@@ -33,15 +35,41 @@ Run = Callable[[int, int | None], dict[str, Any]]
 """Answers the first prompts, None for all (the second number), so many at a time (the first)."""
 
 
-def ours(models: Sequence[Model], jobs: Sequence[Job]) -> Run:
+@dataclass(frozen=True)
+class Wanted:
+    """file: of the teacher. The rest is as of ``zoo.stages.answering.Wanted``."""
+
+    file: Path
+    row_tokens: int
+    rows: int
+    repack: bool
+
+
+class Ours:
     """As the label stage asks its teacher, the rows divided among the contexts."""
 
-    def run(batch_rows: int, count: int | None) -> dict[str, Any]:
-        each = max(1, batch_rows // len(models))
-        tokens = [len(result.tokens) for result in lanes.answered(models, jobs[:count], batch_rows=each)]
-        return {"tokens": sum(tokens), "rows": len(tokens)}
+    def __init__(self, wanted: Wanted, threads: int, stack: ExitStack) -> None:
+        self.wanted, self.threads, self.stack = wanted, threads, stack
+        self.scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zoo-labelling-")))
+        self.jobs: list[Job] = []
+        self._opened: dict[int, tuple[Model, ...]] = {}
 
-    return run
+    def models(self, batch_rows: int) -> tuple[Model, ...]:
+        """Open for so many rows in all, as a recipe with this number would, and kept open."""
+        if batch_rows not in self._opened:
+            each = max(1, batch_rows // self.threads)
+            wanted = answering.Wanted(each, self.wanted.row_tokens, self.wanted.rows, self.wanted.repack)
+            scratch = self.scratch / str(batch_rows)
+            self._opened[batch_rows] = self.stack.enter_context(
+                answering.opened(self.wanted.file, wanted, self.threads, scratch)
+            )
+        return self._opened[batch_rows]
+
+    def run(self, batch_rows: int, count: int | None) -> dict[str, Any]:
+        models = self.models(batch_rows)
+        each = max(1, batch_rows // self.threads)
+        tokens = [len(result.tokens) for result in lanes.answered(models, self.jobs[:count], batch_rows=each)]
+        return {"tokens": sum(tokens), "rows": len(tokens)}
 
 
 def tried(run: Run) -> dict[int, float]:
@@ -119,23 +147,25 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     file, max_tokens = material.teacher_file(recipe), recipe.label.max_tokens
     folder = material.imported(file, recipe.teacher.sha256, None, say)
     conversations = material.plain_conversations(recipe, arguments.prompts)
-    count, each = lanes.divided(threads, len(conversations), min(BATCH_ROWS), LABEL_CONTEXTS)
-    with Model.open_several(
-        file, count, threads=each, context_tokens=recipe.room_tokens, parallel=max(BATCH_ROWS) // count + 1
-    ) as models:
-        jobs = [_job(models[0], messages, number, max_tokens) for number, messages in enumerate(conversations)]
-        prompts = [job.prompt_text for job in jobs]
+    repack = not arguments.plain
+    with ExitStack() as stack:
+        mine = Ours(Wanted(file, recipe.room_tokens, len(conversations), repack), threads, stack)
+        models = mine.models(max(BATCH_ROWS))
+        for batch_rows in BATCH_ROWS:
+            mine.models(batch_rows)
+        mine.jobs = [_job(models[0], messages, number, max_tokens) for number, messages in enumerate(conversations)]
+        prompts = [job.prompt_text for job in mine.jobs]
         say("loading the model into transformers")
         theirs = Transformers(folder, models[0].end_tokens, threads)
         theirs.refuse_other_tokens(models[0], prompts)
-        runs = {"a": ours(models, jobs), "b": theirs.answering(prompts, max_tokens)}
+        runs = {"a": mine.run, "b": theirs.answering(prompts, max_tokens)}
         say(f"trying {', '.join(map(str, BATCH_ROWS))} rows at a time on each side")
         speeds = {side: tried(run) for side, run in runs.items()}
         best = {side: max(found, key=lambda rows: found[rows]) for side, found in speeds.items()}
         yield Comparison(
             name="labelling",
             question="How fast are our batched answers, compared with batched transformers.generate?",
-            a=Side("zoo.llama.lanes, Q4_1", lambda: runs["a"](best["a"], None)),
+            a=Side(f"zoo.llama.lanes, Q4_1{', repacked' if repack else ''}", lambda: runs["a"](best["a"], None)),
             b=Side(f"transformers.generate, {DTYPE}", lambda: runs["b"](best["b"], None)),
             target=Target("ratio", at_least=3.0),
             figure="tokens_per_second",
@@ -143,12 +173,13 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
             settings={
                 "file": file.name,
                 "file_sha256": recipe.teacher.sha256,
+                "repack": repack,
                 "transformers_dtype": DTYPE,
                 "transformers_weights": "the values of the same GGUF file, written out in float16, loaded as float32",
                 "prompts": len(prompts),
                 "batch_rows": best,
                 "tokens_per_second_tried": speeds,
-                "contexts": count,
+                "contexts": len(models),
                 "max_new_tokens": max_tokens,
                 "sampling": "greedy",
                 "threads": threads,
@@ -167,6 +198,7 @@ def _job(model: Model, messages: material.Messages, number: int, max_tokens: int
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = pairs.parser("labelling", str(__doc__), PAIRS, threads=True)
+    options.add_argument("--plain", action="store_true", help="without the recipe's `label: {repack: true}`")
     options.add_argument("--prompts", type=int, metavar="N", help="only the first; by default all free texts")
     return pairs.main(options.parse_args(argv), prepare)
 

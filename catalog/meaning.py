@@ -11,6 +11,7 @@ from catalog import (
     budgets,
     calibration,
     hublists,
+    kernels,
     licencefiles,
     licences,
     losses,
@@ -73,6 +74,7 @@ class Meaning:
         yield from self._budgets()
         yield from self._gates()
         yield from calibration.problems(self.document, self.data)
+        yield from kernels.problems(self.document, self.data)
         yield from losses.problems(self.document, self.data)
         yield from served.problems(self.document, self.data)
         yield from teacherweights.problems(self.document, self.data)

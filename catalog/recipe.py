@@ -127,7 +127,7 @@ class Label:
     """How the teacher answers the prompts, through llama.cpp or a server.
 
     redact: how personal data in prompts and answers is treated before they are learnt and released: ``automatic``, or
-    ``reviewed`` by a person, who signs; None for not at all.
+    ``reviewed`` by a person, who signs; None for not at all. repack: whether the processor's fast kernels answer.
     """
 
     max_tokens: int
@@ -138,6 +138,7 @@ class Label:
     retries: int
     system: str | None
     redact: str | None = dataclasses.field(metadata={"later": True})
+    repack: bool | None = dataclasses.field(metadata={"later": True})
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tinygguf import make_tiny_gguf
@@ -16,11 +19,14 @@ from zoo.llama import generate as generating
 from zoo.llama import lanes, prompt
 from zoo.llama.generate import Job, Result, generate
 from zoo.llama.model import Model
+from zoo.llama.quantize.quantize import Wanted, quantize
+from zoo.llama.repack import repacked
 
 pytest.importorskip("llama_cpp")
 
 WORDS = ["the", "of", "and", "in", "to", "is", "was", "for", "with", "on", "as", "are", "at", "this"]
-ROWS = 3
+ROWS = 4
+Opened = Iterator[tuple[Model, ...]]
 HEADS = ("the of and in to is was for with on as are", "this at are as on with for was is to in and of the ", "the", "")
 
 
@@ -29,10 +35,28 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_gguf(tmp_path_factory.mktemp("gguf") / "tiny.gguf")
 
 
-@pytest.fixture(scope="module")
-def three(path: Path) -> Iterator[tuple[Model, ...]]:
-    with Model.open_several(path, 3, threads=1, context_tokens=256, parallel=ROWS + 1) as opened:
-        yield opened
+@pytest.fixture(scope="module", params=["plain", "repacked"])
+def three(request: pytest.FixtureRequest, path: Path, tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    """Contexts of one thread, of two and of one."""
+    folder = tmp_path_factory.mktemp("fast")
+    with ExitStack() as stack:
+        yield tuple(
+            stack.enter_context(Model.open(**opening(request.param, path, folder / str(number), threads)))
+            for number, threads in enumerate((1, 2, 1))
+        )
+
+
+def opening(kind: str, path: Path, folder: Path, threads: int) -> dict[str, Any]:
+    """The options of ``Model.open``."""
+    wanted: dict[str, Any] = {"threads": threads, "context_tokens": 768, "parallel": ROWS + 1}
+    if kind == "plain":
+        return {"path": path, **wanted}
+    folder.mkdir()
+    small = folder / "small.gguf"
+    quantize(path, small, Wanted("Q4_1"), threads=1)
+    made = repacked(small, folder / "fast")
+    assert made.adapter is not None
+    return {"path": made.path, "adapter": made.adapter, "fast": True, "flash": True, **wanted}
 
 
 def jobs(count: int) -> list[Job]:
@@ -66,6 +90,32 @@ def test_the_number_of_contexts_changes_no_answer(three: tuple[Model, ...]) -> N
     assert set(alone) == {job.key for job in todo}
     assert by_key(lanes.answered(three[:2], todo, batch_rows=ROWS)) == alone
     assert by_key(lanes.answered(three, todo[::-1], batch_rows=ROWS)) == alone
+
+
+@pytest.mark.parametrize("rest", [0, 1, 2])
+def test_the_threads_of_a_context_change_no_sum(three: tuple[Model, ...], rest: int) -> None:
+    """Flash attention divides the sums of a token that is read alone, once 512 tokens are before it."""
+    text = " the" * (4 * three[0].batch_tokens + rest)
+
+    def logits(model: Model, shared_text: str) -> bytes:
+        """Of the first token, which the chain without a grammar leaves as they are."""
+        job = Job("a", text, 1, shared_text=shared_text)
+        assert next(iter(generate(model, [job], batch_rows=ROWS))).prompt_tokens % model.batch_tokens == rest
+        pointer = model.lib.llama_get_logits_ith(model.context, -1)
+        return bytes(ctypes.cast(pointer, ctypes.POINTER(ctypes.c_char * (4 * model.vocabulary_size))).contents)
+
+    one, two = (logits(model, "") for model in three[:2])
+    assert one == two
+    assert logits(three[0], text[:-4]) == logits(three[1], text[:-4])
+
+
+def test_pieces_of_a_prompt_are_full_but_none_is_too_small() -> None:
+    def found(tokens: int, least: int) -> list[int]:
+        return list(generating.pieces(tokens, 128, least))
+
+    assert found(0, 2) == [] and found(1, 2) == [1] and found(128, 2) == [128]
+    assert found(129, 1) == [128, 1] and found(129, 2) == [126, 3] and found(257, 2) == [128, 126, 3]
+    assert all(sum(found(tokens, 2)) == tokens and min(found(tokens, 2)) > 1 for tokens in range(2, 600))
 
 
 def test_an_interrupted_run_ends_its_threads_and_is_completed(three: tuple[Model, ...]) -> None:
@@ -105,7 +155,7 @@ def test_a_beginning_that_a_prompt_does_not_have_is_not_used(three: tuple[Model,
 
 def test_an_error_of_one_context_ends_all(three: tuple[Model, ...]) -> None:
     before = threading.active_count()
-    wrong = Job("wrong", "the " * 250, 50)
+    wrong = Job("wrong", "the " * 750, 50)
     with pytest.raises(InputError, match="asks for 50 more"):
         list(lanes.answered(three, [*jobs(5), wrong, *jobs(9)], batch_rows=ROWS))
 

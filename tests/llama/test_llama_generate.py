@@ -17,7 +17,8 @@ from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import rewrite_header
 from zoo.llama import library, prompt
 from zoo.llama.generate import Job, Result, generate
-from zoo.llama.model import Model, _model_params
+from zoo.llama.model import Model
+from zoo.llama.opening import model_params
 from zoo.templates.renderer import Renderer
 
 pytest.importorskip("llama_cpp")
@@ -77,14 +78,14 @@ def test_a_row_does_not_depend_on_the_others(model: Model) -> None:
 def test_layers_are_on_a_gpu_where_one_is_asked_for_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
     lib = library.require()
     monkeypatch.setattr(library, "has_gpu", lambda: True)
-    on_processor: Any = _model_params(lib, "cpu")
+    on_processor: Any = model_params(lib, "cpu")
     assert on_processor.n_gpu_layers == 0
-    every: Any = _model_params(lib, "cuda")
+    every: Any = model_params(lib, "cuda")
     assert (every.n_gpu_layers, every.split_mode) == (-1, lib.llama_model_default_params().split_mode)
-    second: Any = _model_params(lib, "cuda:1")
+    second: Any = model_params(lib, "cuda:1")
     assert (second.n_gpu_layers, second.split_mode, second.main_gpu) == (-1, lib.LLAMA_SPLIT_MODE_NONE, 1)
     monkeypatch.setattr(library, "has_gpu", lambda: False)
-    without: Any = _model_params(lib, "cuda:1")
+    without: Any = model_params(lib, "cuda:1")
     assert without.n_gpu_layers == 0
 
 

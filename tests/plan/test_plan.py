@@ -128,6 +128,7 @@ def test_keys_are_digests_and_differ(tutored: Recipe) -> None:
         ({"label": {"seed": 2}}, ["label"]),
         ({"label": {"batch_rows": 9}}, ["label"]),
         ({"label": {"retries": 3}}, ["label"]),
+        ({"label": {"repack": True}}, ["label"]),
         ({"label": {"system": "Be brief."}}, ["label"]),
         ({"distill": {"method": "labels"}}, ["distill"]),
         ({"distill": {"adapter": "lora"}}, ["distill"]),
@@ -182,7 +183,7 @@ def test_every_field_of_a_step_is_in_the_list_above(tutored: Recipe) -> None:
         name: len(dataclasses.fields(getattr(tutored, name)))
         for name in ("label", "distill", "export", "quantize", "evaluate", "benchmark")
     }
-    assert counts == {"label": 8, "distill": 15, "export": 1, "quantize": 6, "evaluate": 5, "benchmark": 3}
+    assert counts == {"label": 9, "distill": 15, "export": 1, "quantize": 6, "evaluate": 5, "benchmark": 3}
 
 
 def test_gates_are_part_of_an_evaluation_that_may_stop_early_and_of_no_other(plain: Recipe) -> None:
@@ -272,6 +273,13 @@ def test_threads_change_training_only(plain: Recipe, tutored: Recipe) -> None:
         assert name not in before.step("distill").spec, "it keeps the key that it always had"
     assert changed(before, made(tutored, teacher_device="cuda")) == after(before, "label")
     assert made(plain, threads=3) == made(plain)
+
+
+def test_fast_kernels_are_of_a_processor(tutored: Recipe) -> None:
+    before = made(tutored)
+    assert made(put(tutored, label={"repack": False})) == before
+    fast = put(tutored, label={"repack": True})
+    assert made(fast, teacher_device="cuda") == made(tutored, teacher_device="cuda")
 
 
 def test_a_trained_teacher_teaches_in_the_place_of_the_source(tutored: Recipe) -> None:

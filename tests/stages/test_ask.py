@@ -60,7 +60,7 @@ def context(folder: Path, address: str, count: int = 10, **spec: Any) -> Context
     facts = {part: [{"name": f"{part}/00-p.jsonl", "path": f"{part}.jsonl", "sha256": "", "language": ""}]
              for part in ("train", "heldout")}  # fmt: skip
     prompts = Artifact("corpus", "k", folder / "prompts", records(folder / "prompts"), facts)
-    label = dataclasses.replace(Label(16, 0.0, 1.0, 1, 4, 1, None, None), **spec)
+    label = dataclasses.replace(Label(16, 0.0, 1.0, 1, 4, 1, None, None, None), **spec)
     (folder / "out").mkdir(exist_ok=True)
     return Context(
         {**plain(label), "teacher": {"source": f"server:{MODEL}"}}, {"prompts": prompts}, folder / "out", folder,

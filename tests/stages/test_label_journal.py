@@ -12,6 +12,8 @@ import pytest
 
 pytest.importorskip("llama_cpp")
 
+from tinygguf import make_tiny_gguf
+
 from catalog.release import Cache
 from zoo.corpora.rows import Answer, Row, invalid, labelled, messages_of, summary
 from zoo.errors import ModelFileError, ZooError
@@ -19,8 +21,9 @@ from zoo.files import journal as journals
 from zoo.files.digests import canonical_json, digest
 from zoo.files.listing import FileRecord, records
 from zoo.llama import library
+from zoo.llama.quantize.quantize import Wanted, quantize
 from zoo.progress import Silent
-from zoo.stages import Context, distill, label
+from zoo.stages import Context, answering, distill, label
 from zoo.stages.artifact import Artifact
 from zoo.stages.label import read_journal
 from zoo.stages.questions import questions
@@ -191,8 +194,24 @@ def test_the_teacher_answers_on_the_device_of_the_step(tmp_path: Path, monkeypat
 )
 def test_as_many_contexts_as_their_caches_have_room(bytes_per_token: int, expected: int) -> None:
     cache = Cache(bytes_per_token, 0, 0, 0, known=True)
-    assert label.contexts(cache, 8, 1000) == expected
+    assert answering.contexts(cache, 8, 1000) == expected
     assert expected * 9 * 1024 * bytes_per_token <= LABEL_CACHE_BYTES
+
+
+def test_fast_kernels_answer_and_the_journal_is_as_it_was(tmp_path: Path) -> None:
+    """With any number of threads: the same answers; and a second attempt writes over what a killed one left."""
+    tiny = make_tiny_gguf(tmp_path / "tiny.gguf", layers=1)
+    quantize(tiny, tmp_path / "teacher.gguf", Wanted("Q4_1"), threads=1)
+    answers = []
+    for threads in (1, 2):
+        spec = {**SAMPLING, "batch_rows": 4, "repack": True}
+        there = context(tmp_path / str(threads), *({"user": f"{number} the of"} for number in range(9)), **spec)
+        there = dataclasses.replace(there, threads=threads)
+        rows = list(questions(there, {"seed": 1}))
+        answers.append(label.answer_all(rows, tmp_path / f"{threads}.jsonl", tmp_path / "teacher.gguf", there))
+        assert (there.scratch / "teacher.gguf.adapter").exists()
+        assert read_journal(tmp_path / f"{threads}.jsonl") == answers[-1]
+    assert answers[0] == answers[1] and len(answers[0]) == 9
 
 
 # --- Judging answers

@@ -36,7 +36,7 @@ from zoo.teachers.servers import Served, served
 SCHEMA = {
     "type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"], "additionalProperties": False,
 }  # fmt: skip
-SPEC = Label(16, 0.0, 1.0, 1, 4, 1, None, None)
+SPEC = Label(16, 0.0, 1.0, 1, 4, 1, None, None, None)
 QUICK = Patience(tries=4, first_pause_seconds=0.01, longest_pause_seconds=0.02, longest_wait_seconds=60.0)
 
 

@@ -44,7 +44,7 @@ def row(number: int, text: str, schema: Any = None) -> Row:
 
 def asked(address: str, *rows: Row, max_tokens: int = 24) -> list[Asked]:
     door = Door(address)
-    spec = Label(max_tokens, 0.0, 1.0, 1, 2, 0, None, None)
+    spec = Label(max_tokens, 0.0, 1.0, 1, 2, 0, None, None, None)
     found = Asking(door, served(Line(door).look(), ALIAS, door.place), spec, Silent()).answers(rows)
     return sorted(found, key=lambda one: one.answer.key)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import struct
 import tempfile
@@ -13,9 +14,22 @@ from typing import IO, cast
 
 from zoo.errors import AGAIN, InputError, ModelFileError, remedy_for
 from zoo.files.whole import copy_bytes
-from zoo.gguf.layout import ARRAY, SCALARS, STRING, Bytes, Entry, RawFile, broken, opened, read_raw
+from zoo.gguf.encoding import encoded, string
+from zoo.gguf.layout import (
+    ARRAY,
+    BLOCKS,
+    NUMBERS,
+    SCALARS,
+    STRING,
+    Bytes,
+    Entry,
+    RawFile,
+    Scalar,
+    broken,
+    opened,
+    read_raw,
+)
 
-Scalar = str | int | float | bool
 _MOST_LAYERS = 1 << 12
 """A list with more values than this cannot be a list by layer."""
 
@@ -215,10 +229,26 @@ def header_bytes(
         if change is None:
             values.pop(key, None)
         else:
-            values[key] = _encoded(key, change, raw.entries.get(key))
+            values[key] = encoded(key, change, raw.entries.get(key))
     start = b"GGUF" + struct.pack("<IQQ", raw.version, len(raw.tensors), len(values))
     keys = sorted(values, key=lambda name: (name != "general.architecture", name))
-    return start + b"".join(_string(key) + values[key] for key in keys) + descriptions
+    return start + b"".join(string(key) + values[key] for key in keys) + descriptions
+
+
+def descriptions(raw: RawFile, types: Mapping[str, str]) -> bytes:
+    """The descriptions of the tensors of ``raw``, in its order, with the types of those in ``types`` changed and the
+    places that follow from it.
+    """
+    found, offset = [], 0
+    for tensor in raw.tensors:
+        type_name = types.get(tensor.name, tensor.type_name)
+        block, block_bytes = BLOCKS[type_name]
+        found.append(string(tensor.name))
+        found.append(struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape))
+        found.append(struct.pack("<IQ", NUMBERS[type_name], offset))
+        size = math.prod(tensor.shape) // block * block_bytes
+        offset += size + -size % raw.alignment
+    return b"".join(found)
 
 
 def _stored(data: Bytes, entry: Entry) -> bytes:
@@ -227,34 +257,6 @@ def _stored(data: Bytes, entry: Entry) -> bytes:
     if entry.value_type == ARRAY:
         head += struct.pack("<IQ", entry.item_type, entry.count)
     return head + data.data[entry.start : entry.end]
-
-
-def _string(text: str) -> bytes:
-    raw = text.encode("utf-8")
-    return struct.pack("<Q", len(raw)) + raw
-
-
-def _encoded(key: str, value: Scalar | list[str] | bytes, before: Entry | None) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, list):
-        return struct.pack("<IIQ", ARRAY, STRING, len(value)) + b"".join(_string(item) for item in value)
-    if isinstance(value, str):
-        return struct.pack("<I", STRING) + _string(value)
-    kept = before.value_type if before and before.value_type in SCALARS else None
-    value_type = kept if kept is not None and (kept == 7) == isinstance(value, bool) else _natural_type(value)
-    try:
-        return struct.pack("<I" + SCALARS[value_type], value_type, value)
-    except (struct.error, OverflowError) as error:
-        raise InputError(f"{key} cannot hold {value!r}: its type in the file is too small") from error
-
-
-def _natural_type(value: int | float | bool) -> int:
-    if isinstance(value, bool):
-        return 7
-    if isinstance(value, float):
-        return 6
-    return 4 if 0 <= value < 1 << 32 else 11
 
 
 def _write(data: Bytes, raw: RawFile, head: bytes, target: Path) -> None:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from zoo.errors import InputError, ModelFileError
 from zoo.files.whole import write_atomic
-from zoo.gguf.layout import ARRAY, STRING, Bytes, RawFile, RawTensor, broken, opened, read_raw
+from zoo.gguf.encoding import matrices_head
+from zoo.gguf.layout import ALIGNMENT, ARRAY, STRING, Bytes, RawFile, RawTensor, broken, opened, read_raw
 
 Floats = NDArray[np.float32]
-_ALIGNMENT = 32
 _SUMS, _COUNTS = ".in_sum2", ".counts"
 
 
@@ -57,15 +57,16 @@ class Imatrix:
         for name in sorted(self.sums):
             tensors[name + _SUMS] = self.sums[name]
             tensors[name + _COUNTS] = self.counts[name][:, None]
-        return _encode(
+        head = matrices_head(
             {
-                "general.type": _string_value("imatrix"),
-                "imatrix.chunk_count": struct.pack("<II", 4, self.chunk_count),
-                "imatrix.chunk_size": struct.pack("<II", 4, self.chunk_tokens),
-                "imatrix.datasets": _strings_value(self.datasets),
+                "general.type": "imatrix",
+                "imatrix.chunk_count": self.chunk_count,
+                "imatrix.chunk_size": self.chunk_tokens,
+                "imatrix.datasets": list(self.datasets),
             },
-            tensors,
+            {name: (value.shape[0], value.shape[1]) for name, value in tensors.items()},
         )
+        return head + b"".join(map(_filled, tensors.values()))
 
     def sha256(self) -> str:
         """Digest of the file's bytes."""
@@ -185,28 +186,6 @@ def _whole(source: Bytes, raw: RawFile, key: str) -> int:
     return int(struct.unpack_from("<I", source.data, entry.start)[0])
 
 
-def _string(text: str) -> bytes:
-    data = text.encode("utf-8")
-    return struct.pack("<Q", len(data)) + data
-
-
-def _string_value(text: str) -> bytes:
-    return struct.pack("<I", STRING) + _string(text)
-
-
-def _strings_value(texts: tuple[str, ...]) -> bytes:
-    return struct.pack("<IIQ", ARRAY, STRING, len(texts)) + b"".join(_string(text) for text in texts)
-
-
-def _encode(values: Mapping[str, bytes], tensors: Mapping[str, Floats]) -> bytes:
-    head = [b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values))]
-    head += [_string(key) + value for key, value in sorted(values.items())]
-    data, offset = [], 0
-    for name, value in tensors.items():
-        rows, length = value.shape
-        head.append(_string(name) + struct.pack("<IQQIQ", 2, length, rows, 0, offset))
-        raw = np.ascontiguousarray(value, dtype="<f4").tobytes()
-        data.append(raw + b"\0" * (-len(raw) % _ALIGNMENT))
-        offset += len(data[-1])
-    start = b"".join(head)
-    return start + b"\0" * (-len(start) % _ALIGNMENT) + b"".join(data)
+def _filled(value: Floats) -> bytes:
+    raw = np.ascontiguousarray(value, dtype="<f4").tobytes()
+    return raw + b"\0" * (-len(raw) % ALIGNMENT)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from zoo.gguf.header import Scalar, header_bytes, read_header
-from zoo.gguf.layout import opened, read_raw
+from zoo.gguf.header import header_bytes, read_header
+from zoo.gguf.layout import Scalar, opened, read_raw
 
 _PART_BYTES = 1 << 22
 

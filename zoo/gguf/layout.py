@@ -19,6 +19,9 @@ from zoo.errors import ModelFileError
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 """struct code of each scalar value type."""
 STRING, ARRAY = 8, 9
+Scalar = str | int | float | bool
+ALIGNMENT = 32
+"""Of a file that does not say another one (GGUF_DEFAULT_ALIGNMENT of gguf.h)."""
 
 TYPES: dict[int, tuple[str, int, int]] = {
     0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
@@ -34,6 +37,8 @@ TYPES: dict[int, tuple[str, int, int]] = {
 """ggml type number -> (name, weights per block, bytes per block), as in ggml.h."""
 BLOCKS = {name: (weights, size) for name, weights, size in TYPES.values()}
 """ggml type name -> (weights per block, bytes per block)."""
+NUMBERS = {name: number for number, (name, _, _) in TYPES.items()}
+"""ggml type name -> its number."""
 PLAIN = ("F32", "F16", "BF16")
 """Types that hold one number per weight, of those that llama.cpp quantizes from."""
 
@@ -238,7 +243,7 @@ def _skip_values(source: Bytes, value_type: int, count: int, key: str) -> None:
 def _alignment(source: Bytes, entries: dict[str, Entry]) -> int:
     entry = entries.get("general.alignment")
     if entry is None:
-        return 32
+        return ALIGNMENT
     value = struct.unpack_from("<I", source.data, entry.start)[0] if entry.value_type == 4 else 0
     if not 8 <= value <= 1 << 20 or value & (value - 1):
         raise broken(source.path, "general.alignment is not a power of two between 8 and 1048576")

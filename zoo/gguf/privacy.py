@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from zoo.gguf.header import Header, Scalar, read_header, rewrite_header
+from zoo.gguf.header import Header, read_header, rewrite_header
+from zoo.gguf.layout import Scalar
 
 _LOCAL_PATH = re.compile(
     r"^(?:/[^/\s]+/|~[\w.-]*/|[A-Za-z]:[\\/]|\\\\|file:)|(?:\s|=)/(?:home|tmp|root|Users|var)/"

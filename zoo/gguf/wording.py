@@ -13,8 +13,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from zoo.gguf.header import Scalar, header_bytes, rewrite_header
-from zoo.gguf.layout import Bytes, RawFile, opened, read_raw
+from zoo.gguf.header import header_bytes, rewrite_header
+from zoo.gguf.layout import Bytes, RawFile, Scalar, opened, read_raw
 
 PHI3_NAMES = ("phi-3", "phi3")
 """With one of these in a name, whatever its model, llama.cpp changes tokens that it looks up by their text:"""

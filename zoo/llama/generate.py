@@ -2,7 +2,8 @@
 
 How a row's bytes stay independent of the other rows, of their order and of where a run was interrupted:
 
-- every sequence has its own key-value stream (no unified cache), and flash attention is off;
+- every sequence has its own key-value stream (no unified cache);
+- flash attention is off, or no decode is a single token of one sequence: it would divide the sums among its threads;
 - a prompt is read by itself, in pieces of ``batch_tokens``;
 - so is the beginning that a job names as shared, whether or not another job has read it before: it is kept in a
   sequence of its own and copied;
@@ -28,6 +29,8 @@ from zoo.llama.library import Sampler
 from zoo.llama.model import Model
 from zoo.progress import Advance, Reporter, Silent
 
+FLASH_TOKENS = 2
+"""The fewest tokens of a prompt that flash attention reads together (ggml_compute_forward_flash_attn_ext_f16)."""
 SHARED_TOKENS = 8
 """A shorter beginning is read with its prompt: copying it would take as long as reading it."""
 
@@ -98,7 +101,8 @@ class _Beginning:
         if self.sequence is None or not job.shared_text:
             return 0
         wanted = prompts.tokens(model, job.shared_text)
-        if not SHARED_TOKENS <= len(wanted) < len(prompt) or prompt[: len(wanted)] != wanted:
+        rest = len(prompt) - len(wanted)
+        if len(wanted) < SHARED_TOKENS or rest < _least(model) or prompt[: len(wanted)] != wanted:
             return 0
         if wanted != self.tokens:
             self.tokens = []
@@ -126,6 +130,8 @@ def generate(
     """
     if not 1 <= batch_rows <= model.parallel:
         raise InputError(f"batch_rows is {batch_rows}, but the model was opened for {model.parallel}")
+    if batch_rows < _least(model):
+        raise InputError("flash attention needs a batch of at least two rows, because one alone depends on the threads")
     slots: list[_Row | None] = [None] * batch_rows
     waiting = iter(jobs)
     model.clear()
@@ -177,9 +183,28 @@ def _start(model: Model, slot: int, job: Job, beginning: _Beginning) -> _Row:
 def _read(model: Model, sequence: int, tokens: list[int], position: int, *, with_logits: bool) -> None:
     """Read tokens from ``position`` on, in pieces. with_logits: of the last one."""
     last = len(tokens) - 1 if with_logits else len(tokens)
-    for start in range(0, len(tokens), model.batch_tokens):
-        part = tokens[start : start + model.batch_tokens]
+    start = 0
+    for size in pieces(len(tokens), model.batch_tokens, _least(model)):
+        part = tokens[start : start + size]
         model.decode([(token, position + start + i, sequence, start + i == last) for i, token in enumerate(part)])
+        start += size
+
+
+def _least(model: Model) -> int:
+    """The fewest tokens of a prompt that may be read together."""
+    return FLASH_TOKENS if model.flash else 1
+
+
+def pieces(tokens: int, most: int, least: int) -> Iterator[int]:
+    """Sizes that add up to ``tokens``, each of ``most`` as far as it goes, none smaller than ``least`` unless all
+    together are.
+    """
+    while tokens > most:
+        size = most if tokens - most >= least else most - least
+        yield size
+        tokens -= size
+    if tokens:
+        yield tokens
 
 
 def _check(model: Model, job: Job, prompt_tokens: int) -> None:

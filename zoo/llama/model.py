@@ -9,54 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn, Required, TypedDict, Unpack
+from typing import Unpack
 
-from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.errors import ModelFileError, ZooError
 from zoo.gguf.header import Header, read_header
-from zoo.llama import library
-from zoo.llama.library import Context, Heard, Observer, Vocabulary
+from zoo.llama import library, opening
+from zoo.llama.library import Context, Vocabulary
+from zoo.llama.opening import Shape, Wanted
 from zoo.templates.renderer import Renderer
-
-FLOOR_TOKENS = 256
-"""llama.cpp rounds a sequence's context up to a multiple of this."""
-EVERY_LAYER = -1
-"""llama.cpp's number of layers on the GPU for all of them, with the head."""
-GGML_TYPE_F32 = 0
-"""ggml's number for the type (ggml.h)."""
-
-
-class Wanted(TypedDict, total=False):
-    """The caller's options for a context; see ``Shape``."""
-
-    threads: Required[int]
-    context_tokens: Required[int]
-    parallel: int
-    batch_tokens: int
-    unified: bool
-    observer: Observer | None
-    cache_f32: bool
-    device: str
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A context.
-
-    context_tokens: room of each sequence. parallel: number of sequences. batch_tokens: most tokens of one decode.
-    unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept once for
-    many; then a row's last bits depend on the other rows. observer: a C callback that sees the graph while it is
-    computed (``zoo.llama.measure.calibrate``), or None. cache_f32: keep keys and values in float32 instead of float16,
-    at twice the memory. device: ``cpu``, ``cuda`` (every GPU) or ``cuda:1``; without a GPU it is the processor.
-    """
-
-    threads: int
-    context_tokens: int
-    parallel: int = 1
-    batch_tokens: int = 128
-    unified: bool = False
-    observer: Observer | None = None
-    cache_f32: bool = False
-    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -64,7 +24,7 @@ class Model:
     """An open model. Use ``Model.open(...)``; the pointers are only valid in that block.
 
     context_tokens: room of each sequence. parallel: number of sequences, each with its own key-value stream.
-    batch_tokens: most tokens that one decode takes.
+    batch_tokens: most tokens that one decode takes. flash: attention is computed in one pass.
     """
 
     path: Path
@@ -75,6 +35,7 @@ class Model:
     lib: ModuleType
     vocab: Vocabulary
     context: Context
+    flash: bool = False
 
     @classmethod
     @contextmanager
@@ -94,15 +55,19 @@ class Model:
         shape = Shape(**wanted)
         lib = library.require()
         header = read_header(path)
-        with _weights(lib, path, _model_params(lib, shape.device)) as pointer, ExitStack() as opened:
+        params = opening.model_params(lib, shape.device, fast=shape.fast)
+        with opening.open_weights(lib, path, params) as pointer, ExitStack() as opened:
             vocab = lib.llama_model_get_vocab(pointer)
+            adapter = opening.load_adapter(lib, pointer, shape.adapter)
             size = max(shape.batch_tokens, shape.parallel)
             models = []
             for _ in range(count):
-                context = _context(lib, pointer, path, shape)
+                context = opening.make_context(lib, pointer, path, shape)
                 opened.callback(lib.llama_free, context)
+                if adapter is not None:
+                    opening.add_adapter(lib, context, adapter)
                 room = lib.llama_n_ctx_seq(context)
-                models.append(cls(path, header, room, shape.parallel, size, lib, vocab, context))
+                models.append(cls(path, header, room, shape.parallel, size, lib, vocab, context, shape.flash))
                 opened.callback(models[-1]._close)
             yield tuple(models)
 
@@ -120,7 +85,7 @@ class Model:
         """
         lib = library.require()
         header = read_header(path, vocabulary_only=True)
-        with _weights(lib, path, _model_params(lib, "cpu", vocabulary_only=True)) as pointer:
+        with opening.open_weights(lib, path, opening.model_params(lib, "cpu", vocabulary_only=True)) as pointer:
             yield cls(path, header, 0, 0, 0, lib, lib.llama_model_get_vocab(pointer), Context(None))
 
     @cached_property
@@ -245,68 +210,3 @@ class Model:
         if code != 0:
             reason = heard.error() or f"code {code}"
             raise ZooError(f"llama.cpp could not decode with {self.path.name}: {reason}")
-
-
-def _model_params(lib: ModuleType, device: str, *, vocabulary_only: bool = False) -> object:
-    params = lib.llama_model_default_params()
-    params.n_gpu_layers = 0
-    if device != "cpu" and library.has_gpu():
-        params.n_gpu_layers = EVERY_LAYER
-        _, numbered, number = device.partition(":")
-        if numbered:
-            params.split_mode, params.main_gpu = lib.LLAMA_SPLIT_MODE_NONE, int(number)
-    params.vocab_only = vocabulary_only
-    params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
-    # Repacked weights would be a second copy in memory, and their kernels' sums depend on the batch's width.
-    params.use_extra_bufts = False
-    return params
-
-
-@contextmanager
-def _weights(lib: ModuleType, path: Path, params: object) -> Iterator[object]:
-    """llama.cpp's pointer to the loaded file, which is freed at the end."""
-    with library.hearing() as heard:
-        pointer = lib.llama_model_load_from_file(str(path).encode(), params)
-    if not pointer:
-        _refuse(path, heard)
-    try:
-        yield pointer
-    finally:
-        lib.llama_model_free(pointer)
-
-
-def _context(lib: ModuleType, pointer: object, path: Path, shape: Shape) -> Context:
-    if shape.threads < 1 or shape.context_tokens < 1 or shape.parallel < 1 or shape.batch_tokens < 1:
-        raise InputError("threads, context_tokens, parallel and batch_tokens must be at least 1")
-    if shape.parallel > lib.llama_max_parallel_sequences():
-        raise InputError(
-            f"{shape.parallel} rows are more than the {lib.llama_max_parallel_sequences()} of llama.cpp"
-        )
-    params = lib.llama_context_default_params()
-    params.n_ctx = -(-shape.context_tokens // FLOOR_TOKENS) * FLOOR_TOKENS * (1 if shape.unified else shape.parallel)
-    params.n_batch = params.n_ubatch = max(shape.batch_tokens, shape.parallel)
-    params.n_seq_max = shape.parallel
-    params.n_threads = params.n_threads_batch = shape.threads
-    # Flash attention splits its sums by thread count; a unified cache mixes the rows of a batch. Both change bytes.
-    params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    params.kv_unified = shape.unified
-    # Otherwise a llama.cpp with a GPU moves the large products there, also of a model that is on the processor.
-    params.op_offload = shape.device != "cpu"
-    if shape.cache_f32:
-        params.type_k = params.type_v = GGML_TYPE_F32
-    params.no_perf = True
-    if shape.observer is not None:
-        params.cb_eval = shape.observer
-    with library.hearing() as heard:
-        context: Context = lib.llama_init_from_model(pointer, params)
-    if not context:
-        _refuse(path, heard)
-    return context
-
-
-def _refuse(path: Path, heard: Heard) -> NoReturn:
-    raise ModelFileError(
-        f"llama.cpp cannot load {path.name}: {heard.error() or 'it gave no reason'}",
-        where=str(path),
-        remedy="Check that it is a language model of an architecture that the installed llama.cpp supports",
-    )

@@ -12,8 +12,8 @@ from catalog.shapes import WrongShape, shaped
 from zoo.errors import ModelFileError
 from zoo.files.digests import pretty_json, sha256_file
 from zoo.files.whole import write_atomic
-from zoo.gguf.header import Header, Scalar
-from zoo.gguf.layout import PLAIN
+from zoo.gguf.header import Header
+from zoo.gguf.layout import PLAIN, Scalar
 from zoo.judge.parity.sourcerecord import SourceRecord, SourceTokenizer, VocabularyFacts
 from zoo.modelfolder.inspection import Inspected, end_tokens
 

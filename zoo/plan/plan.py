@@ -217,6 +217,9 @@ class _Maker:
         spec = {**plain(self.recipe.label), "teacher": None}
         # Answers do not depend on what happens to them afterwards.
         spec.pop("redact", None)
+        if not spec.get("repack") or self.world.teacher_device != "cpu":
+            # It changes nothing there.
+            spec.pop("repack", None)
         if sources.is_served(teacher.source):
             # The name of the model is all that a plan knows of it; the step records what the server says.
             self._add("label", "ask", {**spec, "teacher": {"source": teacher.source}}, inputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.recipe import Recipe
 from zoo.gguf.facts import FileFacts
-from zoo.gguf.header import Scalar
+from zoo.gguf.layout import Scalar
 
 
 def header_words(recipe: Recipe, facts: FileFacts) -> dict[str, Scalar | list[str]]:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from catalog.jsonvalues import table, text
 from catalog.recipe import Label, build
-from catalog.release import Cache
 from catalog.templateclock import TEMPLATE_CLOCK
 from zoo.corpora.rows import Answer, Row, invalid, labelled, summary
 from zoo.errors import InputError, ModelFileError
@@ -22,19 +21,18 @@ from zoo.files import journal as journals
 from zoo.files.digests import canonical_json, digest, pretty_json, sha256_file
 from zoo.files.locks import locked
 from zoo.files.whole import write_atomic
-from zoo.gguf.caches import cache_of
 from zoo.gguf.header import read_header
 from zoo.llama import lanes, library, prompt
 from zoo.llama.generate import Job
 from zoo.llama.grammar import schema_to_gbnf
-from zoo.llama.model import FLOOR_TOKENS, Model
+from zoo.llama.model import Model
 from zoo.llama.prompt import MarkedText
 from zoo.machine.processor import here
 from zoo.machine.resources import free_cores
 from zoo.sources import resolve
-from zoo.stages import Context, Facts
+from zoo.stages import Context, Facts, answering
 from zoo.stages.questions import questions
-from zoo.stages.table import LABEL_CACHE_BYTES, LABEL_CONTEXTS, PROMPT_TOKENS, capability
+from zoo.stages.table import PROMPT_TOKENS, capability
 from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
 
@@ -121,31 +119,11 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
 
 
 def _opened(teacher: Path, rows: int, context: Context) -> AbstractContextManager[tuple[Model, ...]]:
-    """The teacher, for so many rows.
-
-    It and the spec alone decide how a row is read; the machine and the number of rows, how many contexts there are.
-    """
+    """The teacher, for so many rows."""
     spec = _spec(context)
-    room = PROMPT_TOKENS + 2 * spec.max_tokens
     device = _device(context)
-    most = contexts(cache_of(read_header(teacher)), spec.batch_rows, room)
-    sequences = spec.batch_rows + (1 if most else 0)
-    # A GPU answers one context as fast as several.
-    count, threads = lanes.divided(
-        free_cores(context.threads), rows, spec.batch_rows, most if device == "cpu" else 1
-    )
-    return Model.open_several(
-        teacher, count, threads=threads, context_tokens=room, parallel=sequences, device=device
-    )
-
-
-def contexts(cache: Cache, batch_rows: int, room: int) -> int:
-    """How many contexts with one row more than ``batch_rows`` may be open, each row of ``room`` tokens; 0 if not even
-    one, because the cache of a teacher is large: then there is one context, without that row.
-    """
-    tokens = -(-room // FLOOR_TOKENS) * FLOOR_TOKENS
-    row = cache.state_bytes + (cache.full_bytes_per_token + cache.window_bytes_per_token) * tokens
-    return min(LABEL_CONTEXTS, LABEL_CACHE_BYTES // max(1, row * (batch_rows + 1)))
+    wanted = answering.Wanted(spec.batch_rows, PROMPT_TOKENS + 2 * spec.max_tokens, rows, bool(spec.repack), device)
+    return answering.opened(teacher, wanted, free_cores(context.threads), context.scratch)
 
 
 def _device(context: Context) -> str:

@@ -179,6 +179,12 @@ def _label_memory(need: Need) -> int:
     return 2 * need.teacher_weights + max(kept, min(LABEL_CACHE_BYTES, need.contexts * kept))
 
 
+def _repacked(need: Need) -> int:
+    """The teacher's weights in the order of the fast kernels, with an adapter of a third of their size at most."""
+    label = need.recipe.label
+    return need.teacher_weights if label and label.repack else 0
+
+
 def _in_use(need: Need) -> int:
     """A model in 16 bits, and as much again in part."""
     return 3 * need.weights
@@ -338,7 +344,7 @@ STAGES: Mapping[str, Row] = {
     "corpus": Row(2, (), _little, _in_use),
     "label": Row(
         3, ("llama-cpp-python", "jinja2"), _little, _label_memory, _label_work,
-        evidence=("label-report.json",), sums="the teacher's answers",
+        evidence=("label-report.json",), sums="the teacher's answers", scratch=_repacked,
     ),
     "ask": Row(1, (), _little, lambda _: 0, _ask_work),
     # After the steps with the answers: its report of them, without their words, takes the place of theirs.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
@@ -19,11 +18,11 @@ from pathlib import Path
 from typing import IO
 
 from zoo.errors import AGAIN, InputError, ModelFileError, ZooError
-from zoo.gguf.header import Scalar, header_bytes, read_header
+from zoo.gguf.header import descriptions, header_bytes, read_header
 from zoo.gguf.imatrix import Floats, Imatrix, check_fits
-from zoo.gguf.layout import PLAIN, Bytes, RawFile, RawTensor, opened, read_raw
+from zoo.gguf.layout import PLAIN, Bytes, RawFile, RawTensor, Scalar, opened, read_raw
 from zoo.llama import library
-from zoo.llama.quantize.rows import NUMBERS, dequantize_rows, needs_importance, row_bytes
+from zoo.llama.quantize.rows import dequantize_rows, needs_importance, row_bytes
 from zoo.llama.quantize.slabs import Job, Work, check_finite, pieces, quantize, weights
 from zoo.llama.quantize.tensorcache import TensorCache
 from zoo.machine.processor import here
@@ -192,21 +191,8 @@ def _header(data: Bytes, raw: RawFile, jobs: Mapping[str, Job], content: Content
         values["quantize.imatrix.dataset"] = ", ".join(imatrix.datasets)
         values["quantize.imatrix.entries_count"] = len(imatrix.sums)
         values["quantize.imatrix.chunks_count"] = imatrix.chunk_count
-    return header_bytes(data, raw, {**values, **content.changes}, _descriptions(raw, jobs))
-
-
-def _descriptions(raw: RawFile, jobs: Mapping[str, Job]) -> bytes:
-    """The tensor list, in the source's order, with the new types and places."""
-    found, offset = [], 0
-    for tensor in raw.tensors:
-        job = jobs.get(tensor.name)
-        name = tensor.name.encode("utf-8")
-        type_name, size = (job.type_name, job.size_bytes) if job else (tensor.type_name, tensor.size_bytes)
-        found.append(struct.pack("<Q", len(name)) + name)
-        found.append(struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape))
-        found.append(struct.pack("<IQ", NUMBERS[type_name], offset))
-        offset += size + -size % raw.alignment
-    return b"".join(found)
+    types = {name: job.type_name for name, job in jobs.items()}
+    return header_bytes(data, raw, {**values, **content.changes}, descriptions(raw, types))
 
 
 def _write(work: Work, header: bytes, jobs: Mapping[str, Job], target: Path) -> list[Job]:

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from zoo.errors import InputError, ModelFileError
-from zoo.gguf.header import Header, Scalar, read_header
+from zoo.gguf.header import Header, read_header
 from zoo.gguf.imatrix import Imatrix
-from zoo.gguf.layout import BLOCKS, PLAIN
+from zoo.gguf.layout import BLOCKS, PLAIN, Scalar
 from zoo.gguf.privacy import local_path_keys
 from zoo.llama import library
 from zoo.llama.quantize.mix import Content, MixReport, write_mix

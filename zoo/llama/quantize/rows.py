@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import InputError, ZooError
-from zoo.gguf.layout import BLOCKS, PLAIN, TYPES
+from zoo.gguf.layout import BLOCKS, NUMBERS, PLAIN
 from zoo.llama import library
 
-NUMBERS = {name: number for number, (name, _, _) in TYPES.items()}
 """ggml type name -> ggml type number."""
 QUANTIZED = (
     "Q8_0", "Q6_K", "Q5_K", "Q5_1", "Q5_0", "Q4_K", "Q4_1", "Q4_0", "Q3_K", "Q2_K", "Q2_0", "Q1_0",
