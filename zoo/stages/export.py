@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog import jsontext
 from catalog.jsonvalues import table
 from catalog.recipe import build
-from zoo.gguf import header, layerkinds, overflow, tokentypes, wording
+from zoo.gguf import header, layerkinds, layout, overflow, tokentypes, wording
 from zoo.gguf.facts import header_facts
 from zoo.gguf.inplace import rewrite_in_place
 from zoo.gguf.padding import padding
@@ -24,7 +24,7 @@ class Spec:
     """The file's type, and what its header is completed with; an empty header for a teacher's file."""
 
     type: str
-    header: dict[str, header.Scalar | list[str]]
+    header: dict[str, layout.Scalar | list[str]]
 
 
 def run(context: Context) -> Facts:
