@@ -23,9 +23,9 @@ from zoo.errors import ModelFileError  # noqa: E402 - after the skip
 from zoo.training import models  # noqa: E402 - after the skip
 from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
 from zoo.training.models import load_model, logits_at  # noqa: E402 - after the skip
-from zoo.training.teacher import Question, Targets, cache_teacher, codec, source  # noqa: E402 - after the skip
+from zoo.training.teacher import Question, Targets, alongside, cache_teacher, codec, source  # noqa: E402 - after the skip
 from zoo.training.teacher.arranging import Width, arranged, shape_of  # noqa: E402 - after the skip
-from zoo.training.teacher.source import opened  # noqa: E402 - after the skip
+from zoo.training.teacher.source import answers_of, opened  # noqa: E402 - after the skip
 
 WIDTH, HEADS, KV_HEADS, TOKENS = 64, 4, 2, 400
 TOGETHER = Width(batch_tokens=128, head_positions=16, shard_positions=100)
@@ -137,6 +137,36 @@ def test_a_row_has_the_same_bytes_alone_and_in_company(kind: str, home: Path) ->
         one, (other,) = together[number], answered(question(home, kind, rows=[ROWS[number]]))
         assert torch.equal(one.ids, other.ids)
         assert torch.equal(one.logp, other.logp) and torch.equal(one.tail_logp, other.tail_logp)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_batches_at_one_time_have_the_bytes_of_one_after_another(kind: str, home: Path) -> None:
+    asked, threads = question(home, kind), torch.get_num_threads()
+    batches = [batch for shard in arranged(asked.rows, asked.reading) for batch in shard]
+    heard: list[Any] = []
+    torch.set_num_threads(2)
+    try:
+        with opened(asked) as source:
+            right = [answer for batch in batches for answer in source.answers(batch)]
+            found = answers_of(source, batches, heard.append)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert heard == batches
+    for one, other in zip(found, right, strict=True):
+        assert torch.equal(one.ids, other.ids)
+        assert torch.equal(one.logp, other.logp) and torch.equal(one.tail_logp, other.tail_logp)
+
+
+@pytest.mark.parametrize("counts", [[4], [9, 3, 5], [1, 5, 4, 6], [7, 6], [2, 2, 1], [11, 11, 3]])
+def test_a_position_is_alone_in_a_pass_of_the_head_only_if_its_batch_left_it_alone(counts: list[int]) -> None:
+    together, alone = alongside.passes(counts, 4)
+    assert sorted(place for places in (*together, *alone) for place in places) == list(range(sum(counts)))
+    assert all(2 <= len(places) <= 4 for places in together)
+    ends = [sum(counts[: number + 1]) for number in range(len(counts))]
+    assert alone == [[end - 1] for end, count in zip(ends, counts, strict=True) if count % 4 == 1]
+    # Nearly nothing is filled up: all but the last two passes are full.
+    assert all(len(places) == 4 for places in together[:-2])
 
 
 def test_a_row_is_read_in_the_same_shapes_alone_and_in_company(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
 """The teacher's answers for the training rows: asked once, kept in a cache, read row by row.
 
-``question`` is what is asked, ``source`` who answers it, ``arranging`` which rows are read together, ``codec`` and
-``shards`` how answers are kept, ``index`` what is there, ``cache`` all of it together, and ``old`` reads the caches of
-earlier versions.
+``question`` is what is asked, ``source`` who answers it, ``arranging`` which rows are read together, ``alongside`` how
+the threads of a processor share them, ``codec`` and ``shards`` how answers are kept, ``index`` what is there, ``cache``
+all of it together, and ``old`` reads the caches of earlier versions.
 """
 
 from zoo.training.teacher.cache import Share, TeacherCache, cache_teacher

@@ -25,7 +25,7 @@ from zoo.training.teacher.arranging import Batch, arranged
 from zoo.training.teacher.index import Entry, Index
 from zoo.training.teacher.question import FORMAT, Question
 from zoo.training.teacher.shards import Shard, name_of, written
-from zoo.training.teacher.source import Source, opened, refuse_nan
+from zoo.training.teacher.source import Source, answers_of, opened, refuse_nan
 from zoo.training.teacher.targets import Targets, joined
 
 
@@ -66,12 +66,9 @@ class _Filler:
             self.report.say(f"The teacher has {kept} tokens, fewer than distill.top_k: all of them are kept")
 
     def _asked(self, source: Source, number: int, advance: Callable[[float], None]) -> list[Targets]:
-        found = list[Targets]()
-        for batch in self.shards[number]:
-            answers = source.answers(batch)
-            refuse_nan(answers, [self.question.rows[row] for row in batch.rows])
-            found += answers
-            advance(self._tokens(batch))
+        batches = self.shards[number]
+        found = answers_of(source, batches, lambda batch: advance(self._tokens(batch)))
+        refuse_nan(found, [self.question.rows[row] for batch in batches for row in batch.rows])
         return found
 
     def _from_old(self, number: int) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +15,7 @@ from zoo.llama.measure.logits import logits_in_batches
 from zoo.llama.model import Model
 from zoo.training.conversations import EncodedRow
 from zoo.training.models import NAN_REMEDY, check_head, hidden_at, load_model, logits_of
+from zoo.training.teacher import alongside
 from zoo.training.teacher.arranging import Batch, padded, tokens_read
 from zoo.training.teacher.question import Question
 from zoo.training.teacher.targets import Targets, joined, top_of
@@ -59,7 +61,42 @@ class TorchTeacher:
 
     def answers(self, batch: Batch) -> list[Targets]:
         """See ``Source``."""
-        rows = [self._question.rows[number] for number in batch.rows]
+        hidden = self._hidden(batch)
+        found = joined([self._top(part) for part in torch.split(hidden, self._question.reading.head_positions)])
+        return _cut(found, self._rows(batch))
+
+    def of_all(self, batches: Sequence[Batch], read: Read) -> list[Targets]:
+        """The answers of all rows of these batches, with the same bytes as batch by batch."""
+        if self._model.device.type != "cpu":
+            return _in_turn(self, batches, read)
+        with alongside.workers() as pool:
+            hidden = self._all_hidden(pool, batches, read)
+            counts = [len(one) for one in hidden]
+            every = torch.cat(hidden)
+            together, alone = alongside.passes(counts, self._question.reading.head_positions)
+            found = [*pool.map(lambda places: self._top(every[places]), together)]
+        found += [self._top(every[places]) for places in alone]
+        order = torch.tensor([place for places in (*together, *alone) for place in places]).argsort()
+        answers = joined(found)
+        rows = [row for batch in batches for row in self._rows(batch)]
+        return _cut(Targets(answers.ids[order], answers.logp[order], answers.tail_logp[order]), rows)
+
+    def _all_hidden(self, pool: Executor, batches: Sequence[Batch], read: Read) -> list[torch.Tensor]:
+        """Of every batch. One that is too small to be read by one thread with the same result is read by all."""
+        large = [batch.length * batch.capacity >= alongside.SHARED_BELOW for batch in batches]
+        begun = [pool.submit(self._hidden, batch) if own else None for batch, own in zip(batches, large, strict=True)]
+        found = []
+        for batch, running in zip(batches, begun, strict=True):
+            found.append(running.result() if running else self._hidden(batch))
+            read(batch)
+        return found
+
+    def _rows(self, batch: Batch) -> list[EncodedRow]:
+        return [self._question.rows[number] for number in batch.rows]
+
+    def _hidden(self, batch: Batch) -> torch.Tensor:
+        """What the head reads [positions, width], of all rows of the batch."""
+        rows = self._rows(batch)
         # Filled with tokens that are there anyway: one that is not could have values that are not numbers.
         read = [row.input_ids[: tokens_read(row)] for row in rows]
         read += [read[0]] * (batch.capacity - len(rows))
@@ -68,16 +105,34 @@ class TorchTeacher:
         device = self._model.device
         at_rows, positions = torch.tensor(where, device=device).T
         with torch.no_grad():
-            hidden = hidden_at(self._model, ids.to(device), at_rows, positions)
-            found = joined([self._top(part) for part in torch.split(hidden, self._question.reading.head_positions)])
-        return _cut(found, rows)
+            return hidden_at(self._model, ids.to(device), at_rows, positions)
 
     def _top(self, hidden: torch.Tensor) -> Targets:
         question, count = self._question, len(hidden)
         missing = question.reading.head_positions - count
-        full = torch.cat([hidden, hidden.new_zeros(missing, hidden.shape[1])]) if missing else hidden
-        logits = logits_of(self._model, full)[:count, : question.width]
-        return Targets(*(part.cpu() for part in top_of(logits, question.top_k, question.temperature).values()))
+        with torch.no_grad():
+            full = torch.cat([hidden, hidden.new_zeros(missing, hidden.shape[1])]) if missing else hidden
+            logits = logits_of(self._model, full)[:count, : question.width]
+            return Targets(*(part.cpu() for part in top_of(logits, question.top_k, question.temperature).values()))
+
+
+Read = Callable[[Batch], None]
+"""Called with every batch that has been read."""
+
+
+def answers_of(source: Source, batches: Sequence[Batch], read: Read) -> list[Targets]:
+    """The answers of all rows of these batches, in their order, as fast as the source can."""
+    if isinstance(source, TorchTeacher):
+        return source.of_all(batches, read)
+    return _in_turn(source, batches, read)
+
+
+def _in_turn(source: Source, batches: Sequence[Batch], read: Read) -> list[Targets]:
+    found = list[Targets]()
+    for batch in batches:
+        found += source.answers(batch)
+        read(batch)
+    return found
 
 
 class LlamaTeacher:
