@@ -20,6 +20,7 @@ from zoo.templates.renderer import Renderer
 
 STARTER = Path(__file__).parents[2] / "recipes/corpora/starter/conversations.train.jsonl"
 ROWS: list[dict[str, Any]] = [json.loads(line) for line in STARTER.read_text(encoding="utf-8").splitlines()]
+PAIR = {"prompt": "Why?", "completion": "Because."}
 TURNS = {"system": "system", "user": "human", "assistant": "gpt", "tool": "tool"}
 
 
@@ -33,7 +34,7 @@ def imported(folder: Path, form: str, *rows: object) -> tuple[list[dict[str, Any
 
 def refused(folder: Path, form: str, row: object) -> tuple[int, str, str]:
     """The first problem of a row that follows one that can be imported."""
-    first = {"bfcl": BFCL, "openai": conversation(), "hermes": HERMES}[form]
+    first = {"bfcl": BFCL, "openai": conversation(), "hermes": HERMES, "pairs": PAIR}[form]
     rows, found = imported(folder, form, first, row)
     assert len(rows) == 1 and found.left_out == 1
     return found.problems[0].line, found.problems[0].path, found.problems[0].what
@@ -276,3 +277,37 @@ def test_lines_that_are_no_records_are_named_and_the_list_has_a_limit(tmp_path: 
     assert (found.records, found.left_out, found.dropped, len(found.notes)) == (1, 7, 1, 1)
     assert [problem.line for problem in found.problems] == [2, 3, 4]
     assert call() and json.loads((tmp_path / "b.jsonl").read_bytes())["tools"] == [LIGHTS]
+
+
+@pytest.mark.parametrize(
+    ("row", "turns"),
+    [
+        (PAIR, ["Why?", "Because."]),
+        ({"prompt": "2+2 =", "completion": " 4"}, ["2+2 =", "4"]),
+        ({"instruction": "Count.", "input": "", "output": "1"}, ["Count.", "1"]),
+        ({"instruction": "Sum up.", "input": "A text.", "output": "T."}, ["Sum up.\n\nA text.", "T."]),
+        ({"system": "Be kind.", "question": "Q?", "answer": "A."}, ["Be kind.", "Q?", "A."]),
+        ({"user": "Q?", "response": "A."}, ["Q?", "A."]),
+    ],
+)
+def test_a_question_with_its_answer_is_a_conversation(
+    row: dict[str, Any], turns: list[str], tmp_path: Path
+) -> None:
+    (made,), found = imported(tmp_path, "pairs", {**row, "tags": ["lang:en"], "score": 3})
+    assert [one["content"] for one in made["messages"]] == turns
+    assert [one["role"] for one in made["messages"]][-2:] == ["user", "assistant"] and made["tags"] == ["lang:en"]
+    assert [note.path for note in found.notes] == ["score"], "what is lost is listed"
+
+
+@pytest.mark.parametrize(
+    ("row", "path", "what"),
+    [
+        ({"prompt": "Why?"}, "completion", "the key is missing"),
+        ({"completion": "Because."}, "prompt", "the key is missing"),
+        ({"prompt": [{"role": "user", "content": "Why?"}], "completion": "Because."}, "prompt", "is not text"),
+        ({"prompt": "Why?", "completion": "  "}, "messages[1].content", "the answer is empty"),
+    ],
+)
+def test_half_a_pair_is_left_out_with_its_line(row: dict[str, Any], path: str, what: str, tmp_path: Path) -> None:
+    line, place, found = refused(tmp_path, "pairs", row)
+    assert (line, place) == (2, path) and what in found

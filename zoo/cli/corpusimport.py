@@ -25,8 +25,8 @@ from zoo.corpora.imports.forms import FORMS
 )  # fmt: skip
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 def import_(call: Call, paths: tuple[Path, ...], format_: str, form: str, out: Path, max_errors: int) -> int:
-    """Turn PATHS into records: messages of OpenAI's API (openai), turns with tags (hermes), or questions of the
-    Berkeley Function-Calling Leaderboard (bfcl).
+    """Turn PATHS into records: messages of OpenAI's API (openai), turns with tags (hermes), questions of the
+    Berkeley Function-Calling Leaderboard (bfcl), or questions with their answers (pairs).
 
     Every record follows the rules of its kind. A line that cannot is left out, and the answer says why. What a record
     loses is listed too. Exit code 2 if a line is left out; the others are written.

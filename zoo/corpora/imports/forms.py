@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from catalog.jsontext import JsonObject
 from zoo.corpora import conversations, prompts
-from zoo.corpora.imports import bfcl, hermes, openai
+from zoo.corpora.imports import bfcl, hermes, openai, pairs
 from zoo.corpora.imports.parts import Part
 from zoo.corpora.records import Kind
 
@@ -24,4 +24,5 @@ FORMS = {
     "openai": Form(openai.made, conversations.KIND),
     "hermes": Form(hermes.made, conversations.KIND),
     "bfcl": Form(bfcl.made, prompts.KIND),
+    "pairs": Form(pairs.made, conversations.KIND),
 }
