@@ -24,6 +24,7 @@ from catalog import (
     secrets,
     shell,
     textlengths,
+    tuning,
     yamltext,
 )
 from catalog.corpusfiles import FileFacts
@@ -77,10 +78,11 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     recipe = None if found else _recipe(document)
     if recipe and not found:
         try:
-            corpus = corpusfiles.read(document, recipe.corpus, root)
+            corpus = corpusfiles.read(document, recipe, root)
             files, found = corpus.files, [*found, *corpus.problems]
             if not found:
                 found += textlengths.problems(document, recipe, files)
+                found += tuning.too_few(document, recipe, files)
         except OSError as error:
             found.append(_unreadable(document, "corpus", error, root))
         try:
@@ -90,8 +92,8 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         except OSError as error:
             found.append(_unreadable(document, "licence_files", error, root))
     problems = tuple(limited(found))
-    hints = (*placeholders.hints(document), *maturity.hints(document), *presets.hints(document))
-    return CheckedRecipe(shown, text, document, None if found else recipe, lock, problems, files, hints)
+    hints = [one for room in (placeholders, maturity, presets, tuning) for one in room.hints(document)]
+    return CheckedRecipe(shown, text, document, None if found else recipe, lock, problems, files, tuple(hints))
 
 
 def recorded_recipe(text: str, shown_as: str) -> Recipe | None:

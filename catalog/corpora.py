@@ -71,3 +71,32 @@ def prompt_in(line: bytes) -> Spoken | None:
     system = row.get("system_hint")
     has_system = bool(system or row.get("requires_json"))
     return Spoken(user, system if isinstance(system, str) else None, has_system)
+
+
+class Asked(NamedTuple):
+    """What people ask in a record: each question with what is equal for questions that read the same. has_system:
+    whether its conversation begins with a system message."""
+
+    questions: tuple[tuple[str, str], ...]
+    has_system: bool
+
+
+def asked_in_prompt(line: bytes) -> Asked | None:
+    """The question of a line of a prompt file; None for what is not a record."""
+    found = prompt_in(line)
+    return found and Asked(((found.user, prompt_key(found.user, found.system_hint)),), found.has_system)
+
+
+def asked_in_conversation(line: bytes) -> Asked | None:
+    """Every question of a line of a file of conversations, under any system message; None for what is not a record."""
+    try:
+        row = jsontext.parse(line)
+    except jsontext.NotJson:
+        return None
+    messages = row.get("messages") if isinstance(row, dict) else None
+    turns = [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
+    if not turns:
+        return None
+    said = [one.get("content") for one in turns if one.get("role") == "user"]
+    questions = tuple((one, prompt_key(one, None)) for one in said if isinstance(one, str))
+    return Asked(questions, turns[0].get("role") == "system")

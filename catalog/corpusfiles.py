@@ -5,20 +5,21 @@ from __future__ import annotations
 import functools
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO, RawIOBase
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from catalog import plainfiles, recipe
-from catalog.corpora import NO_TEXT, NUL_IN_TEXT, paragraph_key, prompt_in, prompt_key
+from catalog import corpora, dataplaces, plainfiles
+from catalog.corpora import NO_TEXT, NUL_IN_TEXT, Asked, paragraph_key, prompt_key
 from catalog.problems import Problem, show
+from catalog.recipe import Recipe
 from catalog.unseen import blank
 from catalog.words import data_size
 from catalog.yamltext import Document
 
-PARTS = ("evaluation", "calibration", "train", "heldout")
+PARTS = ("evaluation", "calibration", "train", "tune.train", "tune.heldout", "heldout")
 """In the order of reading: when a part is read, the text that it must not share is already known."""
 
 _BLOCK = 1 << 20
@@ -31,9 +32,9 @@ _SHORT_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a plan needs about a file: its digest, its number of line feeds, and of a prompt file the first line whose
-    conversation begins with a system message, and the number of valid prompts. most_tokens: no tokenizer makes more of
-    it, because a token has at least one byte of the text or of one of its normal forms."""
+    """What a plan needs about a file: its digest, its number of line feeds, and of a file of records the first line
+    whose conversation begins with a system message, and the number of valid records. most_tokens: no tokenizer makes
+    more of it, because a token has at least one byte of the text or of one of its normal forms."""
 
     sha256: str
     lines: int
@@ -51,10 +52,11 @@ class Corpus:
     problems: list[Problem]
 
 
-def read(document: Document, corpus: recipe.Corpus, root: Path) -> Corpus:
-    """Read every file of the corpus. Every path is known to exist. Raises OSError."""
+def read(document: Document, recipe: Recipe, root: Path) -> Corpus:
+    """Read every file of a recipe's data. Every path is known to exist. Raises OSError."""
+    named = recipe.data
     uses = [
-        _Use(part, number, entry.path) for part in PARTS for number, entry in enumerate(corpus.parts[part])
+        _Use(part, number, entry.path) for part in PARTS for number, entry in enumerate(named.get(part, ()))
     ]
     seen, files = _Seen(), dict[str, FileFacts]()
     overlaps: list[Problem] = []
@@ -73,14 +75,14 @@ def read(document: Document, corpus: recipe.Corpus, root: Path) -> Corpus:
 
 @dataclass(frozen=True)
 class _Use:
-    """A file under ``corpus``."""
+    """A file of a part."""
 
     part: str
     number: int
     path: str
 
     def problem(self, document: Document, what: str, instead: str) -> Problem:
-        return document.problem(("corpus", self.part, self.number, "path"), what, instead)
+        return document.problem((*dataplaces.PLACES[self.part], self.number, "path"), what, instead)
 
 
 def _too_large(uses: Iterable[_Use], root: Path, document: Document) -> Iterator[Problem]:
@@ -93,20 +95,26 @@ def _too_large(uses: Iterable[_Use], root: Path, document: Document) -> Iterator
 
 @dataclass(frozen=True)
 class _Seen:
-    """First place of a paragraph used for measurement, or of a training prompt: by digest, (line, path)."""
+    """First place of a paragraph used for measurement, of a training prompt, or of a question whose answer a teacher
+    learns: by digest, (line, path)."""
 
     measured: dict[bytes, tuple[int, str]] = field(default_factory=dict)
     learnt: dict[bytes, tuple[int, str]] = field(default_factory=dict)
+    taught: dict[bytes, tuple[int, str]] = field(default_factory=dict)
+
+    def by_teacher(self, user: str) -> tuple[int, str] | None:
+        """Where the teacher has the question, under whatever system message."""
+        return self.taught.get(_digest(prompt_key(user, None))) if self.taught else None
 
 
 def _same(uses: Iterable[_Use], files: dict[str, FileFacts], document: Document) -> Iterator[Problem]:
     """The parts of a corpus must not share a file under any name. The later part in the recipe is reported."""
-    order = ("train", "heldout", "evaluation", "calibration")
+    order = tuple(dataplaces.PLACES)
     first_use: dict[str, str] = {}
     for use in sorted(uses, key=lambda one: order.index(one.part)):
         digest = files[use.path].sha256
         if digest in first_use:
-            what = f"the file has the same bytes as one under corpus.{first_use[digest]}"
+            what = f"the file has the same bytes as one under {dataplaces.shown(first_use[digest])}"
             yield use.problem(document, what, "Use each text once. The parts must not share text")
         first_use.setdefault(digest, use.part)
 
@@ -122,17 +130,26 @@ def _overlaps(use: _Use, lines: _Lines | _Kept, seen: _Seen, document: Document)
             if found:
                 what = _shared(found, " as {where}, which measures the quants")
                 yield use.problem(document, what, "Calibrate and evaluate on different text")
-        case "train":
+        case "train" | "tune.train":
             found = []
+            known = seen.learnt if use.part == "train" else seen.taught
             for line, user, key in lines.prompts():
-                seen.learnt.setdefault(key, (line, use.path))
+                known.setdefault(key, (line, use.path))
                 if seen.measured and (where := seen.measured.get(_paragraph(user) or b"")):
                     found.append((line, where, user))
             if found:
                 what = _shared(found, " as {where}, which is used for measurement: {user}")
                 yield use.problem(document, what, "Train and evaluate on different text")
+        case "tune.heldout":
+            found = [(line, seen.taught[key], user) for line, user, key in lines.prompts() if key in seen.taught]
+            if found:
+                instead = "Delete one of the two. Held-out conversations must not be used for training"
+                yield use.problem(document, _shared(found, " question as {where}: {user}"), instead)
         case "heldout":
-            found = [(line, seen.learnt[key], user) for line, user, key in lines.prompts() if key in seen.learnt]
+            found = []
+            for line, user, key in lines.prompts():
+                if where := seen.learnt.get(key) or seen.by_teacher(user):
+                    found.append((line, where, user))
             if found:
                 what = _shared(found, " prompt as {where}: {user}")
                 instead = "Delete one of the two. Held-out prompts must not be used for training"
@@ -145,10 +162,32 @@ def _shared(found: list[tuple[int, tuple[int, str], str]], words: str) -> str:
     return f"line {line} of the file{more} is the same{words.format(where=f'line {there} of {path}', user=show(user))}"
 
 
+class _Form(NamedTuple):
+    """How a line of records is read, and what is wrong with a file without any, with what to do."""
+
+    read: Callable[[bytes], Asked | None]
+    fault: tuple[str, str]
+
+
+_PROMPTS = _Form(
+    corpora.asked_in_prompt, ("the file has no records", 'Write one JSON object per line, such as {"user": "..."}')
+)
+_CONVERSATIONS = _Form(
+    corpora.asked_in_conversation,
+    (
+        "no line of the file is a conversation",
+        'Write {"messages": [...]} in each line. From questions with answers, make that with: '
+        "zoo corpus import FILE --from pairs --out NEW.jsonl",
+    ),
+)
+_FORM_OF = {"tune.train": _CONVERSATIONS, "tune.heldout": _CONVERSATIONS}
+
+
 class _Lines:
     """The lines of a file, without their ends. sha256 and feeds (line feeds) are known after the last one."""
 
-    def __init__(self, stream: RawIOBase | BytesIO) -> None:
+    def __init__(self, stream: RawIOBase | BytesIO, part: str = "train") -> None:
+        self._form = _FORM_OF.get(part, _PROMPTS)
         self.sha256, self.feeds = hashlib.sha256(), 0
         self.system_line: int | None = None
         self.found = 0
@@ -166,7 +205,7 @@ class _Lines:
         if self._fault or self._is_seen:
             return self._fault
         if self._is_prompts:
-            return "the file has no records", "Write one JSON object per line, such as {\"user\": \"...\"}"
+            return self._form.fault
         return NO_TEXT
 
     def _most_tokens(self) -> int:
@@ -213,25 +252,26 @@ class _Lines:
                 yield number, key
 
     def prompts(self) -> Iterator[tuple[int, str, bytes]]:
-        """(line number, user, digest of both texts) of every line that is a valid record; the corpus step reports the
+        """(line number, question, its digest) of every line that is a valid record; the corpus step reports the
         others."""
         self._is_prompts = True
         for number, line in enumerate(self, 1):
             self._look(number, line)
-            if found := prompt_in(line):
+            if found := self._form.read(line):
                 self.found += 1
                 self._is_seen = True
                 if found.has_system and self.system_line is None:
                     self.system_line = number
-                yield number, found.user, _digest(prompt_key(found.user, found.system_hint))
+                for question, key in found.questions:
+                    yield number, question, _digest(key)
 
 
 class _Kept:
     """What ``_Lines`` says of a file, after the last line."""
 
-    def __init__(self, lines: _Lines, is_prompts: bool) -> None:
-        self._prompts: Sequence[tuple[int, str, bytes]] = list(lines.prompts()) if is_prompts else ()
-        self._paragraphs: Sequence[tuple[int, bytes]] = () if is_prompts else list(lines.paragraphs())
+    def __init__(self, lines: _Lines, is_text: bool) -> None:
+        self._prompts: Sequence[tuple[int, str, bytes]] = () if is_text else list(lines.prompts())
+        self._paragraphs: Sequence[tuple[int, bytes]] = list(lines.paragraphs()) if is_text else ()
         self._facts, self._fault = lines.facts(), lines.fault()
 
     def prompts(self) -> Sequence[tuple[int, str, bytes]]:
@@ -250,14 +290,14 @@ class _Kept:
 def _reading(stream: RawIOBase, part: str) -> _Lines | _Kept:
     raw = stream.read(_KEPT_BYTES + 1)
     if raw is not None and len(raw) <= _KEPT_BYTES and not stream.read(1):
-        return _kept(raw, part in ("train", "heldout"))
+        return _kept(raw, part)
     stream.seek(0)
-    return _Lines(stream)
+    return _Lines(stream, part)
 
 
 @functools.lru_cache(_KEPT_FILES)
-def _kept(raw: bytes, is_prompts: bool) -> _Kept:
-    return _Kept(_Lines(BytesIO(raw)), is_prompts)
+def _kept(raw: bytes, part: str) -> _Kept:
+    return _Kept(_Lines(BytesIO(raw), part), part in dataplaces.TEXTS)
 
 
 @functools.lru_cache(1 << 14)

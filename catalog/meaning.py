@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from catalog import (
     budgets,
     calibration,
+    dataplaces,
     hublists,
     kernels,
     licencefiles,
@@ -93,7 +94,7 @@ class Meaning:
 
     def _licences(self) -> Iterator[Problem]:
         paths: list[tuple[str | int, ...]] = [("licence",), ("student", "licence"), ("teacher", "licence")]
-        paths += [("corpus", part, i, "licence") for part, i, _ in self._corpus_files()]
+        paths += [(*place, "licence") for _, place, _ in dataplaces.entries(self.data)]
         for path in paths:
             value = self._get(*path)
             if not isinstance(value, str):
@@ -176,20 +177,14 @@ class Meaning:
                 ("student", "layers"), "the layers are not in ascending order", instead
             )
 
-    def _corpus_files(self) -> Iterator[tuple[str, int, JsonObject]]:
-        for part in ("train", "heldout", "evaluation", "calibration"):
-            files = self._get("corpus", part)
-            for index, entry in enumerate(files if isinstance(files, list) else []):
-                if isinstance(entry, dict):
-                    yield part, index, entry
-
     def _corpus(self) -> Iterator[Problem]:
         first_use: dict[str, str] = {}
-        for part, index, entry in self._corpus_files():
-            name, path = entry.get("path"), ("corpus", part, index, "path")
+        for part, place, entry in dataplaces.entries(self.data):
+            name, path = entry.get("path"), (*place, "path")
             if not isinstance(name, str):
                 continue
-            suffix, kind = (".jsonl", "prompt") if part in ("train", "heldout") else (".txt", "text")
+            suffix, kind = (".txt", "text") if part in dataplaces.TEXTS else (".jsonl", "prompt")
+            kind = "conversation" if part.startswith("tune.") else kind
             if reason := unsafe_reason(name):
                 yield self.document.problem(
                     path, f"the path {reason}", "Write a path inside the zoo, from its folder"

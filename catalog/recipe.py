@@ -48,10 +48,33 @@ class Student(Source):
 
 
 @dataclass(frozen=True)
-class Tune:
-    """How a teacher is trained on its own answers before a student learns from its probabilities.
+class CorpusFile:
+    """One file of the zoo: text (``.txt``), prompts or conversations (``.jsonl``), with where it comes from."""
 
-    Every field is one of ``Distill``, with the same meaning.
+    path: str
+    licence: str
+    source: str
+    language: str | None
+
+
+@dataclass(frozen=True)
+class TuneCorpus:
+    """Files of conversations with answers: those that a teacher learns, and those that it is measured on.
+
+    overlap_accepted: why they may be nearly the same as what is measured on.
+    """
+
+    train: tuple[CorpusFile, ...]
+    heldout: tuple[CorpusFile, ...]
+    overlap_accepted: str | None
+
+
+@dataclass(frozen=True)
+class Tune:
+    """How a teacher is trained before a student learns from its probabilities.
+
+    corpus: None for its own answers, which it gives before; else it is trained first, and answers afterwards. Every
+    other field is one of ``Distill``, with the same meaning.
     """
 
     adapter: str
@@ -65,6 +88,7 @@ class Tune:
     checkpoint_every_steps: int
     micro_tokens: int | None = dataclasses.field(metadata={"later": True})
     gradient_checkpointing: bool | None = dataclasses.field(metadata={"later": True})
+    corpus: TuneCorpus | None = dataclasses.field(metadata={"later": True})
 
 
 @dataclass(frozen=True)
@@ -76,16 +100,6 @@ class Teacher(Source):
     dtype: str | None = dataclasses.field(metadata={"later": True})
     engine: str | None = dataclasses.field(metadata={"later": True})
     tune: Tune | None = dataclasses.field(metadata={"later": True})
-
-
-@dataclass(frozen=True)
-class CorpusFile:
-    """One text (``.txt``) or prompt (``.jsonl``) file of the zoo, with where it comes from."""
-
-    path: str
-    licence: str
-    source: str
-    language: str | None
 
 
 @dataclass(frozen=True)
@@ -351,6 +365,12 @@ class Recipe:
     def tune(self) -> Tune | None:
         """How the teacher is trained; None without a teacher, and for one as it is."""
         return self.teacher.tune if self.teacher else None
+
+    @property
+    def data(self) -> Mapping[str, tuple[CorpusFile, ...]]:
+        """Every file of data by its part: those of the corpus, then ``tune.train`` and ``tune.heldout``."""
+        own = self.tune.corpus if self.tune else None
+        return {**self.corpus.parts, **({"tune.train": own.train, "tune.heldout": own.heldout} if own else {})}
 
     @property
     def source_notes(self) -> tuple[str, ...]:

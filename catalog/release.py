@@ -193,7 +193,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Ancestor:
-    """Where weights or data came from. role is student, teacher, train, heldout, evaluation or calibration."""
+    """Where weights or data came from. role: student, teacher, or a part of the data (``catalog.dataplaces``)."""
 
     role: str
     source: str

@@ -22,7 +22,8 @@ def problems(document: Document, data: JsonObject) -> Iterator[Problem]:
                 what = "nobody here sees the weights of a server"
                 yield document.problem(("teacher", name), what, "Delete this line")
         return
-    if teacher.get("engine") and teacher.get("tune"):
+    tune = teacher.get("tune")
+    if teacher.get("engine") and isinstance(tune, dict) and tune.get("corpus") is None:
         what = "llama.cpp computes with the file that answers the prompts, not with the trained teacher"
         yield document.problem(("teacher", "engine"), what, "Delete this line, or the block `tune:`")
     if teacher.get("dtype") and _is_gguf(uri):

@@ -20,7 +20,7 @@ from zoo.hub.folders import FOLDER, Folders
 from zoo.hub.located import as_here, at_home, here, hub_of_settings, is_alias, recorded_name
 from zoo.hub.spoken import elsewhere, of_hub
 from zoo.judge.gates import Verdict
-from zoo.plan import corpuslimits, engine, foresight, preflight, prepare
+from zoo.plan import corpuslimits, engine, foresight, preflight, prepare, tunecorpus
 from zoo.plan.costs import Costs
 from zoo.plan.plan import Plan
 from zoo.plan.prepare import Planned
@@ -180,6 +180,7 @@ def _refuse_unable(
     news.refuse_old_words(planned.recipe, planned.checked.file, settings)
     if to_run:
         corpuslimits.refuse(planned.checked, settings.root)
+        tunecorpus.refuse(planned.checked, settings.root)
     wanted = preflight.Build(planned.recipe, planned.plan, to_run, planned.world.tools)
     preflight.check(wanted, costs, settings, report)
     steps = [planned.plan.step(id_) for id_ in to_run]

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from tinyzoo import make_tiny_zoo, plain_recipe, write_recipe
 
-from catalog import corpusfiles
+from catalog import corpusfiles, dataplaces
 from catalog.checks import check_recipe
 
 OPENED = """
@@ -118,7 +118,8 @@ def test_a_file_that_is_kept_says_what_a_larger_one_would(
     """Read twice by each way, in other bytes the second time."""
     words = "one two three four five six seven eight nine ten eleven twelve thirteen"
     path = tmp_path / "a.jsonl"
-    for raw in (f'{{"user": "{words}"}}\n{words}\n\n', f'{{"user": "{words[::-1]}"}}\n{words[::-1]}\n\n', "x\x00", ""):
+    turn = f'{{"messages": [{{"role": "system"}}, {{"role": "user", "content": "{words}"}}]}}\n'
+    for raw in (f'{{"user": "{words}"}}\n{words}\n\n', f'{{"user": "{words[::-1]}"}}\n{turn}\n\n', "x\x00", ""):
         path.write_text(raw, encoding="utf-8")
         said = []
         for most in (1 << 18, 1 << 18, -1):
@@ -126,6 +127,6 @@ def test_a_file_that_is_kept_says_what_a_larger_one_would(
             with path.open("rb", buffering=0) as stream:
                 found = corpusfiles._reading(stream, part)
                 assert isinstance(found, corpusfiles._Lines) == (most < 0)
-                rows = list(found.prompts() if part in ("train", "heldout") else found.paragraphs())
+                rows = list(found.paragraphs() if part in dataplaces.TEXTS else found.prompts())
                 said.append((rows, found.facts(), found.fault()))
         assert said[0] == said[1] == said[2]

@@ -40,6 +40,7 @@ def test_every_key_of_the_schema_is_a_field() -> None:
         "corpus": {part: [{}] for part in ("train", "heldout", "evaluation", "calibration", "coverage")},
         "quantize": {"overrides": [{}], "budgets": [{}]}, "probes": [{}], "gates": [{}],
         "publish": {"gate_questions": [{}]},
+        "teacher": {"tune": {"corpus": {"train": [{}], "heldout": [{}]}}},
     }  # fmt: skip
     found = {one.name.replace("[0]", ".[]") for one in recipes.entries(data) if not one.is_new}
     assert found == wanted and len(wanted) > 90

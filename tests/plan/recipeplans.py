@@ -11,7 +11,7 @@ from recipesamples import PLAIN, TUTORED
 
 from catalog.checks import CheckedRecipe
 from catalog.lock import Lock
-from catalog.recipe import Recipe, Tune
+from catalog.recipe import CorpusFile, Recipe, Tune, TuneCorpus
 from zoo.plan import plan
 from zoo.plan.plan import Plan, World
 from zoo.stages.table import STAGES
@@ -56,7 +56,10 @@ def put(recipe: Any, **parts: Any) -> Any:
     return recipe
 
 
-TUNE = Tune("lora", "cpu-small", 5, 4, 64, 1e-4, 1, 1, 10, None, None)
+OWN = TuneCorpus(*((CorpusFile(f"{part}.jsonl", "CC0-1.0", "me", None),) for part in ("t", "h")), None)
+"""The conversations that a teacher is trained on."""
+
+TUNE = Tune("lora", "cpu-small", 5, 4, 64, 1e-4, 1, 1, 10, None, None, None)
 
 SERVED = {"teacher": {"source": "server:parrot-1b", "sha256": None}, "distill": {"method": "labels"}}
 """A teacher on a server, as parts for ``put``."""

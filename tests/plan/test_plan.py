@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recipeplans import SERVED, TOOLS, TUNE, Check, made, put
+from recipeplans import OWN, SERVED, TOOLS, TUNE, Check, made, put
 from recipeplans import plain as plain
 from recipeplans import tutored as tutored
 from recipesamples import COMMIT, PLAIN, REMOTE, edited
@@ -252,6 +252,7 @@ def test_the_version_of_a_stage_changes_its_steps(
     tutored = put(tutored, **SERVED) if stage == "ask" else tutored
     tutored = put(tutored, label={"redact": "automatic"}) if stage == "redact" else tutored
     tutored = put(tutored, teacher={"tune": TUNE}) if stage == "tune" else tutored
+    tutored = put(tutored, teacher={"tune": TAUGHT}) if stage == "conversations" else tutored
     before = made(tutored)
     starts = [step.id for step in before.steps if step.stage == stage]
     assert starts
@@ -299,6 +300,35 @@ def test_a_trained_teacher_teaches_in_the_place_of_the_source(tutored: Recipe) -
     assert [("merges" in packed.step(id_).spec) for id_ in ("tune", "distill")] == [True, False]
     redacted = made(put(tuned, label={"redact": "automatic"}))
     assert redacted.step("tune").inputs["labels"] == "redact", "nothing private is learnt"
+
+
+TAUGHT = dataclasses.replace(TUNE, corpus=OWN)
+
+
+def test_a_teacher_that_is_trained_on_a_corpus_answers_afterwards(tutored: Recipe) -> None:
+    """Also a GGUF file, which answers as it is otherwise."""
+    before, taught = made(tutored), put(tutored, teacher={"tune": TAUGHT})
+    found = made(taught)
+    assert keys(found).keys() - keys(before).keys() == {"conversations", "tune", "export/teacher"}
+    inputs = {id_: dict(found.step(id_).inputs) for id_ in ("tune", "export/teacher", "label")}
+    assert inputs["tune"] == {"model": "import/teacher", "labels": "conversations"}
+    assert inputs["export/teacher"] == {"model": "tune", "source": "import/teacher"}
+    assert inputs["label"] == {"prompts": "corpus/prompts", "teacher": "export/teacher"}
+    assert found.step("label").spec["teacher"] is None and "corpus" not in found.step("tune").spec
+    assert found.step("distill").inputs["teacher"] == "tune"
+    assert changed(found, made(taught, files={"t.jsonl": "other"})) == after(found, "conversations")
+    assert changed(found, made(taught, files={"h.jsonl": "other"})) == after(found, "conversations")
+    assert "label" in after(found, "conversations") and "import/teacher" not in after(found, "conversations")
+    excused = dataclasses.replace(TAUGHT, corpus=dataclasses.replace(OWN, overlap_accepted="all know it"))
+    assert changed(found, made(put(tutored, teacher={"tune": excused}))) == set(), "a reason changes no bytes"
+    by_llama = made(put(taught, teacher={"engine": "llama.cpp"}))
+    assert by_llama.step("distill").inputs["teacher"] == "export/teacher"
+    assert "teacher" not in by_llama.step("distill").spec
+    text_only = made(put(taught, distill={"method": "labels"}))
+    assert text_only.step("label").inputs["teacher"] == "export/teacher"
+    redacted = made(put(taught, label={"redact": "automatic"}))
+    assert redacted.step("tune").inputs["labels"] == "conversations"
+    assert redacted.step("distill").inputs == {**found.step("distill").inputs, "labels": "redact"}
 
 
 # --- What does not change keys

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recipeplans import TUNE, Check, made, put
+from recipeplans import OWN, TUNE, Check, made, put
 from recipeplans import plain as plain
 from recipeplans import tutored as tutored
 from recipesamples import REMOTE
@@ -20,7 +20,7 @@ from zoo import settings as settings_room
 from zoo.plan import costs, prepare
 from zoo.settings import Settings
 from zoo.stages.intermediate import Layers, guessed
-from zoo.stages.table import STAGES, Load, Need
+from zoo.stages.table import STAGES, Load, Need, Taught
 
 
 def test_the_cost_of_an_evaluation_that_may_stop_early_is_the_most_that_it_can_be(plain: Recipe) -> None:
@@ -111,6 +111,23 @@ def test_a_teacher_that_is_trained_counts_with_its_own_weights(tutored: Recipe) 
     assert weights and memory(adapter="none") - memory() == (16 - 6) * weights
     rows = 4 * 64 * (1000 * 4 * 5 + guessed(weights).token_bytes())
     assert memory(batch_rows=8) - memory() == pytest.approx(rows, abs=2)
+
+
+def test_the_conversations_of_a_teacher_count_in_the_plan(tutored: Recipe) -> None:
+    recipe = put(tutored, teacher={"tune": dataclasses.replace(TUNE, corpus=OWN)})
+    plan_ = made(recipe)
+
+    def estimate(**changes: Any) -> costs.Costs:
+        known = costs.Known(0.1, 1000, taught=Taught(40, 80_000_000))
+        return costs.estimate(recipe, plan_, ["conversations", "tune"], 0, {}, dataclasses.replace(known, **changes))
+
+    found, none = estimate(), estimate(taught=Taught(40, 0))
+    assert found.memory_bytes and none.memory_bytes and found.disk_bytes and none.disk_bytes
+    assert found.memory_bytes - none.memory_bytes == 16 * 80_000_000
+    assert found.disk_bytes - none.disk_bytes == 80_000_000
+    (line,) = (line for line in found.work if "teacher" in line)
+    words = "4 conversations of at most 64 tokens: the 40 conversations of its corpus (about 20,000,000 tokens"
+    assert words in line and line.endswith("0.5 times each")
 
 
 def test_layers_that_were_removed_are_not_trained(tutored: Recipe) -> None:

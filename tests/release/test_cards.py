@@ -16,7 +16,7 @@ from sitesamples import sample
 
 from catalog import schema
 from catalog.checks import CheckedRecipe
-from catalog.recipe import Recipe, Share
+from catalog.recipe import CorpusFile, Recipe, Share, Tune, TuneCorpus
 from catalog.release import Release
 from zoo.choose import commands
 from zoo.release import cards
@@ -113,6 +113,22 @@ def test_cards_are_valid_and_pure(plain: Recipe, tutored: Recipe) -> None:
             and not re.search(r"[ \t]+$", body(one), re.MULTILINE)
         )
     read(dataset_card(tutored), "dataset")
+
+
+def test_a_teacher_that_was_trained_is_described_with_what_it_learnt(tutored: Recipe) -> None:
+    """Of other recipes nothing is said."""
+    assert tutored.teacher and "trained itself" not in model_card(tutored, release_of(1), 1)
+    files = tuple((CorpusFile(f"{part}.jsonl", "CC-BY-4.0", "my *notes*", None),) for part in ("own", "own.heldout"))
+    reason = "Nobody <b>minds</b> it"
+    for corpus in (None, TuneCorpus(*files, None), TuneCorpus(*files, reason)):
+        tune = Tune("lora", "cpu-small", 5, 4, 64, 1e-4, 1, 1, 10, None, None, corpus)
+        recipe = dataclasses.replace(tutored, teacher=dataclasses.replace(tutored.teacher, tune=tune))
+        text, data = model_card(recipe, release_of(1), 1), dataset_card(recipe)
+        read(text), read(data, "dataset")
+        assert "\n\n\n\n" not in text and "for 5 steps (adapter: lora)" in text and "\n\n## Where it comes from" in text
+        assert ("on the same" in text) == (corpus is None)
+        assert ("files `tune.train` below" in text) == ("on the files `tune.train`" in data) == (corpus is not None)
+        assert ("Nobody &lt;b&gt;minds" in text) == (corpus is not None and corpus.overlap_accepted is not None)
 
 
 # --- Metadata

@@ -17,15 +17,16 @@ from pathlib import Path
 
 import pytest
 import tinyzoo
+import tunesamples
 
 from zoo.stages.table import STAGES
 
 pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
-OTHERS = {"sensitivity", "budget", "ask", "redact", "tune"}
+OTHERS = {"sensitivity", "budget", "ask", "redact", "conversations", "tune"}
 """Stages that this release does not use. test_crash_search.py kills the first two, tests/stages/test_ask.py the third;
-the fourth has no state of its own, only labels in and labels out. A test at the end kills the last."""
+the fourth and fifth have no state of their own, only rows in and rows out. A test at the end kills the last."""
 
 
 def listen(process: subprocess.Popen[str], lines: list[str]) -> None:
@@ -210,10 +211,13 @@ def test_a_publication_that_was_killed_is_carried_on(undisturbed: Path, tmp_path
 
 
 @pytest.mark.long
-def test_a_teacher_that_was_killed_while_it_was_trained_gives_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("own", [True, False], ids=["own answers", "corpus"])
+def test_a_teacher_that_was_killed_while_it_was_trained_gives_the_same_bytes(own: bool, tmp_path: Path) -> None:
     one, two = (tinyzoo.make_tiny_zoo(tmp_path / name) for name in ("one", "two"))
-    tune = {"adapter": "none", "steps": 6, "batch_rows": 4, "row_tokens": 384, "checkpoint_every_steps": 2}
+    tune: dict[str, object] = {"adapter": "none", "steps": 6, "batch_rows": 4, "row_tokens": 384}
+    tune |= {"checkpoint_every_steps": 2} | ({} if own else {"corpus": tunesamples.corpus()})
     for zoo in (one, two):
+        tunesamples.write(zoo)
         teacher = {**tinyzoo.source(zoo), "tune": tune}
         tinyzoo.write_recipe(zoo, tinyzoo.tutored_recipe(zoo, teacher=teacher))
     in_it = is_there("build/work/partial/*/scratch/checkpoint-*[0-9]", two)

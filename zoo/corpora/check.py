@@ -11,6 +11,7 @@ from pathlib import Path
 
 from catalog import jsontext
 from catalog.corpora import BOM
+from catalog.jsontext import JsonObject
 from catalog.problems import LIMIT, Problem, show
 from catalog.words import counted
 from zoo.corpora import bulk, kinds, records, stream
@@ -27,10 +28,12 @@ bad line costs some 30 others the quick way, and a file of bad lines is read twi
 
 @dataclass(frozen=True)
 class File:
-    """path: to read. shown: for messages."""
+    """path: to read. shown: for messages. texts: what of a record is compared with others, each by itself; None for
+    what people recognise it by."""
 
     path: Path
     shown: str
+    texts: Callable[[JsonObject], Sequence[str]] | None = None
 
 
 @dataclass

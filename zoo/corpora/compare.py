@@ -73,11 +73,11 @@ def _texts(files: Sequence[File], first_number: int, advance: Advance) -> Iterat
                 if line is not None and not line.strip():
                     continue
                 if file.path.suffix == ".txt":
-                    written = (line or b"").decode("utf-8", errors="replace")
+                    written: Sequence[str] = [(line or b"").decode("utf-8", errors="replace")]
                 else:
                     kind = kind or kinds.kind_of(records.decoded_or_none(line or b""))
                     written = _written(line, kind, file, line_number)
-                if words := overlap.folded(written):
+                for words in filter(None, map(overlap.folded, written)):
                     count += 1
                     if count > MOST_TEXTS:
                         raise InputError(
@@ -87,11 +87,11 @@ def _texts(files: Sequence[File], first_number: int, advance: Advance) -> Iterat
                     yield Text(number, line_number, words)
 
 
-def _written(line: bytes | None, kind: Kind | None, file: File, number: int) -> str:
+def _written(line: bytes | None, kind: Kind | None, file: File, number: int) -> Sequence[str]:
     record = records.sound(line, kind) if kind else None
     if record is None or kind is None:
         raise InputError(
             "the record is not valid", where=f"{file.shown}:{number}",
             remedy=f"See its problems with: zoo corpus check {file.shown}",
         )  # fmt: skip
-    return kind.shown(record)
+    return file.texts(record) if file.texts else [kind.shown(record)]

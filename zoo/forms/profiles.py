@@ -30,6 +30,7 @@ teacher:
   upstream: Qwen/Qwen2.5-7B-Instruct
   parameters: 7615616512
   size_bytes: 15243000000
+  # To train it first, on conversations of yours, see site/docs/how-to/train-the-teacher.md.
 """
 _PROMPTS = """\
   # Replace these prompts by your own.

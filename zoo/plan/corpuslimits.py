@@ -96,9 +96,13 @@ def _compared(
     train: _Named, measured: _Named, choices: tuple[tuple[str, int, int], ...], root: Path
 ) -> compare.Compared:
     """Compared once for all recipes with the same files: many recipes share a corpus, and this is most of a check."""
-    asked = {f"the probe {probe}": _asked(probe, items, seed) for probe, items, seed in choices}
     files, against = ([File(root / path, path) for path, _ in named] for named in (train, measured))
-    return compare.compare(files, against, THRESHOLD, 1, also=asked)
+    return compare.compare(files, against, THRESHOLD, 1, also=asked(choices))
+
+
+def asked(choices: Sequence[tuple[str, int, int]]) -> dict[str, Sequence[str]]:
+    """What probes ask, by their names in words. choices: probe, items and seed."""
+    return {f"the probe {probe}": _asked(probe, items, seed) for probe, items, seed in choices}
 
 
 def _asked(probe: str, items: int, seed: int) -> Sequence[str]:

@@ -10,7 +10,7 @@ from catalog import sources
 from catalog.recipe import Recipe
 from zoo.plan.plan import Plan, Step, file_makers
 from zoo.stages.intermediate import Layers, guessed
-from zoo.stages.table import LABEL_CONTEXTS, STAGES, Load, Need
+from zoo.stages.table import LABEL_CONTEXTS, NOT_TAUGHT, STAGES, Load, Need, Taught
 
 PROGRAM_BYTES = 450_000_000
 """Memory of the program itself, with torch, transformers and a child process, before any weights: a model of 76,000
@@ -49,13 +49,14 @@ class Costs:
 @dataclass(frozen=True)
 class Known:
     """What is known of the student. kept: the share of its weights that is left after layers were removed. vocabulary:
-    number of its tokens, 0 if unknown. layers: their shape before any was removed, None if unknown. And of the machine:
-    threads of a step, None if unknown."""
+    number of its tokens, 0 if unknown. layers: their shape before any was removed, None if unknown. taught: the
+    conversations that its teacher is trained on. And of the machine: threads of a step, None if unknown."""
 
     kept: float = 1.0
     vocabulary: int = 0
     layers: Layers | None = None
     threads: int | None = None
+    taught: Taught = NOT_TAUGHT
 
 
 def estimate(
@@ -91,7 +92,7 @@ def estimate(
     fetching = [f for f in plan.fetches if "import" in stages or ("label" in stages and sources.is_gguf(f.source))]
     fetch = sum(f.size_bytes or 0 for f in fetching)
     memory = {step.id: PROGRAM_BYTES + STAGES[step.stage].memory(needs[step.id]) for step in steps}
-    work = tuple(_work(recipe, steps, prompt_rows))
+    work = tuple(_work(recipe, steps, prompt_rows, student.taught))
     if any(not parameters_of(recipe, _role(step), found) for step in steps):
         return Costs(len(steps), None, None, fetch, work)
     return Costs(len(steps), disk + fetch, max(memory.values(), default=0), fetch, work, memory)
@@ -168,11 +169,12 @@ class _Needing:
         share = left if self.recipe.student.layers else 1.0
         share = 1.0 if _role(step) == "teacher" else share
         contexts = min(self.student.threads or LABEL_CONTEXTS, LABEL_CONTEXTS)
-        return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts, layers, share, contexts)
+        taught = self.student.taught
+        return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts, layers, share, contexts, taught)
 
 
-def _work(recipe: Recipe, steps: list[Step], prompt_rows: int) -> Iterator[str]:
+def _work(recipe: Recipe, steps: list[Step], prompt_rows: int, taught: Taught) -> Iterator[str]:
     count = Counter(step.stage for step in steps)
     for name, row in STAGES.items():
         if row.work and count[name]:
-            yield row.work(Load(recipe, count[name], len(file_makers(recipe)), prompt_rows))
+            yield row.work(Load(recipe, count[name], len(file_makers(recipe)), prompt_rows, taught))

@@ -141,7 +141,9 @@ def _places(document: Document, root: Path, work: Path | None) -> Iterator[tuple
         path = _local(uri, root, work) if isinstance(uri, str) else None
         if path is not None:
             by_torch = isinstance(section, dict) and not section.get("engine")
-            yield role, path, role == "student" or (distils and by_torch)
+            tune = section.get("tune") if isinstance(section, dict) else None
+            is_trained = isinstance(tune, dict) and tune.get("corpus") is not None
+            yield role, path, role == "student" or (distils and by_torch) or is_trained
 
 
 def refuse_imported(

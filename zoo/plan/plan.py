@@ -93,6 +93,11 @@ def file_name(name: str, type_: str) -> str:
     return f"{name}-{type_}.gguf"
 
 
+def _answers_as_it_is(teacher: Teacher) -> bool:
+    """Whether llama.cpp answers with the teacher's own file: a GGUF file that is not trained before."""
+    return sources.is_gguf(teacher.source) and not (teacher.tune and teacher.tune.corpus)
+
+
 def with_imatrix(recipe: Recipe) -> bool:
     """Whether quants are made with an importance matrix: as the recipe says, else if it has calibration text."""
     wanted = recipe.quantize.imatrix
@@ -227,13 +232,23 @@ class _Maker:
         if self.world.teacher_device != "cpu":
             # Its sums are not those of a processor, whose steps keep the keys that they always had.
             spec["device"] = self.world.teacher_device
-        if sources.is_gguf(teacher.source):
+        if _answers_as_it_is(teacher):
             spec["teacher"] = self._source(teacher)
         else:
             self._add("import/teacher", "import", self._teacher(teacher), {})
-            self._add("export/teacher", "export", {"type": "f16", "header": {}}, {"model": "import/teacher"})
+            weights = self._tuned_first(teacher.tune)
+            record = {} if weights == "import/teacher" else {"source": "import/teacher"}
+            self._add("export/teacher", "export", {"type": "f16", "header": {}}, {"model": weights, **record})
             inputs["teacher"] = "export/teacher"
         self._add("label", "label", spec, inputs)
+
+    def _tuned_first(self, tune: Tune | None) -> str:
+        """The step with the weights of the teacher that answers the prompts."""
+        if tune is None or tune.corpus is None:
+            return "import/teacher"
+        self._add("conversations", "conversations", self._files("tune.train", "tune.heldout"), {})
+        self._add("tune", "tune", self._trained(tune), {"model": "import/teacher", "labels": "conversations"})
+        return "tune"
 
     def _teacher(self, teacher: Teacher) -> dict[str, object]:
         return self._source(teacher) | ({"dtype": teacher.dtype} if teacher.dtype else {})
@@ -245,18 +260,19 @@ class _Maker:
         # A teacher is imported for its logits, and also to measure how near the student comes to it.
         if teacher.engine:
             # Of a model folder, the file that answered the prompts.
-            inputs |= {} if sources.is_gguf(teacher.source) else {"teacher": "export/teacher"}
+            inputs |= {} if _answers_as_it_is(teacher) else {"teacher": "export/teacher"}
         elif not sources.is_served(teacher.source):
             if "import/teacher" not in self.steps:
                 self._add("import/teacher", "import", self._teacher(teacher), {})
             inputs["teacher"] = "import/teacher"
-        if teacher.tune:
+        if teacher.tune and not teacher.tune.corpus:
             given = {"model": "import/teacher", "labels": labels}
             self._add("tune", "tune", self._trained(teacher.tune), given)
+        if teacher.tune and not teacher.engine:
             inputs["teacher"] = "tune"
         spec = self._trained(self.recipe.distill)
         if teacher.engine:
-            own = {"teacher": self._source(teacher)} if sources.is_gguf(teacher.source) else {}
+            own = {"teacher": self._source(teacher)} if _answers_as_it_is(teacher) else {}
             spec |= {"teacher_engine": teacher.engine, **own}
         elif teacher.dtype:
             spec["teacher_dtype"] = teacher.dtype
@@ -266,6 +282,8 @@ class _Maker:
     def _trained(self, training: Distill | Tune) -> dict[str, object]:
         """The spec of a training, with the settings that change its bytes."""
         spec = {**plain(training), "threads": self.world.threads, "device": self.world.device}
+        # Of the files, their conversations decide, which are an input.
+        spec.pop("corpus", None)
         if self.world.processes > 1:
             # Their sums have another order. Trainings of one process keep the keys that they always had.
             spec["processes"] = self.world.processes
@@ -297,7 +315,7 @@ class _Maker:
         return {"type": self.recipe.export.type, "header": {"general.name": self.recipe.name}}
 
     def _files(self, *parts: str) -> dict[str, object]:
-        return {part: [self._file(file) for file in getattr(self.recipe.corpus, part)] for part in parts}
+        return {part: [self._file(file) for file in self.recipe.data[part]] for part in parts}
 
     def _file(self, file: CorpusFile) -> dict[str, object]:
         return {**plain(file), "sha256": self.world.files.get(file.path)}
@@ -315,12 +333,7 @@ class _Maker:
 
 def own_files(recipe: Recipe) -> list[str]:
     """Paths of the zoo that the plan needs digests of, sorted."""
-    corpus = recipe.corpus
-    paths = {
-        file.path
-        for part in (corpus.train, corpus.heldout, corpus.evaluation, corpus.calibration)
-        for file in part
-    }
+    paths = {file.path for files in recipe.data.values() for file in files}
     for source in (recipe.student, recipe.teacher):
         parsed = sources.parse(source.source) if source else None
         if isinstance(parsed, sources.FileSource):

@@ -28,6 +28,7 @@ from zoo.progress import Reporter, record
 from zoo.settings import Settings
 from zoo.sources import resolve
 from zoo.stages.intermediate import Layers
+from zoo.stages.table import NOT_TAUGHT, TOKEN_BYTES, Taught
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def make_plan(name: str, settings: Settings, tools: Mapping[str, str] | None = N
     rows = _prompt_rows(checked.recipe, checked)
     estimate = costs.estimate(
         checked.recipe, made, to_run, rows, _weights(checked.recipe, settings),
-        _known(checked.recipe, settings),
+        _known(checked.recipe, checked, settings),
     )
     if any(made.step(id_).stage == "ask" for id_ in to_run):
         estimate = dataclasses.replace(estimate, work=(*estimate.work, _asking_cost(checked.recipe, rows, settings)))
@@ -153,10 +154,6 @@ def _prompt_rows(recipe: Recipe, checked: CheckedRecipe) -> int:
     return sum(checked.files[file.path].lines for file in files)
 
 
-_TOKEN_BYTES = 4
-"""Of a prompt in a language with Latin letters, for an estimate."""
-
-
 def _asking_cost(recipe: Recipe, rows: int, settings: Settings) -> str:
     """What the answers of a server will cost, for a person."""
     label = recipe.label
@@ -164,12 +161,12 @@ def _asking_cost(recipe: Recipe, rows: int, settings: Settings) -> str:
     files = [*recipe.corpus.train, *recipe.corpus.heldout]
     read = sum((settings.root / file.path).stat().st_size for file in files) + rows * len(label.system or "")
     tries, written = 1 + label.retries, rows * label.max_tokens
-    words = f"about {counted(read // _TOKEN_BYTES, 'token')} of prompts are sent to {_place(settings)}"
+    words = f"about {counted(read // TOKEN_BYTES, 'token')} of prompts are sent to {_place(settings)}"
     prices = settings.teacher.prices
     if prices is None:
         return f"{words}; prices are unknown (setting teacher_prices)"
     # Every byte a token, every answer as long as it may be, every try used.
-    least, most = prices.words(read // _TOKEN_BYTES, written), prices.words(read * tries, 2 * written * tries)
+    least, most = prices.words(read // TOKEN_BYTES, written), prices.words(read * tries, 2 * written * tries)
     return f"{words}: about {least} if no row is asked twice, at most {most}"
 
 
@@ -207,9 +204,17 @@ def vocabulary(recipe: Recipe, settings: Settings) -> int:
     return 0
 
 
-def _known(recipe: Recipe, settings: Settings) -> costs.Known:
-    layers = layers_of(recipe, settings)
-    return costs.Known(_kept(recipe, settings), vocabulary(recipe, settings), layers, settings.threads)
+def _known(recipe: Recipe, checked: CheckedRecipe, settings: Settings) -> costs.Known:
+    layers, taught = layers_of(recipe, settings), _taught(recipe, checked, settings)
+    return costs.Known(_kept(recipe, settings), vocabulary(recipe, settings), layers, settings.threads, taught)
+
+
+def _taught(recipe: Recipe, checked: CheckedRecipe, settings: Settings) -> Taught:
+    own = recipe.tune.corpus if recipe.tune else None
+    if own is None:
+        return NOT_TAUGHT
+    size = sum((settings.root / file.path).stat().st_size for file in (*own.train, *own.heldout))
+    return Taught(sum(checked.files[file.path].prompts for file in own.train), size)
 
 
 def layers_of(recipe: Recipe, settings: Settings) -> Layers | None:

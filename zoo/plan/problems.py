@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem
-from zoo.plan import corpuslimits, foresight, sincerelease
+from zoo.plan import corpuslimits, foresight, sincerelease, tunecorpus
 from zoo.plan.known import Known
 from zoo.settings import Settings
 
@@ -14,5 +14,5 @@ def every(checked: CheckedRecipe, settings: Settings, known: Known | None = None
     again. Raises OSError."""
     root = settings.root
     found = [*checked.problems, *foresight.problems(checked, root, known=known, templates=True)]
-    found += corpuslimits.problems(checked, root)
+    found += [*corpuslimits.problems(checked, root), *tunecorpus.problems(checked, root)]
     return [*found, *sincerelease.changed_since_pinned(checked, root, settings.work)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from catalog import dataplaces
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe, Source
@@ -46,12 +47,12 @@ def changed_since_release(checked: CheckedRecipe, release: Release) -> Iterator[
         if then and now and then != now:
             what = f"{recipe.version} is published, from another {role} than this {show(source.source)}"
             yield document.problem((role, "source"), what, instead)
-    for role in ("train", "heldout", "evaluation", "calibration"):
-        for index, file in enumerate(getattr(recipe.corpus, role)):
+    for role, files in recipe.data.items():
+        for index, file in enumerate(files):
             then = before.get((role, f"{file.path} ({file.source})"))
             if then and file.path in checked.files and then != checked.files[file.path].sha256:
                 what = f"{recipe.version} is published, and {file.path} has changed since"
-                yield document.problem(("corpus", role, index, "path"), what, instead)
+                yield document.problem((*dataplaces.PLACES[role], index, "path"), what, instead)
 
 
 def _sources(recipe: Recipe | None) -> Iterator[tuple[str, Source]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from catalog import dataplaces
 from catalog.checks import CheckedRecipe
 from catalog.corpusfiles import FileFacts
 from catalog.recipe import Recipe
@@ -83,10 +84,10 @@ def refused(checked: CheckedRecipe, sources: Mapping[str, SourceFacts | None]) -
         return
     roles = [role for role, used in (("teacher", recipe.label), ("student", recipe.distill)) if used]
     asked = [(role, found.template) for role in roles if (found := sources.get(role)) and found.template]
-    first = _first(recipe, checked.files) if asked else None
-    if first is None:
-        return
+    firsts = {role: _first(recipe, checked.files, role) for role, _ in asked}
     for role, template in asked:
+        if (first := firsts[role]) is None:
+            continue
         with Renderer(template, special=SPECIAL, source=f"the {role}") as renderer:
             try:
                 renderer.render([USER])
@@ -101,12 +102,13 @@ def refused(checked: CheckedRecipe, sources: Mapping[str, SourceFacts | None]) -
                 yield Refused(*first, why=error.what)
 
 
-def _first(recipe: Recipe, read: Mapping[str, FileFacts]) -> tuple[tuple[str | int, ...], str] | None:
-    """Place and description of the first system message; None without one."""
+def _first(recipe: Recipe, read: Mapping[str, FileFacts], role: str) -> tuple[tuple[str | int, ...], str] | None:
+    """Place and description of the first system message that the model of a role must read; None without one."""
     if recipe.label and recipe.label.system:
         return ("label", "system"), "label.system"
-    for part, files in (("train", recipe.corpus.train), ("heldout", recipe.corpus.heldout)):
-        for index, file in enumerate(files):
+    own = ("tune.train", "tune.heldout") if role == "teacher" else ()
+    for part in ("train", "heldout", *own):
+        for index, file in enumerate(recipe.data.get(part, ())):
             if (line := read[file.path].system_line) is not None:
-                return ("corpus", part, index, "path"), f"{file.path}:{line}"
+                return (*dataplaces.PLACES[part], index, "path"), f"{file.path}:{line}"
     return None

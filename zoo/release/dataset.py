@@ -27,6 +27,8 @@ def write(material: Material, folder: Path, model: Model, release: Release, evid
         if rows := material.rows(part):
             digest = sha256_file(folder / name)
             splits.append({"name": part, "path": name, "sha256": digest, **described(rows)})
+    if taught := material.artifacts.get("conversations"):
+        files += [{"part": f"tune.{part}", **file} for part, found in taught.facts.items() for file in tables(found)]
     card = cards.dataset_card(material.recipe, model, release, material.settings.namespace, splits, files)
     write_atomic(folder / "README.md", card)
     if "redact" in material.artifacts:

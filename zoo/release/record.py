@@ -250,8 +250,8 @@ def _lineage(material: Material) -> Iterator[Ancestor]:
         if source:
             sha256 = source.sha256 or material.checked.lock.sha256(source.source)
             yield Ancestor(role, source.source, source.licence, source.upstream, sha256)
-    for role in ("train", "heldout", "evaluation", "calibration"):
-        for file in getattr(material.recipe.corpus, role):
+    for role, files in material.recipe.data.items():
+        for file in files:
             sha256 = material.world.files[file.path]
             yield Ancestor(role, f"{file.path} ({file.source})", file.licence, None, sha256)
 

@@ -73,7 +73,7 @@ def _listed(root: Path) -> dict[str, _Listed]:
     recipes = [check_recipe(path, root).recipe for path in sorted((root / "recipes").glob("*.y*ml"))
                if not path.name.endswith(".lock.yaml")]  # fmt: skip
     for recipe in sorted((one for one in recipes if one), key=lambda one: one.date):
-        for part, files in recipe.corpus.parts.items():
+        for part, files in recipe.data.items():
             found |= {file.path: _Listed(part, file, recipe) for file in files}
     return found
 
@@ -142,7 +142,7 @@ def _made(folder: str, names: Sequence[str], mine: Mapping[str, _Listed], found:
     licence = licences.hub_identifier(words[0]) if len(words) == 1 else "other" if words else "unknown"
     configs = [
         {"config_name": name.removesuffix(".jsonl").replace("/", "-").replace(".", "-"),
-         "data_files": [{"split": mine[name].part if name in mine else "train", "path": name}]}
+         "data_files": [{"split": mine[name].part.rpartition(".")[2] if name in mine else "train", "path": name}]}
         for name in names
     ]  # fmt: skip
     header: dict[str, object] = {"license": licence}

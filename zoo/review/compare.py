@@ -70,7 +70,7 @@ def _sources(recipe: Recipe | None) -> Iterator[str]:
         if source:
             upstream = f", from {source.upstream}" if source.upstream else ""
             yield f"{role}: {source.source}, {source.licence}{upstream}"
-    for part, files in recipe.corpus.parts.items():
+    for part, files in recipe.data.items():
         for file in files:
             yield f"{part}: {file.path}, {file.licence}, {file.source}"
 

@@ -52,6 +52,13 @@ FALLBACK_GROWTH = 1.3
 LLAMA_TOOLS = ("llama-cpp-python",)
 """The package that computes a teacher's logits with that engine."""
 
+TAUGHT_COPIES = 16
+"""In memory per byte of a file of conversations that is learnt: the texts, and a number and a mark for each of their
+tokens, of about four bytes."""
+
+TOKEN_BYTES = 4
+"""Of a text in a language with Latin letters, for an estimate."""
+
 CHECKPOINTS_KEPT = 2
 ADAPTER_SHARE = 0.1
 """Trained weights of an adapter as a share of all weights: an upper estimate."""
@@ -73,11 +80,24 @@ SEARCH_TRIALS = 80
 
 
 @dataclass(frozen=True)
+class Taught:
+    """Conversations that a teacher is trained on. rows: without the held-out ones; bytes: of all files."""
+
+    rows: int
+    bytes: int
+
+
+NOT_TAUGHT = Taught(0, 0)
+"""Of a teacher that is not trained, or on its own answers."""
+
+
+@dataclass(frozen=True)
 class Need:
     """The inputs for estimating a step's costs. weights: of the model that it works on, and of the teacher.
 
     vocabulary: logits per position. prompts: of the corpus, all parts together. layers: of the student, and the share
-    of them that is left. contexts: in which a teacher answers, at most.
+    of them that is left. contexts: in which a teacher answers, at most. taught: the conversations that a teacher is
+    trained on.
     """
 
     recipe: Recipe
@@ -89,16 +109,19 @@ class Need:
     layers: Layers | None = None
     kept: float = 1.0
     contexts: int = LABEL_CONTEXTS
+    taught: Taught = NOT_TAUGHT
 
 
 @dataclass(frozen=True)
 class Load:
-    """The steps of one stage that will run. files: of the release; prompts: of the corpus, all parts together."""
+    """The steps of one stage that will run. files: of the release; prompts: of the corpus, all parts together; taught:
+    the conversations that a teacher is trained on."""
 
     recipe: Recipe
     steps: int
     files: int
     prompts: int
+    taught: Taught = NOT_TAUGHT
 
 
 @dataclass(frozen=True)
@@ -255,7 +278,8 @@ def _distill_memory(need: Need) -> int:
     teacher = (2 if by_llama or _keeps_files(need) else 4) * compared
     # llama.cpp's logits of a row are all kept.
     teacher += 4 * d.row_tokens * need.vocabulary if by_llama else 0
-    return TRAINER_BYTES + max(trained, teacher + 4 * need.weights + 2 * row)
+    own = TAUGHT_COPIES * need.taught.bytes * processes if isinstance(d, Tune) else 0
+    return TRAINER_BYTES + own + max(trained, teacher + 4 * need.weights + 2 * row)
 
 
 def _evaluate_memory(need: Need) -> int:
@@ -289,7 +313,12 @@ def _tune_work(load: Load) -> str:
     tune = load.recipe.tune
     assert tune
     rows = f"{tune.steps} steps of {tune.batch_rows} conversations of at most {tune.row_tokens} tokens"
-    return f"train the teacher {rows}{_together(tune)}"
+    if not load.taught.rows:
+        return f"train the teacher {rows}{_together(tune)}"
+    times = tune.steps * tune.batch_rows / load.taught.rows
+    tokens = f"{load.taught.bytes // TOKEN_BYTES:,}"
+    own = f"{counted(load.taught.rows, 'conversation')} of its corpus (about {tokens} tokens with the held-out ones)"
+    return f"train the teacher {rows}{_together(tune)}: the {own}, {times:.1f} times each"
 
 
 def _together(training: Distill | Tune) -> str:
@@ -351,6 +380,9 @@ STAGES: Mapping[str, Row] = {
     "redact": Row(
         1, ("phonenumberslite",), _little, lambda _: 0, lambda load: f"redact {load.prompts} labelled rows",
         evidence=("label-report.json", "redaction-report.json"),
+    ),
+    "conversations": Row(
+        1, (), lambda need: need.taught.bytes, lambda _: 0, evidence=("tune-corpus.json",),
     ),
     "tune": Row(
         1, TRAINING_TOOLS, _half_precision, _distill_memory, _tune_work,

@@ -1,4 +1,4 @@
-"""tune: the teacher is trained on the labelled conversations, before a student learns from its probabilities."""
+"""tune: the teacher is trained on conversations, its own labelled ones or those of the recipe, before it teaches."""
 
 from __future__ import annotations
 
@@ -20,4 +20,6 @@ def run(context: Context) -> Facts:
     except ZooError as error:
         # A training names the keys of the section that most recipes have.
         error.remedy = error.remedy.replace("distill.", "teacher.tune.")
+        if context.inputs["labels"].kind == "conversations":
+            error.remedy = error.remedy.replace("prompts under corpus.", "conversations under teacher.tune.corpus.")
         raise

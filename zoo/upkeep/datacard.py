@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from catalog.dataplaces import TEXTS
 from catalog.recipe import Recipe, plain
 from catalog.release import Correction, Model, Release
 from zoo.corpora import datafiles, distributions
@@ -122,8 +123,9 @@ def _rendered(recipe: Recipe, model: Model, release: Release, released: str, set
     pinned = {(one.role, one.source): one.sha256 for one in release.lineage}
     sources = [
         {**plain(file), "part": part, "sha256": pinned.get((part, f"{file.path} ({file.source})"))}
-        for part in ("train", "heldout")
-        for file in getattr(recipe.corpus, part)
+        for part, named in recipe.data.items()
+        if part not in TEXTS
+        for file in named
     ]
     card = cards.dataset_card(recipe, model, release, place.name.partition("/")[0], splits, sources)
     return card if figures(card) == figures(released) else cards.with_gate(released, recipe)

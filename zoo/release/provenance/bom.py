@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypedDict
 
+from catalog.dataplaces import PLACES
 from catalog.release import Ancestor, Model, ModelFile, Release
 from zoo import __version__, extras
 from zoo.files.digests import pretty_json
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 ROOT = "model"
 """The bom-ref of the released model."""
 
-_CORPORA = ("train", "heldout", "evaluation", "calibration")
 _STANDARD_ERRORS = 1.96
 """Half the width of a 95 % interval in standard errors."""
 
@@ -113,7 +113,7 @@ def _ancestors(lineage: Iterable[Ancestor]) -> Iterable[Component]:
         facts = {"zoo:role": ancestor.role} | (
             {"zoo:upstream": ancestor.upstream} if ancestor.upstream else {}
         )
-        is_data = ancestor.role in _CORPORA
+        is_data = ancestor.role in PLACES
         yield Component(
             type=ComponentType.DATA if is_data else ComponentType.MACHINE_LEARNING_MODEL,
             bom_ref=_ref(number, ancestor),
@@ -148,7 +148,7 @@ def _model_card(model: Model, release: Release) -> dict[str, object]:
     data = [
         {"ref": _ref(number, ancestor)}
         for number, ancestor in enumerate(release.lineage)
-        if ancestor.role in _CORPORA
+        if ancestor.role in PLACES
     ]
     parameters: dict[str, object] = {
         "task": PIPELINE_TAGS.get(model.task, model.task),

@@ -255,8 +255,8 @@ def _check_inputs(release: Release, recipe: Recipe, seen: World, lock: Lock) -> 
     """Every input with its digest in the release's record."""
     wrong = []
     recorded = {(ancestor.role, ancestor.source): ancestor.sha256 for ancestor in release.lineage}
-    for role in ("train", "heldout", "evaluation", "calibration"):
-        for file in getattr(recipe.corpus, role):
+    for role, files in recipe.data.items():
+        for file in files:
             then, now = recorded.get((role, f"{file.path} ({file.source})")), seen.files.get(file.path)
             if then != now:
                 wrong.append(f"  {file.path}: sha256 {_short(now)}, but {_short(then)} is recorded")
