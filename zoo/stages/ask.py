@@ -8,7 +8,6 @@ answers.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,11 +26,9 @@ from zoo.stages.asked import Answered
 from zoo.stages.questions import questions
 from zoo.teachers.asking import Asked, Asking
 from zoo.teachers.door import Line, opened
-from zoo.teachers.pace import PATIENCE, Pace
-from zoo.teachers.servers import Served, served
-
-_FIRST_TRIES = 3
-"""Of a server that does not answer at all before the first question."""
+from zoo.teachers.looking import look
+from zoo.teachers.pace import Pace
+from zoo.teachers.servers import Served
 
 _MOST_BUILDS = 8
 """Different words of a server about itself that a report lists."""
@@ -43,7 +40,7 @@ def run(context: Context) -> Facts:
     door = opened(context.teacher)
     if door.withheld:
         context.report.warn(f"your token is not sent to {door.place}, because {door.withheld}")
-    model = _look(Line(door), sources.served_model(uri), Pace(context.report))
+    model = look(Line(door), sources.served_model(uri), Pace(context.report))
     asked = {name: value for name, value in context.spec.items() if name != "teacher"}
     identity = {**asked, "model": uri, "served": {"model": model.model, **model.facts, **model.private}}
     journal = context.work / "labels" / f"asked-{digest(identity)}.jsonl"
@@ -58,22 +55,6 @@ def run(context: Context) -> Facts:
     write_atomic(context.out / "label-report.json", pretty_json(facts))
     _say_cost(context, found.usage)
     return facts
-
-
-def _look(line: Line, wanted: str, pace: Pace) -> Served:
-    """The model as the server lists it. Raises RemoteError."""
-    count = 0
-    while True:
-        try:
-            return served(line.look(), wanted, line.door.place)
-        except RemoteError as error:
-            count += 1
-            # A server that loads its model says so; one that is not there may not have been started.
-            is_loading = error.kind in ("server_error", "rate_limited")
-            pace.patience = PATIENCE if is_loading else dataclasses.replace(PATIENCE, tries=_FIRST_TRIES)
-            pace.failed(error, count)
-        finally:
-            line.close()
 
 
 def _about(model: Served) -> dict[str, object]:

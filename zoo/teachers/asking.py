@@ -181,8 +181,6 @@ class Asking:
             return spent.asked(Answer(row.key, "", "stop", 0, self.spec.retries + 1, why))
         answer = Answer(row.key, "", "stop", 0, 0, "nothing was asked")
         for attempt in range(1 + self.spec.retries):
-            if not self.pace.hold():
-                return None
             try:
                 reply = self._reply(row, attempt, line)
             except RemoteError as error:
@@ -202,20 +200,8 @@ class Asking:
     def _reply(self, row: Row, attempt: int, line: Line) -> Reply | None:
         """One answer, after as many tries as the connection needs; None if the work is stopped. Raises RemoteError."""
         body, seconds, most_bytes = self._request(row, attempt)
-        failures, before = 0, self.pace.answers
-        while True:
-            try:
-                reply = self._sound(line.ask(body, seconds, most_bytes))
-            except RemoteError as error:
-                if self.pace.stopped.is_set():
-                    return None
-                # A row may wait long where others are answered.
-                failures, before = failures + 1 if before == self.pace.answers else 1, self.pace.answers
-                if not self.pace.failed(error, failures):
-                    return None
-            else:
-                self.pace.came()
-                return believed(reply, self._most_tokens(row, attempt))
+        reply = self.pace.tried(lambda: self._sound(line.ask(body, seconds, most_bytes)))
+        return believed(reply, self._most_tokens(row, attempt)) if reply else None
 
     def _sound(self, raw: bytes) -> Reply:
         try:
@@ -226,12 +212,7 @@ class Asking:
                 facts={"address": self.door.place}, transient=True, safe="The answers so far are kept.",
                 remedy="Check what is at this address",
             ) from error  # fmt: skip
-        if not _is_model(reply.model, self.served):
-            raise RemoteError(
-                f"{self.door.place} answered as the model {show(reply.model[:200])}, not as {self.served.model}",
-                kind="other_model", facts={"address": self.door.place}, safe="The answers so far are kept.",
-                remedy="Check which model the server has loaded",
-            )  # fmt: skip
+        self.served.refuse_other(reply.model, self.door.place)
         return reply
 
     def _request(self, row: Row, attempt: int) -> tuple[Mapping[str, object], float, int]:
@@ -267,8 +248,3 @@ def _judged(row: Row, reply: Reply, attempt: int) -> Answer:
         fault = f"the server ended the answer with {show(reply.finish)}"
     finish = reply.finish if reply.finish in FINISHED else "stop"
     return Answer(row.key, text, finish, reply.answer_tokens or 0, attempt + 1, fault)
-
-
-def _is_model(name: str, served: Served) -> bool:
-    """Servers of companies add the day of the version to a name."""
-    return name == served.model or (not served.kind.owner and name.startswith(f"{served.model}-"))

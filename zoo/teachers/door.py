@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from catalog import jsontext
@@ -29,6 +29,9 @@ from zoo.teachers.replies import words_of_error
 
 TOKEN = "ZOO_TEACHER_TOKEN"
 """The environment variable with the user's token."""
+
+CHAT = "/chat/completions"
+"""Where questions are answered with text."""
 
 LOOK_SECONDS = 30.0
 """For the list of models."""
@@ -52,6 +55,11 @@ class Door:
     def place(self) -> str:
         """The address for people."""
         return addresses.shown(self.address)
+
+    @property
+    def beside(self) -> Door:
+        """The door to what the same server offers beside the OpenAI API, whose address ends in /v1."""
+        return replace(self, address=self.address.removesuffix("/v1"))
 
 
 def opened(teacher: Teacher, environment: Mapping[str, str] = os.environ) -> Door:
@@ -95,11 +103,11 @@ class Line:
                 remedy="Check the address: it usually ends in /v1. A network that wants you to sign in also does this",
             ) from error  # fmt: skip
 
-    def ask(self, body: Mapping[str, object], seconds: float, most_bytes: int) -> bytes:
+    def ask(self, body: Mapping[str, object], seconds: float, most_bytes: int, path: str = CHAT) -> bytes:
         """The body of the response to a request for an answer, which must be complete after so many seconds. Raises
         RemoteError; its kind is ``invalid`` if the server refuses this request, but perhaps not the next."""
         raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        return self._exchange("POST", "/chat/completions", raw, seconds, most_bytes)
+        return self._exchange("POST", path, raw, seconds, most_bytes)
 
     def cut(self, *, late: float | None = None) -> None:
         """End the exchange of another thread; with ``late``, a time of the clock, only what should be over then."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from zoo.errors import RemoteError
 from zoo.hub.download import Patience
 from zoo.progress import Reporter
+
+T = TypeVar("T")
 
 PATIENCE = Patience(tries=12, first_pause_seconds=0.25, longest_pause_seconds=30.0, longest_wait_seconds=1800.0)
 """Some four minutes without any answer, as for a server that starts again; and half an hour if it asks for that."""
@@ -45,6 +49,25 @@ class Pace:
                 return True
             self.stopped.wait(min(left, _STEP_SECONDS))
         return False
+
+    def tried(self, ask: Callable[[], T]) -> T | None:
+        """What ``ask`` returns, after as many tries as the connection needs; None if the work is stopped. Raises
+        RemoteError if another try cannot help."""
+        failures, before = 0, self.answers
+        while self.hold():
+            try:
+                found = ask()
+            except RemoteError as error:
+                if self.stopped.is_set():
+                    break
+                # One may wait long where others are answered.
+                failures, before = failures + 1 if before == self.answers else 1, self.answers
+                if not self.failed(error, failures):
+                    break
+            else:
+                self.came()
+                return found
+        return None
 
     def failed(self, error: RemoteError, count: int) -> bool:
         """Wait after the ``count``-th failure without any answer in between; False if the work is stopped. Raises the

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from catalog.jsontext import Json, JsonObject
+from catalog.problems import show
 from catalog.unseen import visible
 from zoo.errors import RemoteError
 
@@ -56,6 +57,17 @@ class Served:
     model: str
     facts: Mapping[str, object]
     private: Mapping[str, object]
+
+    def refuse_other(self, name: str, place: str) -> None:
+        """Raise RemoteError for the answer of a model of another name. Servers of companies add the day of the version
+        to a name."""
+        if name == self.model or (not self.kind.owner and name.startswith(f"{self.model}-")):
+            return
+        raise RemoteError(
+            f"{place} answered as the model {show(name[:LONGEST_NAME])}, not as {self.model}",
+            kind="other_model", facts={"address": place}, safe="The answers so far are kept.",
+            remedy="Check which model the server has loaded",
+        )  # fmt: skip
 
 
 def served(listing: Json, wanted: str, place: str) -> Served:
