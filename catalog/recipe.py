@@ -94,8 +94,8 @@ class Tune:
 @dataclass(frozen=True)
 class Teacher(Source):
     """``dtype``: ``source`` keeps the weights as they are stored, in 16 bits; None converts them as a student's are.
-    ``engine``: what computes the logits that the student learns from; None for torch. ``tune``: None for a teacher as
-    it is."""
+    ``engine``: what computes the logits that the student learns from, or the kind of server that gives them; None for
+    torch. ``tune``: None for a teacher as it is."""
 
     dtype: str | None = dataclasses.field(metadata={"later": True})
     engine: str | None = dataclasses.field(metadata={"later": True})

@@ -23,9 +23,11 @@ def problems(document: Document, data: JsonObject) -> Iterator[Problem]:
     if isinstance(teacher, dict) and teacher.get("sha256"):
         what = "nobody here can compare the weights of a server with a digest"
         yield document.problem(("teacher", "sha256"), what, "Delete this line")
-    if isinstance(distill, dict) and distill.get("method") == "logits":
-        what = "a server gives text, but no probability of every token"
-        yield document.problem(("distill", "method"), what, "Write `method: labels`, or use a teacher with weights")
+    is_text = not isinstance(teacher, dict) or not teacher.get("engine")
+    if is_text and isinstance(distill, dict) and distill.get("method") == "logits":
+        what = "a server gives text, unless the recipe says how to ask it for log-probabilities"
+        instead = "Write `method: labels`, or `engine: vllm` or `engine: sglang` under `teacher:`"
+        yield document.problem(("distill", "method"), what, instead)
     gates = data.get("gates")
     for number, gate in enumerate(gates if isinstance(gates, list) else ()):
         if isinstance(gate, dict) and gate.get("metric") == _NEEDS_TEACHER:

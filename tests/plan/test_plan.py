@@ -18,7 +18,7 @@ from catalog.recipe import Budget, DistillLoss, Recipe, TensorOverride
 from zoo import settings as settings_room
 from zoo.plan import plan, world
 from zoo.plan.plan import Plan
-from zoo.stages.table import STAGES
+from zoo.stages.table import STAGES, tools_of
 
 
 def keys(plan_: Plan) -> dict[str, str]:
@@ -455,6 +455,31 @@ def test_a_teacher_in_llama_cpp_is_the_file_that_answers_the_prompts(tutored: Re
     assert len({one.step("distill").key for one in (plan_, other, newer)}) == 3
     newer_torch = made(tutored, tools={**TOOLS, "llama-cpp-python": "9.9"})
     assert newer_torch.step("distill").spec == torch_plan.step("distill").spec, "and only the label changes its key"
+
+
+def test_a_server_that_is_asked_for_log_probabilities_is_known_by_its_name_and_kind(tutored: Recipe) -> None:
+    def asked(engine: str, model: str = "parrot-1b") -> Plan:
+        return made(put(tutored, teacher={"source": f"server:{model}", "sha256": None, "engine": engine}))
+
+    step = asked("vllm").step("distill")
+    assert step.spec["teacher"] == {"source": "server:parrot-1b"} and "teacher" not in step.inputs
+    assert "vllm" not in tools_of("distill", step.spec), "the version of a server is not known to a plan"
+    every = (asked("vllm"), asked("sglang"), asked("vllm", "parrot-2b"), made(put(tutored, **SERVED)))
+    assert len({one.step("distill").key for one in every}) == 4
+    assert keys(every[0])["label"] == keys(every[3])["label"]
+
+
+def test_a_folder_in_vllm_is_also_read_by_torch_and_its_version_is_in_the_key(tutored: Recipe) -> None:
+    folder = {"source": f"hf:Qwen/Qwen2.5-7B-Instruct@{COMMIT}", "sha256": None, "dtype": "source"}
+    by_torch, by_vllm = made(put(tutored, teacher=folder)), made(put(tutored, teacher={**folder, "engine": "vllm"}))
+    step = by_vllm.step("distill")
+    assert (step.inputs["teacher"], step.spec["teacher_engine"]) == ("import/teacher", "vllm")
+    assert step.spec["teacher_dtype"] == "source" and tools_of("distill", step.spec)[-1] == "vllm"
+    newer = made(put(tutored, teacher={**folder, "engine": "vllm"}), tools={**TOOLS, "vllm": "0.33.0"})
+    assert len({one.step("distill").key for one in (by_torch, by_vllm, newer)}) == 3
+    assert made(put(tutored, teacher=folder), tools={**TOOLS, "vllm": "0.33.0"}) == by_torch
+    tuned = made(put(tutored, teacher={**folder, "engine": "vllm", "tune": TUNE}))
+    assert tuned.step("distill").inputs["teacher"] == "tune", "a trained teacher is a folder, too"
 
 
 def test_a_folder_in_llama_cpp_is_exported_once_for_both(tutored: Recipe) -> None:

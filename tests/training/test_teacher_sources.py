@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,33 @@ pytest.importorskip("transformers")
 pytest.importorskip("llama_cpp")
 
 import gguf  # noqa: E402 - after the skip
+import standinvllm as standin  # noqa: E402 - after the skip
+from logitserver import MODEL, LogitServer, in_bytes  # noqa: E402 - after the skip
 from safetensors.numpy import save_file  # noqa: E402 - after the skip
 from shortchats import Heard  # noqa: E402 - after the skip
 from tinygguf import make_tiny_gguf  # noqa: E402 - after the skip
 
 from zoo.errors import ModelFileError  # noqa: E402 - after the skip
+from zoo.machine.otherpython import OtherPython  # noqa: E402 - after the skip
+from zoo.teachers.door import Door  # noqa: E402 - after the skip
+from zoo.teachers.logits import Probe  # noqa: E402 - after the skip
+from zoo.teachers.logits import opened as logits_of_server  # noqa: E402 - after the skip
 from zoo.training import models  # noqa: E402 - after the skip
 from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
 from zoo.training.models import load_model, logits_at  # noqa: E402 - after the skip
-from zoo.training.teacher import Question, Targets, alongside, cache_teacher, codec, source  # noqa: E402 - after the skip
+from zoo.training.teacher import (  # noqa: E402 - after the skip
+    Question,
+    Targets,
+    alongside,
+    cache_digest,
+    cache_teacher,
+    codec,
+    source,
+)
 from zoo.training.teacher.arranging import Width, arranged, shape_of  # noqa: E402 - after the skip
+from zoo.training.teacher.served import ServedTeacher, identity_of, wanted  # noqa: E402 - after the skip
 from zoo.training.teacher.source import answers_of, opened  # noqa: E402 - after the skip
+from zoo.training.teacher.vllm import Vllm  # noqa: E402 - after the skip
 
 WIDTH, HEADS, KV_HEADS, TOKENS = 64, 4, 2, 400
 TOGETHER = Width(batch_tokens=128, head_positions=16, shard_positions=100)
@@ -37,6 +55,11 @@ NAMES = {
     "ffn_down": "mlp.down_proj",
 }  # fmt: skip
 KINDS = ("torch", "llama.cpp")
+ASKED = {"a vLLM server": "vllm", "an SGLang server": "sglang", "vLLM": ""}
+"""Teachers whose answers are log-probabilities at temperature 1. Each is a folder in the tests' server, or in a package
+with the interface of vLLM's that knows the answers: it is not installed here."""
+EVERY = (*KINDS, *ASKED)
+SERVERS: dict[str, LogitServer] = {}
 
 
 def rows() -> list[EncodedRow]:
@@ -77,15 +100,34 @@ def as_folder(path: Path, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("sources")
     make_tiny_gguf(folder / "llama.cpp", width=WIDTH, layers=1, vocabulary=TOKENS)
     as_folder(folder / "llama.cpp", folder / "torch")
-    return folder
+    with ExitStack() as open_:
+        for owner in filter(None, ASKED.values()):
+            SERVERS[owner] = open_.enter_context(LogitServer(folder / "torch", owner))
+        known = {json.dumps(wanted(row).ids): SERVERS["vllm"].logps(wanted(row).ids).tolist() for row in ROWS}
+        standin.make(folder / "vllm", known)
+        yield folder
 
 
 def question(home: Path, kind: str, **changes: Any) -> Question:
-    return dataclasses.replace(Question(home / kind, ROWS, 24, 1.0, together=TOGETHER), **changes)
+    asked = Question(home / "torch", ROWS, 24, 1.0, together=TOGETHER)
+    if owner := ASKED.get(kind):
+        asked = dataclasses.replace(asked, teacher=served(SERVERS[owner].host + "/v1", owner))
+    elif kind == "vLLM":
+        asked = dataclasses.replace(asked, vllm=Vllm(OtherPython(home / "vllm"), "0"))
+    elif kind in KINDS:
+        asked = dataclasses.replace(asked, teacher=home / kind)
+    return dataclasses.replace(asked, **changes)
+
+
+def served(address: str, engine: str, top_k: int = 24, **changes: Any) -> ServedTeacher:
+    server = logits_of_server(Door(address), MODEL, engine, top_k, Heard())
+    text, row = "The fox: 0123, café 🦊", wanted(ROWS[0]).ids
+    probe = Probe(text, tuple(in_bytes(text)["input_ids"]), row, 5, max(len(one.input_ids) for one in ROWS), TOKENS)
+    return ServedTeacher(identity_of(server), server, dataclasses.replace(probe, **changes))
 
 
 def answered(asked: Question) -> list[Targets]:
@@ -109,8 +151,13 @@ def logits(home: Path) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("temperature", "width"), [(1.0, None), (2.0, None), (1.0, 300)])
+@pytest.mark.parametrize(
+    ("kind", "temperature", "width"),
+    [
+        *((kind, 1.0, None) for kind in EVERY),
+        *((kind, *asked) for kind in KINDS for asked in ((2.0, None), (1.0, 300))),
+    ],
+)
 def test_a_source_answers_what_was_asked(
     kind: str, temperature: float, width: int | None, home: Path, logits: list[Any]
 ) -> None:
@@ -130,7 +177,7 @@ def test_a_source_answers_what_was_asked(
         assert torch.allclose(mine.logp.exp().sum(-1) + mine.tail_logp.exp(), torch.ones(len(right)), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_row_has_the_same_bytes_alone_and_in_company(kind: str, home: Path) -> None:
     together = answered(question(home, kind))
     for number in (0, 5, 13):
@@ -191,7 +238,7 @@ def test_a_row_is_read_in_the_same_shapes_alone_and_in_company(home: Path, monke
     assert set(multiplied) == {(16, WIDTH)}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_answers_of_a_source_are_kept(kind: str, home: Path, tmp_path: Path) -> None:
     asked = question(home, kind)
     cache, direct = cache_teacher(asked, tmp_path / "cache", Heard()), answered(asked)
@@ -210,8 +257,7 @@ def test_a_source_that_computes_nan_is_refused(kind: str, tmp_path: Path) -> Non
     assert not list((tmp_path / "cache").glob("shard-*"))
 
 
-def test_the_two_kinds_are_two_caches(home: Path) -> None:
-    heads = [question(home, kind).head() for kind in KINDS]
-    assert heads[0]["engine"] != heads[1]["engine"] and heads[0]["teacher"] != heads[1]["teacher"]
+def test_every_kind_has_a_cache_of_its_own(home: Path) -> None:
+    assert len({cache_digest(question(home, kind)) for kind in EVERY}) == len(EVERY)
 
 

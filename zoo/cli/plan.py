@@ -124,6 +124,6 @@ def _one(call: Call, recipe: str) -> None:
     if remote:
         notes.append(f"The chat template of {' and '.join(remote)} is tried when the build fetches it.")
     if costs.steps:
-        for fault in preflight.folders(call.settings):
+        for fault in (*preflight.folders(call.settings), *preflight.too_much(costs)):
             call.output.warn(fault)
     call.output.table(data, f"{plan.name} {plan.version}", ("step", "key", "reason"), rows, "\n".join(notes))

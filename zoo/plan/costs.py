@@ -10,7 +10,7 @@ from catalog import sources
 from catalog.recipe import Recipe
 from zoo.plan.plan import Plan, Step, file_makers
 from zoo.stages.intermediate import Layers, guessed
-from zoo.stages.table import LABEL_CONTEXTS, NOT_TAUGHT, STAGES, Load, Need, Taught
+from zoo.stages.table import LABEL_CONTEXTS, NOT_TAUGHT, STAGES, Load, Need, Taught, server_bytes
 
 PROGRAM_BYTES = 450_000_000
 """Memory of the program itself, with torch, transformers and a child process, before any weights: a model of 76,000
@@ -30,7 +30,7 @@ class Costs:
     kind of step.
 
     Both are None if a step works on a model of unknown size. step_memory_bytes has every step that runs by its id, and
-    is then empty.
+    is then empty. server_bytes: of log-probabilities, at most, that come from a teacher on a server.
     """
 
     steps: int
@@ -39,6 +39,7 @@ class Costs:
     fetch_bytes: int
     work: tuple[str, ...]
     step_memory_bytes: Mapping[str, int] = field(default_factory=dict)
+    server_bytes: int = 0
 
     @property
     def free_bytes(self) -> int:
@@ -93,9 +94,10 @@ def estimate(
     fetch = sum(f.size_bytes or 0 for f in fetching)
     memory = {step.id: PROGRAM_BYTES + STAGES[step.stage].memory(needs[step.id]) for step in steps}
     work = tuple(_work(recipe, steps, prompt_rows, student.taught))
+    sent = server_bytes(recipe, prompt_rows) if "distill" in stages else 0
     if any(not parameters_of(recipe, _role(step), found) for step in steps):
-        return Costs(len(steps), None, None, fetch, work)
-    return Costs(len(steps), disk + fetch, max(memory.values(), default=0), fetch, work, memory)
+        return Costs(len(steps), None, None, fetch, work, server_bytes=sent)
+    return Costs(len(steps), disk + fetch, max(memory.values(), default=0), fetch, work, memory, sent)
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,7 @@ def _make(
                 report=report,
                 teacher=settings.teacher,
                 redaction_key=settings.redaction_key,
+                vllm=settings.vllm,
             )
             try:
                 facts = _facts(step, context)

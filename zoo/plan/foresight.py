@@ -12,6 +12,7 @@ from catalog import sources as source_uris
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem
 from catalog.recipe import Recipe
+from catalog.teacherweights import LLAMA
 from catalog.words import counted
 from catalog.yamltext import Document
 from zoo.errors import InputError, ModelFileError, RemoteError
@@ -140,7 +141,7 @@ def _places(document: Document, root: Path, work: Path | None) -> Iterator[tuple
         uri = section.get("source") if isinstance(section, dict) else None
         path = _local(uri, root, work) if isinstance(uri, str) else None
         if path is not None:
-            by_torch = isinstance(section, dict) and not section.get("engine")
+            by_torch = isinstance(section, dict) and section.get("engine") != LLAMA
             tune = section.get("tune") if isinstance(section, dict) else None
             is_trained = isinstance(tune, dict) and tune.get("corpus") is not None
             yield role, path, role == "student" or (distils and by_torch) or is_trained

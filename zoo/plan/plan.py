@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from catalog import budgets, sharding, sources
+from catalog import budgets, sharding, sources, teacherweights
 from catalog.lock import Lock
 from catalog.recipe import CorpusFile, Distill, Recipe, Source, Student, Teacher, Tune, plain
 from zoo.files.digests import digest
@@ -258,7 +258,7 @@ class _Maker:
         labels = "redact" if "redact" in self.steps else "label"
         inputs = {"student": student, "labels": labels}
         # A teacher is imported for its logits, and also to measure how near the student comes to it.
-        if teacher.engine:
+        if teacher.engine == teacherweights.LLAMA:
             # Of a model folder, the file that answered the prompts.
             inputs |= {} if _answers_as_it_is(teacher) else {"teacher": "export/teacher"}
         elif not sources.is_served(teacher.source):
@@ -268,16 +268,21 @@ class _Maker:
         if teacher.tune and not teacher.tune.corpus:
             given = {"model": "import/teacher", "labels": labels}
             self._add("tune", "tune", self._trained(teacher.tune), given)
-        if teacher.tune and not teacher.engine:
+        if teacher.tune and teacher.engine != teacherweights.LLAMA:
             inputs["teacher"] = "tune"
         spec = self._trained(self.recipe.distill)
         if teacher.engine:
-            own = {"teacher": self._source(teacher)} if _answers_as_it_is(teacher) else {}
-            spec |= {"teacher_engine": teacher.engine, **own}
-        elif teacher.dtype:
+            spec |= {"teacher_engine": teacher.engine, **self._own(teacher)}
+        if teacher.dtype and teacher.engine != teacherweights.LLAMA:
             spec["teacher_dtype"] = teacher.dtype
         self._add("distill", "distill", spec, inputs)
         return "distill"
+
+    def _own(self, teacher: Teacher) -> dict[str, object]:
+        """A teacher that no other step of the plan makes. Of a server's, the name is all that a plan knows."""
+        if sources.is_served(teacher.source):
+            return {"teacher": {"source": teacher.source}}
+        return {"teacher": self._source(teacher)} if _answers_as_it_is(teacher) else {}
 
     def _trained(self, training: Distill | Tune) -> dict[str, object]:
         """The spec of a training, with the settings that change its bytes."""

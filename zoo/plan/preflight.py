@@ -10,6 +10,7 @@ from pathlib import Path
 from catalog import sharding, shell
 from catalog import sources as source_uris
 from catalog.recipe import Distill, Recipe, Tune
+from catalog.teacherweights import VLLM
 from catalog.words import data_size
 from zoo import extras
 from zoo.errors import AGAIN, ZooError
@@ -24,7 +25,7 @@ from zoo.plan.plan import Plan
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.sources import resolve
-from zoo.stages.table import CONVERTER, tools_of
+from zoo.stages.table import CONVERTER, TRIAL_BYTES, is_asked, tools_of
 
 RELEASE_TOOLS = ("cyclonedx-python-lib",)
 """What every release needs in addition to the tools of its steps."""
@@ -47,7 +48,8 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
     stages = {step.stage for step in steps}
     needed_tools = {tool for step in steps for tool in tools_of(step.stage, step.spec)}
     faults = [*_packages(needed_tools, tools), *_sources(recipe, stages, settings), *folders(settings)]
-    if "ask" in stages and not settings.teacher.address:
+    asks = "ask" in stages or any(is_asked(step.spec) for step in steps)
+    if asks and not settings.teacher.address:
         faults.append(
             "the teacher is a model on a server, but no setting says where that is: export "
             "ZOO_TEACHER=http://localhost:8080/v1"
@@ -68,6 +70,8 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
             "Free some space, or set another folder with --work"
         )
     faults += _memory(costs, needed_tools, report)
+    for words in too_much(costs):
+        report.warn(words)
     for training in trainings.values():
         if settings.device == "cpu" and training.preset != "cpu-small" and training.adapter != "none":
             report.warn(f"preset {training.preset} is meant for a GPU, but device is cpu. This will be very slow")
@@ -77,6 +81,15 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
             safe="Nothing was changed.",
             remedy="Fix these; zoo doctor shows everything that is missing",
             again=AGAIN,
+        )
+
+
+def too_much(costs: Costs) -> Iterator[str]:
+    """A warning if more comes from a teacher's server than a trial needs."""
+    if costs.server_bytes > TRIAL_BYTES:
+        yield (
+            f"up to {data_size(costs.server_bytes)} of log-probabilities come from the teacher's server, as text. This "
+            "is meant for trials: use a teacher with weights, or lower distill.top_k"
         )
 
 
@@ -175,6 +188,11 @@ def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
         f"{words}; install with: {extras.command(extras.covering([tool]))}" for tool, words in unfit.items()
     ]
     # After the packages, as in zoo doctor: its command needs llama-cpp-python.
+    if VLLM in absent:
+        faults.append(
+            "vLLM is not installed, or the setting vllm does not name its environment. It needs one of its own: "
+            "python3 -m venv VLLM && VLLM/bin/pip install vllm && export ZOO_VLLM=$PWD/VLLM"
+        )
     if CONVERTER in absent:
         faults.append(f"llama.cpp's converter is not installed: {llama_source.INSTALL}")
     if CONVERTER in needed and (other := llama_source.fault()):

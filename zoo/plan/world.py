@@ -9,12 +9,13 @@ from importlib import metadata
 
 from catalog.corpusfiles import FileFacts
 from catalog.recipe import Recipe
+from catalog.teacherweights import VLLM
 from zoo.llama.convert import source
 from zoo.llama.processor import teacher_device
 from zoo.machine import processor
 from zoo.plan.plan import World, own_files
 from zoo.plan.store import Workspace
-from zoo.settings import Settings
+from zoo.settings import VLLM_PACKAGES, Settings
 from zoo.sources.resolve import content_sha256
 from zoo.stages.table import CONVERTER, every_tool
 
@@ -38,8 +39,10 @@ def look(
             files[name] = content_sha256(path, settings.root)
     work, here = Workspace(settings.work), processor.here()
     others = tuple(one for one in work.processors() if one != here)
+    own = tool_versions() if tools is None else tools
+    vllm = settings.vllm.version(VLLM_PACKAGES) if settings.vllm else ""
     return World(
-        tool_versions() if tools is None else tools, files, settings.threads, settings.device,
+        {**own, VLLM: vllm} if vllm else own, files, settings.threads, settings.device,
         (here, *others), lambda key: work.finished(key) is not None, teacher_device(settings.device),
         settings.processes, settings.sharding,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import jinja2
 import yaml
 
-from catalog import cardrules, hublists, licences, maturity, schema, sources, unseen
+from catalog import cardrules, hublists, licences, maturity, schema, sources, teacherweights, unseen
 from catalog import terms as licence_terms
 from catalog.jsontext import JsonObject
 from catalog.problems import Problem, show
@@ -150,6 +150,7 @@ def model_card(
             tune=recipe.tune,
             layers=release.architecture.layers,
             served=_served(recipe),
+            asked_as=_asked_as(recipe),
             notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],
             remarks=remarks,
             news=recipe.notes,
@@ -196,6 +197,13 @@ def dataset_card(
 def _served(recipe: Recipe) -> str:
     """The name of a teacher's model on a server; empty for a teacher whose weights are here."""
     return sources.served_model(recipe.teacher.source) if recipe.teacher else ""
+
+
+def _asked_as(recipe: Recipe) -> str:
+    """The kind of server that gave the teacher's log-probabilities; empty if none did."""
+    teacher = recipe.teacher
+    is_asked = teacher is not None and recipe.distill and teacherweights.is_asked(teacher.source, teacher.engine)
+    return teacherweights.SERVERS[teacher.engine or ""] if teacher and is_asked else ""
 
 
 def _waivers(recipe: Recipe) -> list[str]:

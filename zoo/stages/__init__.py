@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import extras
+from zoo.machine.otherpython import OtherPython
 from zoo.progress import Reporter
 from zoo.settings import NO_TEACHER, Teacher
 from zoo.stages.artifact import Artifact
@@ -21,7 +22,8 @@ from zoo.stages.table import STAGES
 @dataclass(frozen=True)
 class Context:
     """What a stage may use. ``work`` is the work folder, for caches that several recipes share; ``teacher`` is the
-    server of a teacher that is asked over HTTP, ``redaction_key`` the file with the secret key of redacted rows."""
+    server of a teacher that is asked over HTTP, ``vllm`` the environment that has vLLM, ``redaction_key`` the file with
+    the secret key of redacted rows."""
 
     spec: Mapping[str, object]
     inputs: Mapping[str, Artifact]
@@ -34,6 +36,7 @@ class Context:
     report: Reporter
     teacher: Teacher = NO_TEACHER
     redaction_key: Path | None = None
+    vllm: OtherPython | None = None
 
 
 Facts = Mapping[str, object]

@@ -25,7 +25,7 @@ from zoo.stages import Context, Facts
 from zoo.stages.asked import Answered
 from zoo.stages.questions import questions
 from zoo.teachers.asking import Asked, Asking
-from zoo.teachers.door import Line, opened
+from zoo.teachers.door import Line, announced
 from zoo.teachers.looking import look
 from zoo.teachers.pace import Pace
 from zoo.teachers.servers import Served
@@ -37,9 +37,7 @@ _MOST_BUILDS = 8
 def run(context: Context) -> Facts:
     """Writes ``train.jsonl``, ``heldout.jsonl`` (valid rows in the order of the prompts) and ``label-report.json``."""
     uri = text(table(context.spec["teacher"])["source"])
-    door = opened(context.teacher)
-    if door.withheld:
-        context.report.warn(f"your token is not sent to {door.place}, because {door.withheld}")
+    door = announced(context.teacher, context.report)
     model = look(Line(door), sources.served_model(uri), Pace(context.report))
     asked = {name: value for name, value in context.spec.items() if name != "teacher"}
     identity = {**asked, "model": uri, "served": {"model": model.model, **model.facts, **model.private}}

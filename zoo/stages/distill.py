@@ -6,22 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from catalog import jsontext, sharding
-from catalog.jsonvalues import table, whole
+from catalog import jsontext, sharding, sources
+from catalog.jsonvalues import table, text, whole
 from catalog.recipe import Distill, build
 from catalog.shapes import shaped
+from catalog.teacherweights import LLAMA, VLLM
 from zoo.corpora.rows import Message
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
+from zoo.settings import VLLM_PACKAGES
 from zoo.sources import resolve
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
-from zoo.stages.table import AS_STORED, LLAMA
+from zoo.stages.table import AS_STORED, is_asked
+from zoo.teachers.door import announced
 from zoo.training import require
 
 if TYPE_CHECKING:
+    from zoo.teachers.logits import LogitServer
     from zoo.training.conversations import Conversation
+    from zoo.training.teacher.vllm import Vllm
 
 
 def run(context: Context) -> Facts:
@@ -29,8 +34,7 @@ def run(context: Context) -> Facts:
     require()
     spec = build(Distill, {name: value for name, value in context.spec.items() if name != "threads"})
     student = context.inputs["student"].whole()
-    teacher = _teacher(context)
-    return train(context, Models(student, teacher), spec, "distill")
+    return train(context, Models(student, _teacher(context)), spec, "distill")
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ def train(context: Context, models: Models, spec: Distill, name: str) -> Facts:
             sharded=context.spec.get("sharding") == sharding.FULL,
             as_stored=context.spec.get("teacher_dtype") == AS_STORED,
             role=models.role,
+            server=_server(context, spec.top_k),
+            vllm=_vllm(context),
         )
     ).to_json()
     timing = report.pop("timing")
@@ -87,6 +93,28 @@ def _teacher(context: Context) -> Path | None:
     if not by_llama:
         return None
     return resolve.resolve(table(context.spec["teacher"]), context.root, context.work, context.report)
+
+
+def _server(context: Context, top_k: int) -> LogitServer | None:
+    """Where the teacher's log-probabilities are asked for, if its server gives them."""
+    if not is_asked(context.spec):
+        return None
+    from zoo.teachers.logits import opened
+
+    model = sources.served_model(text(table(context.spec["teacher"])["source"]))
+    door = announced(context.teacher, context.report)
+    return opened(door, model, text(context.spec["teacher_engine"]), top_k, context.report)
+
+
+def _vllm(context: Context) -> Vllm | None:
+    from zoo.training.teacher.vllm import Vllm
+
+    if context.spec.get("teacher_engine") != VLLM or is_asked(context.spec):
+        return None
+    found = context.vllm.version(VLLM_PACKAGES) if context.vllm else ""
+    if context.vllm is None or not found:
+        raise InputError("the setting vllm names no environment with vLLM", remedy="Set it again: export ZOO_VLLM=...")
+    return Vllm(context.vllm, found)
 
 
 def _refuse_too_few(models: Models, heldout: list[Conversation], spec: Distill) -> None:

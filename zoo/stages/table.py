@@ -8,20 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from catalog import sharding
-from catalog.jsonvalues import whole
+from catalog import sharding, teacherweights
+from catalog.jsonvalues import table, whole
 from catalog.microbatches import READ_LOGITS_BYTES, most_tokens
 from catalog.quants import QUANTS
 from catalog.recipe import Distill, Recipe, Tune, plain
-from catalog.words import counted
+from catalog.teacherweights import LLAMA, VLLM
+from catalog.words import counted, data_size
 from zoo.machine.processor import Processor
 from zoo.stages.intermediate import Layers, guessed
 
 CONVERTER = "llama.cpp-converter"
 """The name under which llama.cpp's converter is a tool. ``zoo.llama.convert.source`` has its version."""
-
-LLAMA = "llama.cpp"
-"""The ``engine`` of a teacher whose logits llama.cpp computes."""
 
 AS_STORED = "source"
 """The ``dtype`` of a teacher whose weight files are used as they are."""
@@ -51,6 +49,13 @@ FALLBACK_GROWTH = 1.3
 
 LLAMA_TOOLS = ("llama-cpp-python",)
 """The package that computes a teacher's logits with that engine."""
+VLLM_TOOLS = ("vllm",)
+"""The same for vLLM, in an environment of its own. The version of a server is not known before it is asked."""
+
+ASKED_BYTES = 75
+"""Of a token's log-probability as vLLM's server writes it (0.32)."""
+TRIAL_BYTES = 10_000_000_000
+"""More than this from a server is hours of text: no longer a trial."""
 
 TAUGHT_COPIES = 16
 """In memory per byte of a file of conversations that is learnt: the texts, and a number and a mark for each of their
@@ -306,7 +311,15 @@ def _ask_work(load: Load) -> str:
 def _distill_work(load: Load) -> str:
     d = load.recipe.distill
     assert d
-    return f"train {d.steps} steps of {d.batch_rows} conversations of at most {d.row_tokens} tokens{_together(d)}"
+    sent = server_bytes(load.recipe, load.prompts)
+    asked = (
+        f"ask a server for {d.top_k} log-probabilities at each of at most {load.prompts * d.row_tokens} tokens: up to "
+        f"{data_size(sent)} over the network; then "
+        if sent
+        else ""
+    )
+    rows = f"{d.batch_rows} conversations of at most {d.row_tokens} tokens"
+    return f"{asked}train {d.steps} steps of {rows}{_together(d)}"
 
 
 def _tune_work(load: Load) -> str:
@@ -433,7 +446,22 @@ STAGES: Mapping[str, Row] = {
 def tools_of(stage: str, spec: Mapping[str, object]) -> tuple[str, ...]:
     """Packages that a step needs and whose version enters its key."""
     qlora = QLORA_TOOLS if spec.get("adapter") == "qlora" else ()
-    return (*STAGES[stage].tools, *qlora, *(LLAMA_TOOLS if spec.get("teacher_engine") == LLAMA else ()))
+    engine = spec.get("teacher_engine")
+    teaching = LLAMA_TOOLS if engine == LLAMA else VLLM_TOOLS if engine == VLLM and not is_asked(spec) else ()
+    return (*STAGES[stage].tools, *qlora, *teaching)
+
+
+def is_asked(spec: Mapping[str, object]) -> bool:
+    """Whether a training asks a server for the teacher's log-probabilities."""
+    return teacherweights.is_asked(table(spec.get("teacher") or {}).get("source"), spec.get("teacher_engine"))
+
+
+def server_bytes(recipe: Recipe, prompts: int) -> int:
+    """What a server sends at most: the log-probabilities at every token of as many conversations."""
+    d, teacher = recipe.distill, recipe.teacher
+    if not d or not teacher or not teacherweights.is_asked(teacher.source, teacher.engine):
+        return 0
+    return ASKED_BYTES * (d.top_k + 1) * d.row_tokens * prompts
 
 
 def capability(stage: str, processor: Processor) -> Mapping[str, object] | None:

@@ -24,6 +24,7 @@ from catalog.unseen import visible
 from zoo import __version__, addresses
 from zoo.errors import AGAIN, Again, InputError, RemoteError
 from zoo.hub.huggingface.answers import retry_after, when_again
+from zoo.progress import Reporter
 from zoo.settings import Teacher
 from zoo.teachers.replies import words_of_error
 
@@ -57,8 +58,8 @@ class Door:
         return addresses.shown(self.address)
 
     @property
-    def beside(self) -> Door:
-        """The door to what the same server offers beside the OpenAI API, whose address ends in /v1."""
+    def root(self) -> Door:
+        """The door to what the same server offers outside the OpenAI API, whose address ends in /v1."""
         return replace(self, address=self.address.removesuffix("/v1"))
 
 
@@ -79,6 +80,14 @@ def opened(teacher: Teacher, environment: Mapping[str, str] = os.environ) -> Doo
     elif token and not teacher.named:
         withheld = "only zoo.toml names this address. If you trust it: export ZOO_TEACHER with the same address"
     return Door(address, "" if withheld else token, withheld)
+
+
+def announced(teacher: Teacher, report: Reporter) -> Door:
+    """The same, with a warning if the user's token is not sent."""
+    door = opened(teacher)
+    if door.withheld:
+        report.warn(f"your token is not sent to {door.place}, because {door.withheld}")
+    return door
 
 
 @dataclass

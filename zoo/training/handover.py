@@ -28,7 +28,8 @@ class Handover:
 
     cache: folder of the teacher's answers, complete; None without a teacher. dtype: the name of torch's. threads: of
     each process. patience_seconds: how long one waits for the others before it gives up. sharded: each keeps its share
-    of the weights. as_stored: the teacher computes in the format of its weights.
+    of the weights. as_stored: the teacher computes in the format of its weights. served: what is known of a teacher on
+    a server, instead of its folder; vllm: the version that computed its answers, if it did.
     """
 
     student: str
@@ -43,6 +44,8 @@ class Handover:
     patience_seconds: float
     sharded: bool = False
     as_stored: bool = False
+    served: dict[str, object] | None = None
+    vllm: str | None = None
 
 
 @dataclass(frozen=True)

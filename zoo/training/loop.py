@@ -24,6 +24,7 @@ from zoo.files.locks import locked
 from zoo.llama import library
 from zoo.machine.processor import here
 from zoo.progress import Reporter, Silent
+from zoo.teachers.logits import LogitServer
 from zoo.training import checkpoints, handover, precision, versions
 from zoo.training.adapters import compute_dtype, preset_named
 from zoo.training.checkpoints import Progress
@@ -34,12 +35,21 @@ from zoo.training.heldout import Heldout, RowSums, Teacher, figures, row_sums
 from zoo.training.merges import Merges, finish, keep_better, worse
 from zoo.training.models import check_head, load_model, load_tokenizer
 from zoo.training.objective import Job
-from zoo.training.pairing import common_width, compare_gguf, compare_templates, usable_gguf, usable_teacher
+from zoo.training.pairing import (
+    common_width,
+    compare_gguf,
+    compare_templates,
+    head_width,
+    usable_gguf,
+    usable_teacher,
+)
 from zoo.training.repeatable import repeatable
 from zoo.training.report import DistillReport
 from zoo.training.schedule import Batches
-from zoo.training.teacher import Question, TeacherCache, cache_digest, cache_teacher
+from zoo.training.teacher import Question, TeacherCache, cache_digest, cache_teacher, served
+from zoo.training.teacher.served import ServedTeacher
 from zoo.training.teacher.source import opened_gguf
+from zoo.training.teacher.vllm import Vllm
 from zoo.training.together import train_together
 from zoo.training.trainer import train
 
@@ -64,7 +74,8 @@ class Run:
     other students then use too; None keeps this one in ``scratch``. processes: that train together, each on its rows
     of a step; patience_seconds: how long one waits for another before it gives up; sharded: each keeps its share of the
     weights instead of all of them. as_stored: the teacher computes in the format of its weights. role: what ``student``
-    is in the recipe, for messages: a teacher is trained as a student of text.
+    is in the recipe, for messages: a teacher is trained as a student of text. server: of a teacher whose logits a
+    server gives; then there is no ``teacher``. vllm: computes the logits of the model folder ``teacher``, if given.
     """
 
     student: Path
@@ -83,6 +94,8 @@ class Run:
     sharded: bool = False
     as_stored: bool = False
     role: str = "student"
+    server: LogitServer | None = None
+    vllm: Vllm | None = None
 
     @property
     def trained(self) -> str:
@@ -115,29 +128,32 @@ def distill(run: Run) -> DistillReport:
         _check(rows.train, spec)
         _check_processes(run)
         width = common_width(run.student, judge, tokenizer) if judge and spec.method == "logits" else None
-        checkpoints.open_run(run.scratch, _identity(run, judge, rows, dtype, width), run.report)
-        cache = None
-        if spec.method == "logits" and judge is not None:
-            asked = (judge, rows.train.rows, spec.top_k, spec.temperature, width, device)
-            cache = _cache(run, Question(*asked, as_stored=run.as_stored))
+        source = _source(run, judge, tokenizer, rows.train)
+        checkpoints.open_run(run.scratch, _identity(run, source, rows, dtype, width), run.report)
+        cache, about = None, None
+        if spec.method == "logits" and source is not None:
+            asked = (source, rows.train.rows, spec.top_k, spec.temperature, width, device)
+            cache = _cache(run, Question(*asked, as_stored=run.as_stored, vllm=run.vllm))
+            about = served.keep(source, run.scratch) if isinstance(source, ServedTeacher) else None
         before = _before(run, judge, rows.heldout)
         batches = Batches([len(row.input_ids) for row in rows.train.rows], spec.batch_rows, spec.seed)
         pad = tokenizer.pad_token_id or 0
         job = Job(spec, rows.train.rows, batches, cache, dtype, device, pad, run.report, width)
-        progress, resumed = _train(run, job, judge)
+        progress, resumed = _train(run, job, source)
         after, merges = _after(run, judge, rows.heldout)
         if words := worse(before, after, run.trained):
             run.report.warn(words)
     made = _report(run, rows.train, progress, resumed, dtype)
     older = cache is not None and cache.has_older
-    return replace(made, heldout_before=before, heldout_after=after, older_answers=older, merges=merges)
+    made = replace(made, heldout_before=before, heldout_after=after, older_answers=older, merges=merges)
+    return replace(made, teacher=about or {})
 
 
-def _train(run: Run, job: Job, judge: Path | None) -> tuple[Progress, int | None]:
+def _train(run: Run, job: Job, source: Path | ServedTeacher | None) -> tuple[Progress, int | None]:
     """Run the steps left, merge and write ``out``; returns the progress and the step resumed from."""
     resumed = None
     if run.processes > 1:
-        resumed = _together(run, job, judge)
+        resumed = _together(run, job, source)
         # What the processes have trained is in the last checkpoint. What was in shares may not fit one GPU.
         job = replace(job, report=Silent(), device="cpu" if run.sharded else job.device)
     trained = train(run.student, run.scratch, job, run.threads)
@@ -145,14 +161,14 @@ def _train(run: Run, job: Job, judge: Path | None) -> tuple[Progress, int | None
     return trained.progress, resumed if run.processes > 1 else trained.resumed
 
 
-def _together(run: Run, job: Job, judge: Path | None) -> int | None:
+def _together(run: Run, job: Job, source: Path | ServedTeacher | None) -> int | None:
     """Train in several processes; the step resumed from."""
     folder = (run.scratch / "together").resolve()
     threads = max(1, run.threads // run.processes) if run.device == "cpu" else run.threads
     given = Handover(
         student=str(run.student.resolve()),
         scratch=str(run.scratch.resolve()),
-        teacher=str(judge.resolve()) if judge and job.cache else None,
+        teacher=str(source.resolve()) if isinstance(source, Path) and job.cache else None,
         cache=str(job.cache.folder.resolve()) if job.cache else None,
         dtype=str(job.dtype).removeprefix("torch."),
         device=run.device,
@@ -162,6 +178,8 @@ def _together(run: Run, job: Job, judge: Path | None) -> int | None:
         patience_seconds=run.patience_seconds,
         sharded=run.sharded,
         as_stored=run.as_stored,
+        served=dict(source.identity) if isinstance(source, ServedTeacher) else None,
+        vllm=run.vllm.version if run.vllm else None,
     )
     handover.write(folder, given, job.spec, job.rows)
     return train_together(folder, run.processes, job.spec.steps, threads, run.report)
@@ -236,7 +254,9 @@ def _announce(rows: Rows, report: Reporter) -> None:
 
 
 def _judge(run: Run, tokenizer: PreTrainedTokenizerBase, train: Encoding) -> Path | None:
-    """The teacher, if its logits can be compared with the student's."""
+    """The teacher, if its logits can be compared with the student's. Of one on a server not all are known: None."""
+    if run.server:
+        return None
     if run.teacher and run.teacher.is_file():
         if not usable_gguf(run.teacher, tokenizer, run.spec.method, run.report):
             return None
@@ -247,6 +267,20 @@ def _judge(run: Run, tokenizer: PreTrainedTokenizerBase, train: Encoding) -> Pat
         return None
     compare_templates(own, run.train, train.rows, run.spec.row_tokens, run.report)
     return run.teacher
+
+
+def _source(
+    run: Run, judge: Path | None, tokenizer: PreTrainedTokenizerBase, train: Encoding
+) -> Path | ServedTeacher | None:
+    """Who gives the logits that the student learns from."""
+    if (run.server or run.vllm) and run.spec.temperature != 1:
+        raise InputError(
+            "log-probabilities of a prompt are those of temperature 1, with vLLM and SGLang",
+            remedy="Write temperature: 1 under distill:",
+        )
+    if run.server is None:
+        return judge
+    return served.teacher_of(run.server, tokenizer, train.rows, head_width(run.student), run.scratch)
 
 
 def _check(train: Encoding, spec: Distill) -> None:
@@ -278,15 +312,20 @@ def _check_processes(run: Run) -> None:
         )
 
 
-def _identity(run: Run, teacher: Path | None, rows: Rows, dtype: torch.dtype, width: int | None) -> str:
+def _identity(
+    run: Run, teacher: Path | ServedTeacher | None, rows: Rows, dtype: torch.dtype, width: int | None
+) -> str:
     """Digest of everything that affects the finished bytes, except the numbers of threads and processes."""
-    models = [weights_digest(run.student), model_digest(teacher) if teacher else None]
+    theirs = teacher.weights if isinstance(teacher, ServedTeacher) else model_digest(teacher) if teacher else None
+    models = [weights_digest(run.student), theirs]
     tokens = [[row.input_ids, row.positions] for part in (rows.train, rows.heldout) for row in part.rows]
     cut = [] if width is None else [width]
     # A checkpoint of a version that rounded 16-bit logits to 16 bits is of another training.
     head = [] if dtype == torch.float32 else ["float32 logits"]
     head += ["teacher as stored"] if run.as_stored else []
-    head += [str(library.versions()["llama-cpp-python"])] if teacher and teacher.is_file() else []
+    is_gguf = isinstance(teacher, Path) and teacher.is_file()
+    head += [str(library.versions()["llama-cpp-python"])] if is_gguf else []
+    head += [f"vLLM {run.vllm.version}"] if run.vllm else []
     return digest(
         [models, tokens, len(rows.train.rows), plain(run.spec), run.device, str(dtype), versions(), *cut, *head]
     )

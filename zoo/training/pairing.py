@@ -69,7 +69,7 @@ def common_width(student: Path, teacher: Path, tokenizer: PreTrainedTokenizerBas
 
     Raises InputError for a tokenizer with tokens that the narrower head does not have.
     """
-    widths = [_width(folder) for folder in (student, teacher)]
+    widths = [head_width(folder) for folder in (student, teacher)]
     if widths[0] == widths[1]:
         return None
     last = max(tokenizer.get_vocab().values())
@@ -82,7 +82,8 @@ def common_width(student: Path, teacher: Path, tokenizer: PreTrainedTokenizerBas
     return min(widths)
 
 
-def _width(folder: Path) -> int:
+def head_width(folder: Path) -> int:
+    """Logits per position of a model folder, or of a GGUF file."""
     if folder.is_file():
         return read_header(folder).vocabulary_size
     return int(transformers.AutoConfig.from_pretrained(folder, **LOCAL).get_text_config().vocab_size)

@@ -23,6 +23,7 @@ from torch import distributed
 import zoo
 from catalog.recipe import Distill
 from zoo.errors import InputError, ZooError
+from zoo.machine.otherpython import OtherPython
 from zoo.progress import Advance, Silent
 from zoo.training import handover, versions
 from zoo.training.conversations import EncodedRow
@@ -33,6 +34,8 @@ from zoo.training.ranks import Ranks
 from zoo.training.repeatable import repeatable
 from zoo.training.schedule import Batches
 from zoo.training.teacher import Question, Share, TeacherCache, cache_teacher
+from zoo.training.teacher.served import ServedTeacher
+from zoo.training.teacher.vllm import Vllm
 from zoo.training.trainer import train
 
 ABANDONED = 75
@@ -140,10 +143,13 @@ def refuse_other_versions(every: list[dict[str, str]]) -> None:
 
 def _cache(given: Handover, spec: Distill, rows: tuple[EncodedRow, ...], ranks: Ranks) -> TeacherCache | None:
     """The teacher's answers, which the program has asked for. Nothing is swept away that another process may write."""
-    if given.teacher is None or given.cache is None:
+    if given.cache is None:
         return None
+    teacher = ServedTeacher(given.served) if given.served else Path(given.teacher or "")
+    # It only reads what vLLM has answered.
+    vllm = Vllm(OtherPython(Path()), given.vllm) if given.vllm else None
     question = Question(
-        Path(given.teacher), rows, spec.top_k, spec.temperature, given.width, given.device, as_stored=given.as_stored
+        teacher, rows, spec.top_k, spec.temperature, given.width, given.device, as_stored=given.as_stored, vllm=vllm
     )
     return cache_teacher(question, Path(given.cache), Silent(), share=Share(ranks.rank, ranks.world))
 

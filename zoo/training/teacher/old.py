@@ -43,7 +43,9 @@ class OldCache:
     @classmethod
     def at(cls, question: Question, place: Callable[[str], Path]) -> OldCache | None:
         """The cache of this question, or None if there is none. place: its folder by its digest."""
-        if question.is_gguf or question.as_stored or question.device != "cpu":
+        if not isinstance(question.teacher, Path) or question.is_gguf or question.vllm:
+            return None
+        if question.as_stored or question.device != "cpu":
             return None
         name = old_digest(question)
         folder = place(name)

@@ -19,7 +19,10 @@ from zoo.training import versions
 from zoo.training.conversations import EncodedRow
 from zoo.training.files import model_digest
 from zoo.training.precision import teaching_dtype
+from zoo.training.teacher import served, vllm
 from zoo.training.teacher.arranging import Width, width_of
+from zoo.training.teacher.served import ServedTeacher
+from zoo.training.teacher.vllm import Vllm
 
 FORMAT = 2
 
@@ -28,12 +31,13 @@ FORMAT = 2
 class Question:
     """The request to a teacher: its top_k most probable tokens at the rows' positions, softened by a temperature.
 
-    teacher: a model folder, which torch reads, or a GGUF file, which llama.cpp reads. width: logits that are looked at,
-    from the first one on; None for all. device: where the teacher computes. together: how much it reads together, by
-    device unless given. as_stored: torch computes in the format of the folder's weights.
+    teacher: a model folder, which torch reads, or vLLM if it is given; a GGUF file, which llama.cpp reads; or a model
+    on a server. width: logits that are looked at, from the first one on; None for all. device: where the teacher
+    computes. together: how much it reads together, by device unless given. as_stored: torch computes in the format of
+    the folder's weights.
     """
 
-    teacher: Path
+    teacher: Path | ServedTeacher
     rows: Sequence[EncodedRow]
     top_k: int
     temperature: float
@@ -41,28 +45,36 @@ class Question:
     device: str = "cpu"
     together: Width | None = None
     as_stored: bool = False
+    vllm: Vllm | None = None
 
     @cached_property
     def reading(self) -> Width:
         """How much is read together."""
         if self.together:
             return self.together
+        if isinstance(self.teacher, ServedTeacher):
+            return served.TOGETHER
+        if self.vllm:
+            return vllm.TOGETHER
         config = None if self.is_gguf else jsontext.read(self.teacher / CONFIG, bounded=False)
         return width_of(self.device, config)
 
     @cached_property
     def dtype(self) -> torch.dtype:
         """What torch computes in."""
+        assert isinstance(self.teacher, Path)
         return teaching_dtype(self.teacher, self.device, as_stored=self.as_stored)
 
     @property
     def is_gguf(self) -> bool:
         """Whether llama.cpp reads the teacher."""
-        return not self.teacher.is_dir()
+        return isinstance(self.teacher, Path) and not self.teacher.is_dir()
 
     @cached_property
     def weights(self) -> str:
-        """Digest of the teacher's bytes."""
+        """Digest of the teacher's bytes, or of what its server says of it."""
+        if isinstance(self.teacher, ServedTeacher):
+            return self.teacher.weights
         return model_digest(self.teacher)
 
     @cached_property
@@ -96,6 +108,10 @@ def cache_digest(question: Question) -> str:
 
 
 def _engine(question: Question) -> dict[str, str]:
+    if isinstance(question.teacher, ServedTeacher):
+        return {"name": "server"}
+    if question.vllm:
+        return {"name": "vllm", "version": question.vllm.version}
     if question.is_gguf:
         return {"name": "llama.cpp", "version": str(library.versions()["llama-cpp-python"])}
     known = versions()

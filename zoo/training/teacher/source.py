@@ -1,4 +1,5 @@
-"""Who answers: torch with a model folder, or llama.cpp with a GGUF file. One contract for all (``Source``)."""
+"""Who answers: torch or vLLM with a model folder, llama.cpp with a GGUF file, or a server. One contract for all
+(``Source``)."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ from zoo.llama.measure.logits import logits_in_batches
 from zoo.llama.model import Model
 from zoo.training.conversations import EncodedRow
 from zoo.training.models import NAN_REMEDY, check_head, hidden_at, load_model, logits_of
-from zoo.training.teacher import alongside
+from zoo.training.pairing import head_width
+from zoo.training.teacher import alongside, vllm
 from zoo.training.teacher.arranging import Batch, padded, tokens_read
 from zoo.training.teacher.question import Question
+from zoo.training.teacher.served import ServedSource, ServedTeacher
 from zoo.training.teacher.targets import Targets, joined, top_of
 
 if TYPE_CHECKING:
@@ -41,22 +44,28 @@ class Source(Protocol):
 
 @contextmanager
 def opened(question: Question) -> Iterator[Source]:
-    """The source for a question, with the teacher loaded. Raises ModelFileError for one that cannot be read."""
-    if question.is_gguf:
-        with opened_gguf(question.teacher, question.rows, question.device) as model:
+    """The source for a question, with the teacher loaded. Raises ModelFileError for one that cannot be read, and
+    RemoteError or InputError for a server that cannot be learnt from."""
+    teacher = question.teacher
+    if isinstance(teacher, ServedTeacher):
+        yield ServedSource(teacher.opened(), question.rows)
+    elif question.is_gguf:
+        with opened_gguf(teacher, question.rows, question.device) as model:
             yield LlamaTeacher(model, question)
+    elif question.vllm:
+        vocabulary = question.width or head_width(teacher)
+        with vllm.opened(question.vllm, teacher, question.rows, question.top_k, vocabulary) as source:
+            yield source
     else:
-        yield TorchTeacher(question)
+        yield TorchTeacher(teacher, question)
 
 
 class TorchTeacher:
     """A model folder, in transformers. A batch is read in one pass, and the head in passes of the same size."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, folder: Path, question: Question) -> None:
         self._question = question
-        self._model: PreTrainedModel = load_model(
-            question.teacher, question.dtype, question.device
-        )
+        self._model: PreTrainedModel = load_model(folder, question.dtype, question.device)
         check_head(self._model, question.rows[0].input_ids)
 
     def answers(self, batch: Batch) -> list[Targets]:

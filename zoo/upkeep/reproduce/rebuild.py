@@ -32,6 +32,7 @@ from zoo.release.folder import folders
 from zoo.release.words import header_words
 from zoo.settings import Settings, Value
 from zoo.stages.artifact import MODEL_FILE, Artifact
+from zoo.stages.table import is_asked
 from zoo.upkeep.reproduce.compare import Fingerprint, Fingerprints
 
 
@@ -92,7 +93,7 @@ def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
     to_run = [
         id_ for id_, why in engine.status(prepared.plan, Workspace(prepared.folder)).items() if why != "reuse"
     ]
-    if any(step.stage == "ask" and step.id in to_run for step in prepared.plan.steps):
+    if any((step.stage == "ask" or is_asked(step.spec)) and step.id in to_run for step in prepared.plan.steps):
         raise ZooError(
             f"{prepared.recipe.name} was trained on answers of a server, which does not answer the same twice",
             safe="Nothing was made.",
