@@ -437,6 +437,13 @@ def test_names_of_files(plain: Recipe) -> None:
     assert sources.is_gguf("file:a.gguf") and not sources.is_gguf("hf:a/b")
 
 
+def test_only_a_loss_chunk_by_chunk_on_a_processor_has_the_version_of_its_sums_in_its_key(tutored: Recipe) -> None:
+    chunked = put(tutored, distill={"loss": DistillLoss("forward_kl", None, 64)})
+    assert made(chunked).step("distill").spec["chunk_sums"] == 2
+    assert "chunk_sums" not in made(tutored).step("distill").spec
+    assert "chunk_sums" not in made(chunked, device="cuda").step("distill").spec
+
+
 def test_only_trainings_with_qlora_have_two_merges_in_their_key(tutored: Recipe) -> None:
     every = ("none", "lora", "dora", "qlora")
     specs = {adapter: made(put(tutored, distill={"adapter": adapter})).step("distill").spec for adapter in every}

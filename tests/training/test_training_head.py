@@ -118,3 +118,27 @@ def test_a_float32_head_with_a_bias_under_autocast(monkeypatch: pytest.MonkeyPat
     found.sum().backward()
     assert layer.weight.grad is not None and layer.weight.grad.dtype == torch.float32
     assert torch.allclose(layer.weight.grad, hidden.bfloat16().float().sum(0).expand(20, 8), rtol=1e-6)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_products_of_a_head_in_float32_are_right_in_either_library(
+    quick: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zoo.training import head
+
+    device = torch.device("cpu")
+    if quick and not head.is_quick(torch.float32, device):
+        pytest.skip("this processor has no AVX-512")
+    monkeypatch.setattr(head, "is_quick", lambda *_: quick)
+    random = torch.Generator().manual_seed(0)
+    hidden = torch.randn(5, 8, generator=random)
+    weight = torch.randn(head.QUICK_BLOCK + 9, 8, generator=random)
+    room = torch.full((5, len(weight)), torch.nan)
+    made = head.product(hidden, weight, torch.float32, room)
+    assert made.data_ptr() == room.data_ptr()
+    back = head.for_hidden(made, weight, torch.float32)
+    # Each sum is rounded at most once for each of its terms.
+    for found, one, other in ((made, hidden, weight.T), (back, made, weight)):
+        right = one.double() @ other.double()
+        most = one.double().abs() @ other.double().abs() * (one.shape[1] * torch.finfo(torch.float32).eps)
+        assert found.dtype == torch.float32 and bool(((found.double() - right).abs() <= most).all())

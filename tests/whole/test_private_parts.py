@@ -121,6 +121,8 @@ DOORS = {
         Part("torch.ops.mkldnn._is_mkldnn_bf16_supported", "zoo/training/adapters.py",
              "torch.ops.mkldnn._is_mkldnn_bf16_supported",
              "nothing public says whether bfloat16 is computed or emulated"),
+        Part("torch.ops.mkldnn._linear_pointwise", "zoo/training/head.py", "torch.ops.mkldnn._linear_pointwise",
+             "multiplies float32 by oneDNN; what is public does so only with copies of the operands"),
         Part("torch._grouped_mm", "zoo/training/rounding.py", "_grouped_mm",
              "transformers calls experts through it; it may go, since the public one is watched as well"),
     ),

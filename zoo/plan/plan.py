@@ -295,6 +295,9 @@ class _Maker:
         if training.adapter == "qlora":
             # Other trainings have one merge, or none, and keep the keys that they always had.
             spec["merges"] = 2
+        if isinstance(training, Distill) and training.loss and self.world.device == "cpu":
+            # Version of the sums of a loss that is computed chunk by chunk on a processor. Others keep their keys.
+            spec["chunk_sums"] = 2
         if self.world.sharding != sharding.NONE:
             spec["sharding"] = self.world.sharding
         return spec

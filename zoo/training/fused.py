@@ -29,10 +29,12 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from catalog.losses import BETAS, FORWARD_KL, KINDS, REVERSE_KL, SKEW_KL, TV
-from zoo.training.head import add_for_weight, for_hidden, operands, product
+from zoo.training.head import add_for_weight, for_hidden, is_quick, operands, product
 
 CHUNK = 128
 """Positions at a time on a processor, and at least on a GPU: 25 MB of logits for a vocabulary of 49,152."""
+QUICK_CHUNK = 32
+"""The same where products of so few are quick: 6 MB."""
 CHUNK_LOGITS = 2**26
 """Logits at a time on a GPU, whose products want many positions: 256 MB."""
 
@@ -82,13 +84,16 @@ def sparse_loss(
         raise ValueError(f"beta is {loss.beta}, but must be between 0 and 1")
     if not loss.temperature > 0:
         raise ValueError(f"temperature is {loss.temperature}, but must be positive")
-    how = _How(loss, denominator, operands(weight), chunk or _chunk(weight))
+    dtype = operands(weight)
+    how = _How(loss, denominator, dtype, chunk or _chunk(weight, dtype))
     made: torch.Tensor = _Sparse.apply(hidden, weight, goal, how)  # type: ignore[no-untyped-call]  # of torch
     return made
 
 
-def _chunk(weight: torch.Tensor) -> int:
-    return max(CHUNK, CHUNK_LOGITS // len(weight)) if weight.is_cuda else CHUNK
+def _chunk(weight: torch.Tensor, dtype: torch.dtype) -> int:
+    if weight.is_cuda:
+        return max(CHUNK, CHUNK_LOGITS // len(weight))
+    return QUICK_CHUNK if is_quick(dtype, weight.device) else CHUNK
 
 
 @dataclass(frozen=True)
@@ -124,10 +129,12 @@ class _Sparse(torch.autograd.Function):
         to_hidden = torch.empty_like(hidden, dtype=exact) if wants_hidden else None
         to_weight = torch.zeros_like(weight, dtype=exact) if wants_weight else None
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
+        most = min(how.chunk, len(hidden))
+        room = hidden.new_empty(most, len(weight), dtype=exact) if hidden.device.type == "cpu" else None
         for start in range(0, len(hidden), how.chunk):
             own = hidden[start : start + how.chunk]
             part = Goal(*(one[start : start + how.chunk] for one in goal))
-            logits = product(own, weight, how.dtype)
+            logits = product(own, weight, how.dtype, None if room is None else room[: len(own)])
             value, gradient = _compared(logits, part, how, wanted=wants_hidden or wants_weight)
             total += value
             if to_hidden is not None:
@@ -162,7 +169,8 @@ def _compared(logits: torch.Tensor, goal: Goal, how: _How, *, wanted: bool) -> t
     loss, cap, scale = how.loss, how.loss.softcap, how.loss.scale
     logits = logits if scale == 1.0 else logits.mul_(scale)
     bent = torch.tanh(logits / cap) if cap else None
-    z = (bent * cap if bent is not None and cap else logits).div_(loss.temperature)
+    z = bent * cap if bent is not None and cap else logits
+    z = z if loss.temperature == 1.0 else z.div_(loss.temperature)
     ids = goal.ids.long()
     q, share = _buckets(z, ids)
     p = torch.cat([goal.logp, goal.tail[:, None]], dim=-1).to(q.dtype)

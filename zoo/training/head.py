@@ -8,12 +8,17 @@ formed in float32 before anything is rounded again.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Protocol
 
 import torch
 
+AVX512 = "AVX512"
+"""What torch calls a processor with these instructions."""
 BLOCK = 16_384
 """Rows of the head that are widened to float32 at one time, where a device cannot do it inside the product."""
+QUICK_BLOCK = 4_096
+"""Rows of the head that oneDNN multiplies at one time: it makes its results in memory of its own."""
 
 
 def logits(head: torch.nn.Module, hidden: torch.Tensor) -> torch.Tensor:
@@ -65,21 +70,28 @@ class _Product(torch.autograd.Function):
         return to_hidden, to_weight, None
 
 
-def product(hidden: torch.Tensor, weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def product(
+    hidden: torch.Tensor, weight: torch.Tensor, dtype: torch.dtype, room: torch.Tensor | None = None
+) -> torch.Tensor:
     """hidden [n, width] times the transposed weight [vocabulary, width], both read as ``dtype``: [n, vocabulary].
 
-    In float32, or in float64 for that ``dtype``; no autograd. So are the two products of the backward pass below.
+    In float32, or in float64 for that ``dtype``; no autograd. So are the two products of the backward pass below. room:
+    [n, vocabulary] of the result's format on a processor, for the result; what is freed and made again for every chunk
+    leaves gaps in memory.
     """
     with torch.autocast(hidden.device.type, enabled=False):
         own = hidden.to(dtype)
-        if dtype.itemsize > 2:
-            return own @ weight.to(dtype).T
-        if _widens(own):
+        if _widens(own) and dtype.itemsize <= 2:
             return torch.mm(own, weight.to(dtype).T, out_dtype=torch.float32)
-        own = own.float()
-        made = torch.empty(len(own), len(weight), device=own.device)
-        for start in range(0, len(weight), BLOCK):
-            made[:, start : start + BLOCK] = own @ weight[start : start + BLOCK].to(dtype).float().T
+        own = own.to(torch.promote_types(dtype, torch.float32))
+        made = own.new_empty(len(own), len(weight)) if room is None else room
+        quick = is_quick(dtype, own.device)
+        if dtype.itemsize > 2 and not quick:
+            return torch.mm(own, weight.to(dtype).T, out=made)
+        size = QUICK_BLOCK if quick else BLOCK
+        for start in range(0, len(weight), size):
+            part = weight[start : start + size].to(dtype).to(own.dtype)
+            made[:, start : start + size] = _times(own, part) if quick else own @ part.T
         return made
 
 
@@ -87,7 +99,8 @@ def for_hidden(gradient: torch.Tensor, weight: torch.Tensor, dtype: torch.dtype)
     """The gradient [n, vocabulary] of the logits as that of ``hidden`` [n, width]."""
     with torch.autocast(gradient.device.type, enabled=False):
         if dtype.itemsize > 2:
-            return gradient @ weight.to(dtype)
+            read = weight.to(dtype)
+            return _times(gradient, read.T) if is_quick(dtype, gradient.device) else gradient @ read
         if _widens(gradient):
             return torch.mm(gradient.to(dtype), weight.to(dtype), out_dtype=torch.float32)
         made = torch.zeros(len(gradient), weight.shape[1], device=gradient.device)
@@ -113,6 +126,27 @@ def add_for_weight(total: torch.Tensor, gradient: torch.Tensor, hidden: torch.Te
             total += for_weight(gradient, hidden, dtype)
         else:
             total.addmm_(gradient.T, hidden.to(dtype).to(gradient.dtype))
+
+
+def is_quick(dtype: torch.dtype, device: torch.device) -> bool:
+    """Whether products of a few dozen rows in float32 are quick: oneDNN has kernels with AVX-512 for any processor.
+
+    Torch multiplies float32 by MKL, which has them for Intel's processors alone: on one of AMD it takes twice as long,
+    or more (32 to 128 rows with SmolLM2-135M's head).
+    """
+    return dtype == torch.float32 and device.type == "cpu" and _has_quick_kernels()
+
+
+@cache
+def _has_quick_kernels() -> bool:
+    has_library = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # of torch
+    return bool(has_library) and torch.backends.cpu.get_cpu_capability() == AVX512
+
+
+def _times(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """one [n, k] times the transposed other [m, k]: [n, m], where that is quick."""
+    made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(one, other, None, "none", [], "")
+    return made
 
 
 def _widens(tensor: torch.Tensor) -> bool:
