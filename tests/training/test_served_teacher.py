@@ -170,7 +170,8 @@ def test_numbers_that_are_not_log_probabilities_are_refused(
 def test_a_context_that_is_too_short_is_refused(home: Path, rows: Any, server: LogitServer) -> None:
     server.room = 20
     error = refused(home, rows, server)
-    assert "reads at most 19" in error.what and "Lower distill.row_tokens" in error.remedy
+    option = {"vllm": "--max-model-len", "sglang": "--context-length"}[server.owner]
+    assert "reads at most 19" in error.what and "Lower distill.row_tokens" in error.remedy and option in error.remedy
 
 
 @pytest.mark.parametrize(

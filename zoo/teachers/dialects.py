@@ -41,7 +41,8 @@ class Dialect:
     probable tokens of each: (model, ids, skipped, top_k). text: the request that shows how it splits a text into
     tokens: (model, text).
     places: the places of an answer, without the prompt's first token and the first ``skipped`` after it. model: the
-    name in an answer, None if it has none. more: what lets it give more tokens of a place, and longer prompts.
+    name in an answer, None if it has none.
+    start: how it is started so that it gives ``top_k`` tokens of a place; longer: the option for longer prompts.
     """
 
     name: str
@@ -53,7 +54,8 @@ class Dialect:
     text: Callable[[str, str], Body]
     places: Callable[[JsonObject, int], list[Place]]
     model: Callable[[JsonObject], str | None]
-    more: str
+    start: str
+    longer: str
 
 
 _PLAIN = {"temperature": 1, "top_p": 1, "stream": False}
@@ -152,14 +154,14 @@ DIALECTS: Mapping[str, Dialect] = {
             "vllm", "vLLM", "vllm", "/completions", False,
             lambda model, ids, _, top_k: _vllm_body(model, list(ids), top_k),
             lambda model, text: _vllm_body(model, text, 0),
-            _vllm_places, _named, "vllm serve MODEL --max-logprobs {top_k} --max-model-len {tokens}",
+            _vllm_places, _named, "vllm serve MODEL --max-logprobs {top_k}", "--max-model-len {tokens}",
         ),
         Dialect(
             "sglang", "SGLang", "sglang", "/generate", True,
             lambda _, ids, skipped, top_k: {"input_ids": list(ids), **_sglang_body(skipped, top_k)},
             lambda _, text: {"text": text, **_sglang_body(0, 0)},
             _sglang_places, lambda _: None,
-            "python -m sglang.launch_server --model-path MODEL --context-length {tokens}",
+            "python -m sglang.launch_server --model-path MODEL", "--context-length {tokens}",
         ),
     )
 }  # fmt: skip

@@ -67,7 +67,6 @@ class LogitServer:
     builds: list[str] = field(default_factory=list)
     _served: Served | None = None
     _vocabulary: int = 0
-    _longest: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def served(self) -> Served:
@@ -80,13 +79,14 @@ class LogitServer:
 
     def check(self, probe: Probe) -> None:
         """Ask a few things whose answer is known. Raises RemoteError, or InputError for a recipe that asks too much."""
-        self._vocabulary, self._longest = probe.vocabulary, probe.longest
+        self._vocabulary = probe.vocabulary
         room = self.served().facts.get("context_tokens")
         if isinstance(room, int) and room <= probe.longest:
             raise InputError(
                 f"the longest conversation has {probe.longest} tokens, but {self.door.place} reads at most {room - 1}",
                 safe=_KEPT,
-                remedy=f"Lower distill.row_tokens, or start the server with a longer context: {self._start}",
+                remedy="Lower distill.row_tokens, or start the server with a longer context: "
+                + self.dialect.longer.format(tokens=probe.longest + 1),
             )  # fmt: skip
         one = Wanted(probe.row, 0)
         other = replace(one, ids=(*probe.row[:-1], probe.other))
@@ -206,12 +206,9 @@ class LogitServer:
             ) from error  # fmt: skip
 
     @property
-    def _start(self) -> str:
-        return self.dialect.more.format(top_k=self.top_k, tokens=self._longest + 1)
-
-    @property
     def _how(self) -> str:
-        return f"Check how the server was started ({self._start}), or lower distill.top_k"
+        start = self.dialect.start.format(top_k=self.top_k)
+        return f"Check how the server was started ({start}), or lower distill.top_k"
 
 
 def opened(door: Door, model: str, engine: str, top_k: int, report: Reporter) -> LogitServer:
