@@ -13,9 +13,11 @@ import tunesamples
 from tunesamples import CHATS, HELDOUT_FILE, TRAIN_FILE, chat
 
 from catalog.checks import check_recipe
+from zoo import settings as settings_room
 from zoo.errors import InputError
 from zoo.judge import probes
 from zoo.plan import systemprompts, tunecorpus
+from zoo.review import check as review
 from zoo.sources import facts as sourcefacts
 
 
@@ -85,6 +87,13 @@ def test_a_release_stops_before_its_first_step(zoo: Path) -> None:
     (zoo / HELDOUT_FILE).write_text(json.dumps(CHATS[9]) + "\n" + json.dumps(chat("why")) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match=rf"{HELDOUT_FILE}:2:1: "):
         tunecorpus.refuse(check_recipe(tunesamples.recipe(zoo), zoo), zoo)
+
+
+def test_a_file_that_is_checked_itself_and_for_its_recipes_has_each_problem_once(zoo: Path) -> None:
+    (zoo / HELDOUT_FILE).write_text(json.dumps(CHATS[9]) + "\n" + json.dumps(chat("why")) + "\n", encoding="utf-8")
+    recipe = tunesamples.recipe(zoo)
+    found = review.check([recipe, zoo / HELDOUT_FILE, recipe], settings_room.load(zoo, {}, {})).problems
+    assert [(one.file, one.line) for one in found] == [(HELDOUT_FILE, 2)]
 
 
 QUESTION = "how far is it from the old harbour to the last house on the hill"

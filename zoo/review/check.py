@@ -60,7 +60,8 @@ def check(files: Sequence[Path], settings: Settings, advance: Advance = unheard)
         for path in files:
             found.problems += _check(path, settings, found.hints, recipes, known)
             advance(1)
-    found.problems += _shared(recipes, settings)
+    # A file may be checked by itself, and for every recipe that names it.
+    found.problems = list(dict.fromkeys([*found.problems, *_shared(recipes, settings)]))
     return found
 
 
