@@ -80,6 +80,7 @@ LONG = (
     "tests/whole/test_served_release.py",
     "tests/whole/test_two_processes.py",
     "tests/whole/test_teacher_ways.py", "benchmarks/teacher_tune.py", "benchmarks/teacher_tune_worker.py",
+    "tests/whole/test_teacher_corpus.py", "benchmarks/teacher_corpus.py", "tests/tunesamples.py",
     "tests/training/togetherruns.py",
     "tests/whole/test_tuned_teacher.py", "tests/whole/test_vocabularies.py", "tests/whole/test_wheel.py",
     "tests/whole/test_github_release.py", "tests/whole/test_release_workflow.py", "tests/whole/test_workflows.py",

@@ -268,7 +268,8 @@ def test_a_senseless_number_of_pairs_is_refused(count: str, capsys: pytest.Captu
 @pytest.mark.parametrize(
     "name",
     ("help_time", "first_word", "noop_release", "labelling", "kd_step", "fused_loss", "teacher_cache", "decode",
-     "ladder", "calibration", "asking", "coverage", "teacher_tune"),
+     "ladder", "calibration", "asking", "coverage", "teacher_tune",
+     "teacher_corpus"),
 )  # fmt: skip
 def test_every_benchmark_says_how_it_is_used(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     module = importlib.import_module(f"benchmarks.{name}")
