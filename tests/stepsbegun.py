@@ -11,7 +11,12 @@ import tinyzoo
 
 def begun(zoo: Path) -> Counter[str]:
     """How often every step began, by its key."""
-    lines = [line for path in (zoo / "build/work/runs").glob("*.jsonl") for line in path.read_text().splitlines()]
+    return begun_in(zoo / "build/work")
+
+
+def begun_in(work: Path) -> Counter[str]:
+    """The same of a work folder."""
+    lines = [line for path in (work / "runs").glob("*.jsonl") for line in path.read_text().splitlines()]
     events = [json.loads(line) for line in lines if '"step_begin"' in line]
     return Counter(event["key"] for event in events if event["event"] == "step_begin")
 
@@ -21,12 +26,13 @@ def released(zoo: Path) -> dict[str, dict[str, str]]:
     return {name: tinyzoo.files_of(zoo / "build/releases" / name / "1.0.0") for name in ("plain", "tutored")}
 
 
-def worker(step: str, zoo: Path) -> int:
-    """The process that makes a step now; 0 if there is none."""
+def worker(step: str, zoo: Path | None) -> int:
+    """The process that makes a step now; 0 if there is none. zoo: its folder, None for any."""
     for place in Path("/proc").glob("[0-9]*"):
         try:
             words = (place / "cmdline").read_bytes().decode().split("\0")
-            if "--share" in words and step in words and (place / "cwd").resolve() == zoo.resolve():
+            is_here = zoo is None or (place / "cwd").resolve() == zoo.resolve()
+            if "--share" in words and step in words and is_here:
                 return int(place.name)
         except OSError:
             continue

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +25,11 @@ import tinyzoo
 import waiting
 
 from zoo import settings as settings_room
-from zoo.jobs import flags, raycluster, raytask
-from zoo.jobs.raycluster import Node
+from zoo.files.locks import locked_now
+from zoo.jobs import flags, nodes, raycluster, raytask
+from zoo.jobs.nodes import Node
 from zoo.jobs.tasks import Room, Schedule, Task
+from zoo.stages.table import STAGES
 
 NODE = Node("id", "10.0.0.2", 4.0, 1.0, 8e9)
 TASK = Task("key", "plain", "distill", "distill", (), 6_000_000_000, 0, ("plain",))
@@ -30,27 +37,39 @@ TASK = Task("key", "plain", "distill", "distill", (), 6_000_000_000, 0, ("plain"
 
 def test_a_step_that_no_node_can_make_is_named_before_the_start() -> None:
     large, gpus = replace(TASK, memory_bytes=9_000_000_000), replace(TASK, step="tune", gpus=2)
-    assert list(raycluster.unplaceable([TASK], [NODE], 4)) == []
-    assert list(raycluster.unplaceable([large, gpus], [NODE, replace(NODE, gpus=0.0)], 4)) == [
+    assert list(nodes.unplaceable([TASK], [NODE], 4)) == []
+    assert list(nodes.unplaceable([large, gpus], [NODE, replace(NODE, gpus=0.0)], 4)) == [
         "plain distill needs 9.00 GB of memory", "plain tune needs 2 GPUs and 6.00 GB of memory",
     ]  # fmt: skip
-    assert list(raycluster.unplaceable([TASK], [NODE], 8)) == [
+    assert list(nodes.unplaceable([TASK], [NODE], 8)) == [
         "every step uses 8 threads, and the largest machine has 4 processors"
     ]
-    assert list(raycluster.unplaceable([TASK], [], 1)) == ["no node is alive"]
+    assert list(nodes.unplaceable([TASK], [], 1)) == ["no node is alive"]
+    assert list(nodes.unplaceable([replace(large, step="corpus/texts", stage="corpus")], [NODE], 1)) == []
 
 
-def test_a_node_with_another_version_or_without_the_folder_is_named(tmp_path: Path) -> None:
-    marker = tmp_path / "marker"
-    marker.write_text("1234", encoding="utf-8")
-    mine = dict(raytask.look(str(marker)))
-    assert list(raycluster.unlike(mine, mine, "here", tmp_path)) == []
-    assert raytask.look(str(tmp_path / "none"))["seen"] == ""
-    other = {name: text for name, text in mine.items() if name != "gguf"} | {"torch": "2.0.0", "seen": ""}
-    said = list(raycluster.unlike(mine, other, "10.0.0.2 (pi)", tmp_path))
-    assert said[0] == f"10.0.0.2 (pi) does not see {tmp_path}: share this folder, for example over NFS"
-    assert f"10.0.0.2 (pi) has gguf absent, this machine {mine['gguf']}" in said
-    assert f"10.0.0.2 (pi) has torch 2.0.0, this machine {mine['torch']}" in said and len(said) == 3
+def test_what_only_this_machine_has_for_sure_stays_on_it() -> None:
+    """A node without the secret key of redacted rows would make one of its own."""
+    at_home = {name for name in STAGES if replace(TASK, stage=name).at_home}
+    assert at_home == {"corpus", "ask", "redact"}
+
+
+def test_a_node_with_another_version_is_named_and_one_without_the_folder_is_sent_its_files(tmp_path: Path) -> None:
+    with nodes.marked(tmp_path) as (marker, said):
+        mine = dict(raytask.look(marker))
+        assert mine["seen"] == said
+    assert raytask.look(marker)["seen"] == "" and not [*tmp_path.iterdir()]
+    assert list(nodes.unlike(mine, mine, "here")) == []
+    other = {name: text for name, text in mine.items() if name != "gguf"}
+    other |= {"torch": "2.0.0", "zoo": "0.0.1", **dict.fromkeys(nodes.FACTS, "other")}
+    said_of = list(nodes.unlike(mine, other, "10.0.0.2 (pi)"))
+    assert f"10.0.0.2 (pi) has gguf absent, this machine {mine['gguf']}" in said_of
+    assert f"10.0.0.2 (pi) has zoo 0.0.1, this machine {mine['zoo']}" in said_of
+    assert f"10.0.0.2 (pi) has torch 2.0.0, this machine {mine['torch']}" in said_of and len(said_of) == 3
+    assert nodes.sending({"folder": "/c"}, "pi", tmp_path, 1_200_000_000) == (
+        f"pi does not see {tmp_path}. Its steps get what they read by digest: 1.20 GB of what is here now, and the "
+        "results of other steps. It keeps them in /c"
+    )
 
 
 @pytest.mark.parametrize("address", ["ray:", "http://host:1", "ray://host", "ray://:1", "ray://host:x", "ray://h:99999"])
@@ -90,7 +109,10 @@ class Nodes:
     Ray does without a word depends on what lies in the home folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hidden: Path | None = None) -> None:
+        """hidden: a folder that the two nodes do not see. Each of them then has a cache of its own."""
+        self.hidden = hidden
+        self.caches: list[Path] = []
         self.port, self.client = free_ports(2)
         self.folder = folder
         self.keys = {raycluster.AUTH_MODE: "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "HOME": str(folder)}
@@ -106,12 +128,22 @@ class Nodes:
             self.add()
 
     def add(self) -> None:
+        """A node. What it does not see is under an empty file system, in a mount namespace of its own."""
+        own: dict[str, str] = {}
+        before: list[str] = []
+        if self.hidden:
+            self.caches.append(self.folder / f"cache{len(self.caches)}")
+            own = {"ZOO_NODE_CACHE": str(self.caches[-1])}
+            hide = f"mount -t tmpfs none {shlex.quote(str(self.hidden))} && exec \"$@\""
+            before = ["unshare", "--mount", "sh", "-c", hide, "sh"]
         self.ray("start", f"--address=127.0.0.1:{self.port}", "--num-cpus=2", "--min-worker-port=0",
-                 "--max-worker-port=0")  # fmt: skip
+                 "--max-worker-port=0", before=before, **own)  # fmt: skip
 
-    def ray(self, *words: str) -> None:
-        command = [sys.executable, "-m", "ray.scripts.scripts", *words, "--node-ip-address=127.0.0.1"]
-        environment = tinyzoo.environment(RAY_USAGE_STATS_ENABLED="0", **self.keys)
+    def ray(self, *words: str, before: Sequence[str] = (), **own: str) -> None:
+        command = [*before, sys.executable, "-m", "ray.scripts.scripts", *words, "--node-ip-address=127.0.0.1"]
+        # On a busy machine a node takes longer to start than the 30 seconds that Ray waits for it.
+        patience = {"RAY_raylet_start_wait_time_s": "300"}
+        environment = tinyzoo.environment(RAY_USAGE_STATS_ENABLED="0", **self.keys, **patience, **own)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -137,14 +169,12 @@ def parent(pid: int) -> int:
     return int(re.search(r"^PPid:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1])  # type: ignore[index]  # every process has one
 
 
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
+@contextmanager
+def running(hidden: Path | None = None) -> Iterator[Nodes]:
     pytest.importorskip("ray")
     # Paths of sockets have at most 107 bytes, too few for those of pytest.
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
-        made = Nodes(Path(folder))
+        made = Nodes(Path(folder), hidden)
         try:
             made.start()
             yield made
@@ -152,16 +182,22 @@ def nodes() -> Iterator[Nodes]:
             made.stop()
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Nodes]:
+    with running() as made:
+        yield made
+
+
 @pytest.mark.long
 def test_a_killed_worker_and_a_killed_node_lose_their_step_only_and_the_bytes_are_those_of_one_machine(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, nodes: Nodes
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, cluster: Nodes
 ) -> None:
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
-    release = tinyzoo.start(zoo, "release", "--all", "--on", nodes.address, "--threads", "1", **nodes.keys)
+    release = tinyzoo.start(zoo, "release", "--all", "--on", cluster.address, "--threads", "1", **cluster.keys)
     killed = []
     for kind in ("worker", "node"):
         found = 0
-        while release.poll() is None and not (found := training(zoo)):
+        while release.poll() is None and not (found := training(zoo / "build/work", zoo)):
             time.sleep(0.005)
         ray_worker = parent(found)
         killed.append(ray_worker if kind == "worker" else parent(ray_worker))
@@ -175,12 +211,12 @@ def test_a_killed_worker_and_a_killed_node_lose_their_step_only_and_the_bytes_ar
     twice = {key for key, times in stepsbegun.begun(zoo).items() if times > 1}
     assert twice == {tinyzoo.steps_of(zoo, "tutored")["distill"]} and max(stepsbegun.begun(zoo).values()) == 3
     assert not list((zoo / "build/work").glob("cluster-*"))
-    nodes.add()
+    cluster.add()
 
 
-def training(zoo: Path) -> int:
-    """The process of the training, when it has written a checkpoint; 0 before."""
-    begins = (zoo / "build/work/partial").glob("*/scratch/checkpoint-*[0-9]")
+def training(work: Path, zoo: Path | None) -> int:
+    """The process of the training, when it has written a checkpoint; 0 before. zoo: its folder, None for any."""
+    begins = (work / "partial").glob("*/scratch/checkpoint-*[0-9]")
     return stepsbegun.worker("distill", zoo) if next(begins, None) else 0
 
 
@@ -194,44 +230,128 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.long
 def test_a_stopped_command_ends_its_steps_on_the_cluster_and_the_same_command_continues(
-    tmp_path: Path, nodes: Nodes
+    tmp_path: Path, cluster: Nodes
 ) -> None:
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
     # A gate that nothing can pass stops one recipe, with the reason.
     gates = [{"metric": "kld_mean_nats", "file": "Q8_0", "at_most": 0.0}]
     tinyzoo.write_recipe(zoo, tinyzoo.smallest_recipe(zoo, "plain", gates=gates))
-    command = ("release", "plain", "--on", nodes.address, "--threads", "1")
-    release = tinyzoo.start(zoo, *command, **nodes.keys)
+    command = ("release", "plain", "--on", cluster.address, "--threads", "1")
+    release = tinyzoo.start(zoo, *command, **cluster.keys)
     while release.poll() is None and not stepsbegun.worker("import/student", zoo):
         time.sleep(0.005)
     release.send_signal(signal.SIGINT)
     _, err = release.communicate(timeout=120)
     assert release.returncode == 130 and "Traceback" not in err, err
     waiting.until(lambda: not stepsbegun.worker("import/student", zoo), "the step lives on")
-    done = tinyzoo.run(zoo, *command, **nodes.keys)
+    done = tinyzoo.run(zoo, *command, timeout_seconds=1200, **cluster.keys)
     assert done.returncode == 3 and "plain: plain 1.0.0 misses its gates" in done.stderr, done.stderr
 
 
 @pytest.mark.long
-def test_a_cluster_that_is_not_there_or_too_small_is_said(tmp_path: Path, nodes: Nodes) -> None:
+def test_a_cluster_that_is_not_there_or_too_small_is_said(tmp_path: Path, cluster: Nodes) -> None:
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
-    done = tinyzoo.run(zoo, "build", "plain", "--on", nodes.address, "--threads", "3", **nodes.keys)
+    done = tinyzoo.run(zoo, "build", "plain", "--on", cluster.address, "--threads", "3", **cluster.keys)
     assert done.returncode == 1 and "every step uses 3 threads, and the largest machine has 2" in done.stderr
     (free,) = free_ports(1)
-    done = tinyzoo.run(zoo, "build", "plain", "--on", f"ray://127.0.0.1:{free}", **nodes.keys)
+    done = tinyzoo.run(zoo, "build", "plain", "--on", f"ray://127.0.0.1:{free}", **cluster.keys)
     assert done.returncode == 1 and f"the Ray cluster ray://127.0.0.1:{free} cannot be used" in done.stderr
     assert "Nothing was started." in done.stderr and "Warning" not in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.long
 def test_a_cluster_that_asks_for_a_token_gets_none_unasked_and_the_message_says_how(
-    tmp_path: Path, nodes: Nodes
+    tmp_path: Path, cluster: Nodes
 ) -> None:
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
-    command = ("build", "plain", "--on", nodes.address)
-    silent = {**nodes.keys, raycluster.AUTH_MODE: ""}
+    command = ("build", "plain", "--on", cluster.address)
+    silent = {**cluster.keys, raycluster.AUTH_MODE: ""}
     done = tinyzoo.run(zoo, *command, **silent)
     assert done.returncode == 1 and f"If it asks for a token: export {raycluster.AUTH_MODE}=token" in done.stderr
-    without = {**nodes.keys, "RAY_AUTH_TOKEN": ""}
+    without = {**cluster.keys, "RAY_AUTH_TOKEN": ""}
     done = tinyzoo.run(zoo, *command, **without)
     assert done.returncode == 1 and "ray get-auth-token" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """A cluster whose nodes do not see the folder ``hidden``."""
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount file systems")
+    with running(tmp_path_factory.mktemp("hidden")) as made:
+        yield made
+
+
+@pytest.mark.long
+def test_nodes_that_do_not_see_the_folder_are_sent_what_steps_read_and_the_bytes_are_those_of_one_machine(
+    tmp_path_factory: pytest.TempPathFactory, apart: Nodes
+) -> None:
+    assert apart.hidden
+    zoo = tinyzoo.make_tiny_zoo(apart.hidden / "zoo")
+    release = tinyzoo.start(zoo, "release", "tutored", "--on", apart.address, "--threads", "1", **apart.keys)
+    killed = []
+    for kind in ("worker", "node"):
+        found = 0
+        while release.poll() is None and not (
+            found := next(filter(None, (training(cache / "work", None) for cache in apart.caches)), 0)
+        ):
+            time.sleep(0.005)
+        ray_worker = parent(found)
+        killed.append(found)
+        os.kill(ray_worker if kind == "worker" else parent(ray_worker), signal.SIGKILL)
+        waiting.until(lambda found=found: not alive(found), "the step outlives its worker")
+    out, err = release.communicate(timeout=1200)
+    assert release.returncode == 0 and "tutored 1.0.0" in out, err
+    assert err.count(f"does not see {zoo / 'build/work'}. Its steps get what they read by digest: ") == 2, err
+    assert err.count("the process of tutored distill was lost") == 2 and "Traceback" not in err, err
+    reference = tinyzoo.released_zoo(tmp_path_factory.mktemp("ray-reference"))
+    made, expected = (tinyzoo.files_of(one / "build/releases/tutored/1.0.0") for one in (zoo, reference))
+    assert made == expected
+    steps = tinyzoo.steps_of(zoo, "tutored")
+    begun = sum((stepsbegun.begun_in(cache / "work") for cache in apart.caches), stepsbegun.begun(zoo))
+    assert {key for key, times in stepsbegun.begun(zoo).items() if times > 1} <= {steps["distill"]}
+    assert {id_.partition("/")[0] for id_, key in steps.items() if key in begun} >= {"import", "label", "distill"}
+    away = sum((stepsbegun.begun_in(cache / "work") for cache in apart.caches), Counter[str]())
+    assert not {key for id_, key in steps.items() if id_.startswith("corpus")} & {*away}
+    assert not list((zoo / "build/work/partial").iterdir()) and not list((zoo / "build/work").glob("cluster-*"))
+    apart.add()
+
+
+@pytest.mark.long
+def test_a_stopped_command_ends_its_steps_also_on_nodes_that_do_not_see_the_folder(apart: Nodes) -> None:
+    assert apart.hidden
+    zoo = tinyzoo.make_tiny_zoo(apart.hidden / "stopped")
+    gates = [{"metric": "kld_mean_nats", "file": "Q8_0", "at_most": 0.0}]
+    tinyzoo.write_recipe(zoo, tinyzoo.smallest_recipe(zoo, "plain", gates=gates))
+    command = ("release", "plain", "--on", apart.address, "--threads", "1")
+    release = tinyzoo.start(zoo, *command, **apart.keys)
+    while release.poll() is None and not stepsbegun.worker("import/student", None):
+        time.sleep(0.005)
+    assert any(map(held, (zoo / "build/work/locks").iterdir())), "another command could make the step too"
+    release.send_signal(signal.SIGINT)
+    _, err = release.communicate(timeout=120)
+    assert release.returncode == 130 and "Traceback" not in err, err
+    waiting.until(lambda: not stepsbegun.worker("import/student", None), "the step lives on")
+    done = tinyzoo.run(zoo, *command, timeout_seconds=1200, **apart.keys)
+    assert done.returncode == 3 and "plain: plain 1.0.0 misses its gates" in done.stderr, done.stderr
+
+
+@pytest.mark.long
+def test_a_node_that_cannot_keep_what_it_is_sent_is_named_with_its_folder(apart: Nodes) -> None:
+    assert apart.hidden
+    zoo = tinyzoo.make_tiny_zoo(apart.hidden / "unkept")
+    for cache in apart.caches:
+        if cache.exists():
+            cache.rename(cache.with_name(f"{cache.name}-before"))
+        cache.write_text("in the way")
+    done = tinyzoo.run(zoo, "build", "plain", "--on", apart.address, "--threads", "1", **apart.keys)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    place, remedy = "|".join(map(str, apart.caches)), "set ZOO_NODE_CACHE where the node is started"
+    said = rf"plain: {platform.node()}: ({place}) cannot be written: [^.]*\. Free some space there.*{remedy}"
+    assert re.search(said, done.stderr), done.stderr
+    assert "was lost" not in done.stderr
+
+
+def held(lock: Path) -> bool:
+    with locked_now(lock) as is_free:
+        return not is_free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
@@ -15,6 +16,7 @@ from zoo.cli.spreading import spread as spreading
 from zoo.commandline import TAKES
 from zoo.errors import InputError
 from zoo.hub.located import at_home
+from zoo.jobs import given as given_step
 from zoo.jobs import pool
 from zoo.jobs.pool import Spread
 from zoo.plan import prepare
@@ -31,13 +33,18 @@ from zoo.upkeep import again, taken
     help="With --step: N steps run on this machine, so use an Nth of the threads where that changes no bytes.",
 )
 @click.option("--gated", is_flag=True, help="With --step: exit code 3 if the step misses a gate of the recipe.")
+@click.option("--given", type=click.Path(path_type=Path), hidden=True)
 @click.argument("recipes", nargs=-1, required=True)
 def command(
-    call: Call, recipes: tuple[str, ...], measure_again: bool, spread: Spread, step: str | None, **how: Unpack[How]
+    call: Call, recipes: tuple[str, ...], measure_again: bool, spread: Spread, given: Path | None, **how: Unpack[How]
 ) -> None:
     """Build the releases of RECIPES (names or files). Nothing is published; gates are shown but not enforced."""
-    if step is not None:
-        return _step(call, recipes, step, flow.Single(**how))
+    if given is not None:
+        # A node of a cluster, which has neither the recipe nor its gates.
+        given_step.make(given, call.settings, call.output)
+        return None
+    if (step := how["step"]) is not None:
+        return _step(call, recipes, step, flow.Single(how["share"], how["gated"]))
     if how["share"] > 1 or how["gated"]:
         raise InputError("--share and --gated need --step", remedy="Name a step, or leave them out")
     plans = [prepare.make_plan(recipe, call.settings) for recipe in recipes]
@@ -71,6 +78,7 @@ def command(
 class How(TypedDict):
     """The options of a single step."""
 
+    step: str | None
     share: int
     gated: bool
 

@@ -43,7 +43,8 @@ def command(
 ) -> None:
     """Show the steps of RECIPES (names or files): which run and why, which are reused, what it costs.
 
-    For several recipes there is a line for each. With --as-jobs, the steps become files for Slurm or Kubernetes.
+    For several recipes there is a line for each. With --as-jobs, the steps become files for Slurm or Kubernetes, whose
+    machines must share this folder.
     """
     if every == bool(recipes):
         raise InputError(

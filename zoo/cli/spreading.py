@@ -27,7 +27,7 @@ def spread(*, gated: bool) -> Callable[[Callable[..., Result]], Callable[..., Re
 
         decorated: Callable[..., Result] = click.option(
             "--on", default="", metavar="ADDRESS",
-            help="Make the steps on a Ray cluster with this folder: ray://HOST:PORT, or ray:// on one of its nodes.",
+            help="Make the steps on a Ray cluster: ray://HOST:PORT, or ray:// on one of its nodes.",
         )(wrapper)  # fmt: skip
         return click.option(
             "--jobs", type=click.IntRange(1, MOST_JOBS), metavar="N",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ Hear = Callable[[str | None], None]
 """Is called, from any thread, with each line that a task's process writes as an event, and with None after the last."""
 
 
+def event(kind: str, text: str) -> str:
+    """A line as a task's process writes it, for what the engine says itself. kind: ``error`` or ``warning``."""
+    return json.dumps({"event": kind, "text": text})
+
+
 class Engine(Protocol):
     """Starts tasks. tries: how often a step is started whose process is lost."""
 
@@ -58,11 +64,12 @@ class Worker:
     gated: bool
 
     def words(self, task: Task, share: int) -> list[str]:
-        """The words after ``python -P``. share: steps that run on that machine at the same time."""
+        """The words after ``python -P`` and before those for the recipe. share: steps that run on that machine at the
+        same time."""
         gates = ["--gated"] if self.gated else []
         step = ["--step", task.step, "--share", str(share), "--log", "json", *gates, *self.flags]
-        return ["-m", "zoo", "build", *step, "--", task.recipe]
+        return ["-m", "zoo", "build", *step]
 
     def command(self, task: Task, share: int) -> list[str]:
         """For this machine."""
-        return [sys.executable, "-P", *self.words(task, share)]
+        return [sys.executable, "-P", *self.words(task, share), "--", task.recipe]

@@ -133,8 +133,9 @@ def together(
     the steps end with it.
     """
     placed = {flags.word(name, Path.cwd(), settings.root): name for name in plans} if spread.on else {}
-    tasks = union({word: plans[name] for word, name in placed.items()} if spread.on else plans)
-    with _engine(tasks, spread, settings) as engine:
+    named = {word: plans[name] for word, name in placed.items()} if spread.on else plans
+    tasks = union(named)
+    with _engine(tasks, named, spread, settings, report) as engine:
         how = f"{engine.room.jobs} at the same time" + (f" on {spread.on}" if spread.on else "")
         report.say(f"{counted(len(tasks), 'step')} of {counted(len(plans), 'recipe')} to make, {how}")
         faults = _Pool(Schedule(tasks, engine.room), engine, settings, report).run()
@@ -142,10 +143,13 @@ def together(
 
 
 @contextmanager
-def _engine(tasks: tuple[Task, ...], spread: Spread, settings: Settings) -> Iterator[Engine]:
+def _engine(
+    tasks: tuple[Task, ...], plans: Mapping[str, Planned], spread: Spread, settings: Settings, report: Reporter
+) -> Iterator[Engine]:
     if spread.on and tasks:
         worker = Worker(list(flags.elsewhere(settings)), spread.gated)
-        with raycluster.connected(tasks, worker, spread.jobs, spread.on, settings) as cluster:
+        work = raycluster.Work(tasks, plans, worker, spread.jobs)
+        with raycluster.connected(work, spread.on, settings, report) as cluster:
             yield cluster
         return
     memory, _ = resources.memory_bytes()

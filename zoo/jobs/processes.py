@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from zoo import stopping
 from zoo.jobs.engine import Ended, Hear, Worker
@@ -17,18 +18,19 @@ PATIENCE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Processes:
-    """The engine of this machine."""
+    """The engine of this machine. folder: in which its processes run, None for that of this one."""
 
     worker: Worker
     room: Room
     tries: int = 2
+    folder: Path | None = None
 
     def start(self, task: Task, hear: Hear) -> _Process:
         """Start the process of a task, and a thread that reads what it writes."""
         command = self.worker.command(task, 1 if task.alone else self.room.jobs)
         process = stopping.start(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            errors="replace",
+            command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, errors="replace",
         )  # fmt: skip
         threading.Thread(target=_read, args=(process, hear), daemon=True).start()
         return _Process(process)

@@ -1,32 +1,34 @@
-"""Runs tasks on a Ray cluster. Its nodes share the zoo's folder and have zoo installed; Ray places each task.
+"""Runs tasks on a Ray cluster, whose nodes have zoo installed. Ray places each task on one of them.
 
-A task is one ``zoo build --step`` in a process of its own. Ray repeats nothing by itself: a task whose worker or node
-is lost is started again here, so that no step is made twice. Source of the behaviour: docs.ray.io, "Ray Client" and
-"Task Fault Tolerance" (Ray 2.60).
+A task is one ``zoo build --step`` in a process of its own: in the zoo's folder if the node sees it, otherwise in one
+that is made for the step (``zoo.jobs.fetched``). Ray repeats nothing by itself: a task whose worker or node is lost is
+started again here, so that no step is made twice. Source of the behaviour: docs.ray.io, "Ray Client" and "Actor Fault
+Tolerance" (Ray 2.60).
 """
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
-from catalog.words import counted, data_size
 from zoo import extras
-from zoo.errors import AGAIN, InputError, ZooError
-from zoo.files.whole import write_atomic
-from zoo.jobs import flags, raytask
-from zoo.jobs.engine import Ended, Hear, Worker
-from zoo.jobs.processes import PATIENCE_SECONDS, ended
+from zoo.errors import AGAIN, DamagedStep, InputError, ZooError
+from zoo.jobs import flags, nodes, parcels, raytask
+from zoo.jobs.attempt import Try, first_line
+from zoo.jobs.engine import Attempt, Hear, Worker
+from zoo.jobs.fetched import Home
+from zoo.jobs.nodes import Node
+from zoo.jobs.parcels import Parcel
+from zoo.jobs.processes import Processes
 from zoo.jobs.tasks import Room, Task
+from zoo.plan.prepare import Planned
+from zoo.progress import Reporter
 from zoo.settings import Settings
 
 SCHEME = "ray://"
@@ -40,14 +42,14 @@ LOOK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Node:
-    """One machine of the cluster, with what Ray counts of it."""
+class Work:
+    """What is to be made. plans: by the word for the recipe. jobs: at most so many tasks at the same time, None for as
+    many as the cluster has processors for."""
 
-    id: str
-    address: str
-    cpus: float
-    gpus: float
-    memory_bytes: float
+    tasks: Sequence[Task]
+    plans: Mapping[str, Planned]
+    worker: Worker
+    jobs: int | None
 
 
 def refuse_address(address: str) -> None:
@@ -63,11 +65,8 @@ def refuse_address(address: str) -> None:
 
 
 @contextmanager
-def connected(
-    tasks: Sequence[Task], worker: Worker, jobs: int | None, address: str, settings: Settings
-) -> Iterator[Cluster]:
-    """The cluster at ``address`` as an engine for these tasks. jobs: at most so many at the same time, None for as many
-    as it has processors for.
+def connected(work: Work, address: str, settings: Settings, report: Reporter) -> Iterator[Cluster]:
+    """The cluster at ``address`` as an engine for this work. report: hears what is sent to which node.
 
     Raises InputError for what is not an address, MissingExtra without Ray, and ZooError if the cluster does not answer
     or its nodes cannot make the tasks.
@@ -78,44 +77,22 @@ def connected(
     ray = extras.load("ray")
     _connect(ray, address)
     try:
-        nodes = _nodes(ray)
-        _refuse_nodes(ray, nodes, address, settings)
-        if faults := list(unplaceable(tasks, nodes, settings.threads)):
+        there = _nodes(ray)
+        mine, away = _looked(ray, there, address, settings)
+        if faults := list(nodes.unplaceable(work.tasks, there, settings.threads)):
             raise ZooError(
                 "\n".join([f"{address} has no machine for these steps", *(f"  {fault}" for fault in faults)]),
                 safe="Nothing was started.", remedy="Add a larger machine, or lower --threads",
             )  # fmt: skip
-        slots = int(sum(node.cpus for node in nodes) // settings.threads)
-        room = Room(min(jobs or slots, slots), None, placed=True)
-        yield Cluster(
-            ray, worker, room, str(settings.root.resolve()), flags.environment(settings), settings.threads,
-            max(node.cpus for node in nodes),
-        )  # fmt: skip
+        home = Home(settings, work.plans, lambda task: work.worker.words(task, 1), flags.environment(settings))
+        for line in _sendings(ray, away, _existing(work, settings) if away else Parcel(), settings):
+            report.say(line)
+        slots = int(sum(node.cpus for node in there) // settings.threads)
+        room = Room(min(work.jobs or slots, slots), None, placed=True)
+        most = max(node.cpus for node in there)
+        yield Cluster(ray, home, mine, Processes(work.worker, Room(1, None), folder=settings.root), room, most)
     finally:
         ray.shutdown()
-
-
-def unplaceable(tasks: Sequence[Task], nodes: Sequence[Node], threads: int) -> Iterator[str]:
-    """Tasks that no node has room for, in words: Ray would wait for a larger one for ever."""
-    if not nodes:
-        yield "no node is alive"
-    elif threads > (most := max(node.cpus for node in nodes)):
-        yield f"every step uses {counted(threads, 'thread')}, and the largest machine has {most:g} processors"
-    for task in tasks if nodes else ():
-        fits = [node for node in nodes if node.gpus >= task.gpus and node.memory_bytes >= (task.memory_bytes or 0)]
-        if not fits:
-            needs = [counted(task.gpus, "GPU")] if task.gpus else []
-            needs += [f"{data_size(task.memory_bytes)} of memory"] if task.memory_bytes else []
-            yield f"{task.recipe} {task.step} needs {' and '.join(needs)}"
-
-
-def unlike(mine: Mapping[str, str], found: Mapping[str, str], where: str, work: Path) -> Iterator[str]:
-    """Why a node cannot make the steps, in words. mine, found: what ``raytask.look`` says here and there."""
-    if found["seen"] != mine["seen"]:
-        yield f"{where} does not see {work}: share this folder, for example over NFS"
-    for name, version in mine.items():
-        if name not in ("host", "seen") and found.get(name) != version:
-            yield f"{where} has {name} {found.get(name, extras.ABSENT)}, this machine {version}"
 
 
 def _connect(ray: ModuleType, address: str) -> None:
@@ -156,40 +133,64 @@ def _nodes(ray: ModuleType) -> list[Node]:
     ]
 
 
-def _refuse_nodes(ray: ModuleType, nodes: Sequence[Node], address: str, settings: Settings) -> None:
-    """Raises ZooError with every node that does not see the work folder, or has other packages than this machine."""
-    marker = settings.work / f"cluster-{secrets.token_hex(8)}"
-    write_atomic(marker, secrets.token_hex(16))
-    try:
-        asked = [_on(ray, node).remote(str(marker.resolve())) for node in nodes]
-        mine, faults = raytask.look(str(marker)), list[str]()
-        for node, question in zip(nodes, asked, strict=True):
+def _looked(
+    ray: ModuleType, there: Sequence[Node], address: str, settings: Settings
+) -> tuple[Mapping[str, str], list[tuple[Node, Mapping[str, str]]]]:
+    """What this machine is, and the nodes that do not see the work folder, with what they are. Raises ZooError with
+    every node that does not answer, or has other packages than this machine."""
+    with nodes.marked(settings.work) as (marker, said):
+        asked = [_on(ray, node, raytask.look).remote(marker) for node in there]
+        mine, faults, away = raytask.look(marker), list[str](), []
+        for node, question in zip(there, asked, strict=True):
             try:
                 found = ray.get(question, timeout=LOOK_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it is, that node is of no use
-                faults.append(f"{node.address}: {_first_line(error)}")
+                faults.append(f"{node.address}: {first_line(error)}")
             else:
-                faults += unlike(mine, found, f"{node.address} ({found['host']})", settings.work.resolve())
-    finally:
-        marker.unlink(missing_ok=True)
+                faults += nodes.unlike(mine, found, f"{node.address} ({found['host']})")
+                away += [(node, found)] if found["seen"] != said else []
     if faults:
         raise ZooError(
             "\n".join([f"{address} cannot make these steps", *(f"  {fault}" for fault in faults)]),
-            safe="Nothing was started.",
-            remedy="Make all nodes alike, with the same versions and the zoo's folder at the same path", again=AGAIN,
+            safe="Nothing was started.", remedy="Make all nodes alike, with the same versions", again=AGAIN,
         )  # fmt: skip
+    return mine, away
 
 
-def _on(ray: ModuleType, node: Node) -> _Remote:
+def _existing(work: Work, settings: Settings) -> Parcel:
+    """Everything that the tasks read and that is here before the start."""
+    found = Parcel()
+    for task in work.tasks:
+        # An input that is damaged is reported when it is sent.
+        with suppress(DamagedStep):
+            found |= Parcel() if task.at_home else parcels.of(work.plans[task.recipe].plan, task.step, settings)
+    return found
+
+
+def _sendings(
+    ray: ModuleType, away: Sequence[tuple[Node, Mapping[str, str]]], parcel: Parcel, settings: Settings
+) -> Iterator[str]:
+    """What each of these nodes is sent, in words."""
+    every = parcel.files(parcel.steps)
+    asked = [_on(ray, node, raytask.lacking).remote([*parcel.steps], [*every]) for node, _ in away]
+    for (node, found), question in zip(away, asked, strict=True):
+        keys, digests = ray.get(question, timeout=LOOK_SECONDS)
+        wanted = parcel.files({*keys})
+        size = sum(wanted[one].size_bytes for one in digests if one in wanted)
+        yield nodes.sending(found, f"{node.address} ({found['host']})", settings.work.resolve(), size)
+
+
+def _on(ray: ModuleType, node: Node, function: Callable[..., object]) -> _Remote:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     there = NodeAffinitySchedulingStrategy(node.id, soft=False)
-    look: _Remote = ray.remote(raytask.look)
-    return look.options(num_cpus=0, max_retries=0, scheduling_strategy=there)
+    remote: _Remote = ray.remote(function)
+    return remote.options(num_cpus=0, max_retries=0, scheduling_strategy=there)
 
 
 class _Remote(Protocol):
-    """A function that Ray runs on a node; ``remote`` returns a reference to what it will return."""
+    """A function that Ray runs on a node, or a class of which it makes an object there. ``remote`` returns a reference
+    to the result."""
 
     def options(self, **options: object) -> _Remote: ...
 
@@ -198,76 +199,35 @@ class _Remote(Protocol):
 
 @dataclass
 class Cluster:
-    """The engine. root: the zoo's folder on all nodes; variables: of the steps' environment. most_cpus: of its largest
+    """The engine. mine: what ``raytask.look`` says of this machine; local: makes steps on it. most_cpus: of the largest
     node.
     """
 
     ray: ModuleType
-    worker: Worker
+    home: Home
+    mine: Mapping[str, str]
+    local: Processes
     room: Room
-    root: str
-    variables: Mapping[str, str]
-    threads: int
     most_cpus: float
     tries: int = TRIES
-    _remote: _Remote = field(init=False)
+    _seat: _Remote = field(init=False)
 
     def __post_init__(self) -> None:
-        self._remote = self.ray.remote(raytask.make)
+        self._seat = self.ray.remote(raytask.Seat)
 
-    def start(self, task: Task, hear: Hear) -> _Asked:
-        """Hand a task to Ray, and wait for it in a thread. What measures time gets a machine for itself."""
-        placed = self._remote.options(
-            num_cpus=self.most_cpus if task.alone else self.threads, num_gpus=task.gpus,
-            memory=task.memory_bytes or None, max_retries=0, name=f"{task.recipe} {task.step}",
+    def start(self, task: Task, hear: Hear) -> Attempt:
+        """Hand a task to Ray, and wait for it in a thread. What measures time gets a machine for itself, and what needs
+        this machine is made here."""
+        if task.at_home:
+            return self.local.start(task, hear)
+        one = Try(self.ray, self.home, self.mine, self.local, lambda: self._place(task), task)
+        threading.Thread(target=one.listen, args=(hear,), daemon=True).start()
+        return one
+
+    def _place(self, task: Task) -> object:
+        """A place on a node with what the task needs. It can be asked to stop while it works."""
+        placed = self._seat.options(
+            num_cpus=self.most_cpus if task.alone else self.home.settings.threads, num_gpus=task.gpus,
+            memory=task.memory_bytes or None, max_restarts=0, max_task_retries=0, max_concurrency=2,
         )  # fmt: skip
-        reference = placed.remote(self.worker.words(task, 1), self.root, self.variables)
-        asked = _Asked(self.ray, reference)
-        threading.Thread(target=asked.listen, args=(hear,), daemon=True).start()
-        return asked
-
-
-@dataclass
-class _Asked:
-    """A task that Ray has. Ray forgets the result when nothing refers to it."""
-
-    ray: ModuleType
-    reference: object
-    found: Ended = field(default=Ended(1, "was lost"))
-    is_over: threading.Event = field(default_factory=threading.Event)
-
-    def listen(self, hear: Hear) -> None:
-        """Wait for the end and pass on what the process wrote."""
-        try:
-            code, lines = self.ray.get(self.reference)
-            self.found = ended(code)
-            for line in lines:
-                hear(line)
-        except self.ray.exceptions.RayTaskError as error:
-            # Raised by our own function there: a second time would be the same.
-            hear(json.dumps({"event": "error", "text": _first_line(error)}))
-            self.found = Ended(1)
-        except Exception as error:  # noqa: BLE001 - this thread must not end without a word
-            self.found = Ended(1, f"was lost ({_first_line(error)})")
-        finally:
-            self.is_over.set()
-            hear(None)
-
-    def wait(self) -> Ended:
-        self.is_over.wait()
-        return self.found
-
-    def stop(self) -> None:
-        with suppress(Exception):
-            self.ray.cancel(self.reference, force=False)
-
-    def end(self) -> None:
-        if not self.is_over.wait(2 * PATIENCE_SECONDS):
-            with suppress(Exception):
-                self.ray.cancel(self.reference, force=True)
-
-
-def _first_line(error: Exception) -> str:
-    """The last line of an error of the other side, which is the sentence; else the first of Ray's own."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return (lines[-1] if "Traceback" in str(error) else lines[0])[:300].rstrip(".")
+        return placed.remote()

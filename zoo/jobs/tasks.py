@@ -31,6 +31,11 @@ class Task:
         """Whether other work on the machine would falsify what it measures."""
         return STAGES[self.stage].alone
 
+    @property
+    def at_home(self) -> bool:
+        """Whether the machine of the command makes it, whatever else there is."""
+        return STAGES[self.stage].at_home
+
 
 def union(plans: Mapping[str, Planned]) -> tuple[Task, ...]:
     """The steps that are to run, each once, in an order in which every need comes before its use. plans: by the word

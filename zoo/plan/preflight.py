@@ -21,7 +21,7 @@ from zoo.machine import resources
 from zoo.machine.resources import free_bytes
 from zoo.modelfolder import weights
 from zoo.plan.costs import RESERVE_BYTES, Costs
-from zoo.plan.plan import Plan
+from zoo.plan.plan import Plan, Step
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.sources import resolve
@@ -57,31 +57,48 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
     trainings = {name: one for name, one in _trainings(recipe, stages).items() if one}
     for name, training in trainings.items():
         faults += _together(name, training, settings)
-    if not faults and "llama-cpp-python" in needed_tools:
-        other = processor.fault()
-        faults += (
-            [f"llama.cpp cannot run here: {other}. Compile it again: {processor.REBUILD}"] if other else []
-        )
-    free = free_bytes(settings.work)
-    if costs.steps and free < costs.free_bytes:
-        faults.append(
-            f"disk: {data_size(costs.free_bytes)} must be free at {settings.shown(settings.work)}, "
-            f"{data_size(RESERVE_BYTES)} of it in reserve; {data_size(free)} are free. "
-            "Free some space, or set another folder with --work"
-        )
-    faults += _memory(costs, needed_tools, report)
+    faults += _machine(needed_tools, costs, settings, report, sound=not faults)
     for words in too_much(costs):
         report.warn(words)
     for training in trainings.values():
         if settings.device == "cpu" and training.preset != "cpu-small" and training.adapter != "none":
             report.warn(f"preset {training.preset} is meant for a GPU, but device is cpu. This will be very slow")
+    _refuse(f"{plan.name} cannot be built here yet", faults)
+
+
+def check_step(
+    step: Step, tools: Mapping[str, str], memory_bytes: int | None, settings: Settings, report: Reporter
+) -> None:
+    """The same for one step whose inputs are here, and whose recipe may not be. memory_bytes: that it needs, None if
+    unknown."""
+    needed, costs = set(tools_of(step.stage, step.spec)), Costs(1, None, memory_bytes, 0, ())
+    faults = _packages(needed, tools)
+    faults += _machine(needed, costs, settings, report, sound=not faults)
+    _refuse(f"{step.id} cannot be made here yet", faults)
+
+
+def _refuse(what: str, faults: Collection[str]) -> None:
     if faults:
         raise ZooError(
-            "\n".join([f"{plan.name} cannot be built here yet", *(f"  {fault}" for fault in faults)]),
-            safe="Nothing was changed.",
-            remedy="Fix these; zoo doctor shows everything that is missing",
-            again=AGAIN,
+            "\n".join([what, *(f"  {fault}" for fault in faults)]), safe="Nothing was changed.",
+            remedy="Fix these; zoo doctor shows everything that is missing", again=AGAIN,
+        )  # fmt: skip
+
+
+def _machine(
+    needed_tools: Collection[str], costs: Costs, settings: Settings, report: Reporter, *, sound: bool
+) -> Iterator[str]:
+    """What this machine lacks for the steps. sound: the packages are as they should be."""
+    if sound and "llama-cpp-python" in needed_tools and (other := processor.fault()):
+        yield f"llama.cpp cannot run here: {other}. Compile it again: {processor.REBUILD}"
+    free = free_bytes(settings.work)
+    if costs.steps and free < costs.free_bytes:
+        yield (
+            f"disk: {data_size(costs.free_bytes)} must be free at {settings.shown(settings.work)}, "
+            f"{data_size(RESERVE_BYTES)} of it in reserve; {data_size(free)} are free. "
+            "Free some space, or set another folder with --work"
         )
+    yield from _memory(costs, needed_tools, report)
 
 
 def too_much(costs: Costs) -> Iterator[str]:

@@ -10,18 +10,20 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypedDict
 
 from catalog import jsontext
+from catalog.jsonvalues import table
+from catalog.paths import unsafe_reason
 from catalog.shapes import shaped
-from zoo.errors import ZooError
+from zoo.errors import Damaged, ZooError
 from zoo.files import checked
 from zoo.files.digests import digest, pretty_json
 from zoo.files.listing import FileRecord, records
 from zoo.files.locks import locked
-from zoo.files.whole import fsync, sync, write_atomic
+from zoo.files.whole import fsync, place_file, sync, write_atomic
 from zoo.machine.processor import Processor, from_record
 from zoo.stages.artifact import RECORD, Artifact
 
@@ -43,7 +45,9 @@ class Workspace:
 
     def finished(self, key: str) -> Artifact | None:
         """The finished step ``key``, if it exists and every file has its recorded size."""
-        folder = self.folder / key
+        return self._read(self.folder / key, key)
+
+    def _read(self, folder: Path, key: str) -> Artifact | None:
         try:
             told = shaped(jsontext.read((folder / RECORD), bounded=False), dict[str, object])
             if told.pop("sha256", None) not in (None, digest(told)):
@@ -109,6 +113,31 @@ class Workspace:
         }
         # The facts are results as well; without this, nothing would verify them.
         write_atomic(out / RECORD, pretty_json({**record, "sha256": digest(record)}))
+        return self._place(key, out, Artifact(kind, key, self.folder / key, files, facts, self._memory(key)))
+
+    def adopt(self, key: str, files: Mapping[str, Path], digests: Mapping[str, str]) -> Artifact:
+        """Put a step that was finished on another machine in its place. files: by path, its record among them; digests:
+        of each, just found. The caller holds the lock of the step.
+
+        Raises Damaged if the files are not those of the record.
+        """
+        out = self.partial(key) / "arrived"
+        shutil.rmtree(out, ignore_errors=True)
+        for path, source in files.items():
+            if reason := unsafe_reason(path):
+                raise Damaged(f"a file of step {key[:12]} {reason}")
+            place_file(source, out / path)
+        found = self._read(out, key)
+        own = {path: sha256 for path, sha256 in digests.items() if path != RECORD}
+        if (
+            found is None or {one.path: one.sha256 for one in found.files} != own
+            or table(jsontext.read(out / RECORD, bounded=False)).get("key") != key
+        ):  # fmt: skip
+            raise Damaged(f"step {key[:12]} is not as its record says")
+        return self._place(key, out, found)
+
+    def _place(self, key: str, out: Path, artifact: Artifact) -> Artifact:
+        """Move a folder with everything into place."""
         sync(out)
         target = self.folder / key
         if target.exists():
@@ -117,8 +146,8 @@ class Workspace:
         out.rename(target)
         fsync(self.folder)
         shutil.rmtree(self.folder / "partial" / key, ignore_errors=True)
-        checked.remember(target, {file.path: file.sha256 for file in files}, self._memory(key))
-        return Artifact(kind, key, target, files, facts, self._memory(key))
+        checked.remember(target, {file.path: file.sha256 for file in artifact.files}, self._memory(key))
+        return replace(artifact, folder=target)
 
     def discard(self, key: str) -> None:
         """Remove a finished step that is damaged or stale. The caller does not hold its lock."""

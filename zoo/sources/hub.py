@@ -71,6 +71,15 @@ def fetch(
     return found
 
 
+def fetched(source: HubSource, files: Mapping[str, str] | None, cache: Path) -> list[Path]:
+    """What ``fetch`` would find in ``cache`` and then ask no hub for, its record last; empty if it would fetch."""
+    target = _target(source, cache)
+    if not _is_whole(target, _of_root(files, source.file)):
+        return []
+    names = shaped(jsontext.read(_record(target)), _Fetched)["sha256"]
+    return [*(target / name for name in sorted(names)), _record(target)]
+
+
 def fetch_small(
     source: HubSource,
     files: Mapping[str, str] | None,

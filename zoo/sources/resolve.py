@@ -96,6 +96,29 @@ def folder_records(path: Path, root: Path | None = None) -> tuple[FileRecord, ..
         return tuple(sorted(FileRecord(n, real.stat().st_size, sha256_file(real)) for n, real in files.items()))
 
 
+def files_read(spec: Mapping[str, object], root: Path, cache: Path) -> tuple[Path, dict[str, Path]]:
+    """What ``resolve`` reads for a source spec, as far as it is here: ``root`` or ``cache``, and by its path in there
+    where each file is. None of a package.
+
+    Raises ModelFileError.
+    """
+    source = sources.parse(text(spec["source"]))
+    if isinstance(source, sources.HubSource):
+        found = hub.fetched(_at(source, spec), _pins(spec), cache)
+        return cache, {path.relative_to(cache).as_posix(): path for path in found}
+    path = root / source.path if isinstance(source, sources.FileSource) else None
+    if path is None or not path.exists():
+        return root, {}
+    with reading(path, root):
+        if path.is_file():
+            files = {".": path.resolve()}
+        elif (path / CONFIG).exists():
+            files = listed(path, root, shards_of(path))
+        else:
+            files = {one.path: path / one.path for one in records(path)}
+    return root, {(path / name).relative_to(root).as_posix(): real for name, real in files.items()}
+
+
 def inspect_folder(path: Path, root: Path) -> None:
     """Raise ModelFileError for a model folder that the import would refuse by its small files or tensor lists."""
     if path.is_dir():

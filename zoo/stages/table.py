@@ -146,7 +146,8 @@ class Row:
     the processor's instructions enter the keys. roundings: the same, if they depend on roundings of plain C code, which
     a compiler for another architecture may contract: then its architecture does.
 
-    alone: it measures time, so nothing else of the zoo should run on the machine.
+    alone: it measures time, so nothing else of the zoo should run on the machine. at_home: it reads what only the
+    machine of the command has for sure, such as the zoo's texts, a secret key or a token, and computes little.
     """
 
     version: int
@@ -161,6 +162,7 @@ class Row:
     roundings: str = ""
     scratch: Callable[[Need], int] = lambda _: 0
     alone: bool = False
+    at_home: bool = False
 
 
 def _little(_: Need) -> int:
@@ -383,16 +385,16 @@ STAGES: Mapping[str, Row] = {
         module="importing",
     ),
     "prune": Row(1, ("torch", "transformers", "safetensors"), _half_precision, _in_use),
-    "corpus": Row(2, (), _little, _in_use),
+    "corpus": Row(2, (), _little, _in_use, at_home=True),
     "label": Row(
         3, ("llama-cpp-python", "jinja2"), _little, _label_memory, _label_work,
         evidence=("label-report.json",), sums="the teacher's answers", scratch=_repacked,
     ),
-    "ask": Row(1, (), _little, lambda _: 0, _ask_work),
+    "ask": Row(1, (), _little, lambda _: 0, _ask_work, at_home=True),
     # After the steps with the answers: its report of them, without their words, takes the place of theirs.
     "redact": Row(
         1, ("phonenumberslite",), _little, lambda _: 0, lambda load: f"redact {load.prompts} labelled rows",
-        evidence=("label-report.json", "redaction-report.json"),
+        evidence=("label-report.json", "redaction-report.json"), at_home=True,
     ),
     "conversations": Row(
         1, (), lambda need: need.taught.bytes, lambda _: 0, evidence=("tune-corpus.json",),

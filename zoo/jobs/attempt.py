@@ -1,0 +1,139 @@
+"""One try to make a task on a Ray cluster: a place on a node, the step there, and what comes back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Protocol, cast
+
+from catalog import jsontext
+from zoo.errors import ZooError
+from zoo.jobs import fetched, nodes
+from zoo.jobs.engine import Attempt, Ended, Hear, event
+from zoo.jobs.fetched import Home, There
+from zoo.jobs.processes import PATIENCE_SECONDS, Processes, ended
+from zoo.jobs.tasks import Task
+from zoo.machine import processor
+
+
+class Seat(There, Protocol):
+    """``zoo.jobs.raytask.Seat`` from here."""
+
+    def look(self, marker: str) -> Mapping[str, str]: ...
+
+
+class Stopped(Exception):
+    """The command was stopped, so nothing more is asked of the node."""
+
+
+@dataclass
+class Try:
+    """home: this machine. mine: what ``raytask.look`` says here. local: makes steps on this machine. place: asks Ray
+    for a place on a node."""
+
+    ray: ModuleType
+    home: Home
+    mine: Mapping[str, str]
+    local: Processes
+    place: Callable[[], object]
+    task: Task
+    found: Ended = field(default=Ended(1, "was lost"))
+    is_over: threading.Event = field(default_factory=threading.Event)
+    _actor: object = None
+    _is_placed: bool = False
+    _is_stopped: bool = False
+    _judging: Attempt | None = None
+
+    def listen(self, hear: Hear) -> None:
+        """Make the task and pass on what its process writes. Called in a thread of its own."""
+        try:
+            self.found = self._made(hear)
+        except self.ray.exceptions.RayTaskError as error:
+            # Raised by our own code there: a second time would be the same. Ray makes it an error of our kind too.
+            hear(event("error", str(error.cause) if isinstance(error.cause, ZooError) else first_line(error)))
+            self.found = Ended(1)
+        except ZooError as error:
+            hear(event("error", str(error)))
+            self.found = Ended(1)
+        except Exception as error:  # noqa: BLE001 - this thread must not end without a word
+            self.found = Ended(1, f"was lost ({first_line(error)})")
+        finally:
+            self._free()
+            self.is_over.set()
+            hear(None)
+
+    def wait(self) -> Ended:
+        self.is_over.wait()
+        return self.found
+
+    def stop(self) -> None:
+        self._is_stopped = True
+        if self._judging:
+            self._judging.stop()
+        if self._is_placed:
+            with suppress(Exception):
+                self._actor.stop.remote()  # type: ignore[attr-defined]  # Ray makes the methods of an actor
+        else:
+            self._free()
+
+    def end(self) -> None:
+        if not self.is_over.wait(2 * PATIENCE_SECONDS):
+            self._free()
+
+    def _made(self, hear: Hear) -> Ended:
+        self._actor = self.place()
+        seat = cast(Seat, _Far(self))
+        with nodes.marked(self.home.settings.work) as (marker, said):
+            found = seat.look(marker)
+        self._is_placed = True
+        if faults := list(nodes.unlike(self.mine, found, found["host"])):
+            raise ZooError("; ".join(faults), remedy="Make all nodes alike")
+        if found["seen"] == said:
+            words = [*self.home.words(self.task), "--", self.task.recipe]
+            code, lines = seat.make(words, str(self.home.settings.root.resolve()), self.home.variables)
+            for line in lines:
+                hear(line)
+            return ended(code)
+        there = processor.from_record(jsontext.parse(found["processor"]))
+        assert there, "a node of the same version says what its processor is"
+        code = fetched.make(self.task, seat, there, self.home, hear)
+        self._free()
+        return ended(code) if code else self._judged(hear)
+
+    def _judged(self, hear: Hear) -> Ended:
+        """Where the recipe is, the same command judges the finished step."""
+        is_said = threading.Event()
+        self._judging = self.local.start(self.task, lambda line: is_said.set() if line is None else hear(line))
+        is_said.wait()
+        return self._judging.wait()
+
+    def _free(self) -> None:
+        """Give the place on the node back. What runs there ends."""
+        if self._actor is not None:
+            with suppress(Exception):
+                self.ray.kill(self._actor)
+
+    def ask(self, method: str, *given: object) -> object:
+        """Call a method of the place on the node, and wait for what it returns."""
+        if self._is_stopped:
+            raise Stopped
+        return self.ray.get(getattr(self._actor, method).remote(*given))
+
+
+class _Far:
+    """Every method of the place on the node."""
+
+    def __init__(self, one: Try) -> None:
+        self._one = one
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        return lambda *given: self._one.ask(name, *given)
+
+
+def first_line(error: Exception) -> str:
+    """The last line of an error of the other side, which is the sentence; else the first of Ray's own."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return (lines[-1] if "Traceback" in str(error) else lines[0])[:300].rstrip(".")

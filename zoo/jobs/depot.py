@@ -1,0 +1,181 @@
+"""The folder of a machine that does not see the zoo's folder: it gets what a step needs, and keeps what may be needed.
+
+In it are ``work``, a work folder as in a zoo, whose finished steps are named by their key; ``files``, by their digest;
+and in ``zoos`` a folder for each step that is being made, with the zoo's own files that the step reads. All of it can
+be deleted when no step runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from catalog.paths import unsafe_reason
+from catalog.words import data_size
+from zoo.errors import Damaged, ZooError
+from zoo.files.blobs import Blobs
+from zoo.files.digests import sha256_file
+from zoo.files.locks import locked, locked_folder, locked_now
+from zoo.files.whole import place_file
+from zoo.machine.resources import free_bytes
+from zoo.plan.costs import RESERVE_BYTES
+from zoo.plan.store import Workspace
+from zoo.runs.places import FOLDER as RUNS
+from zoo.runs.places import SUFFIX
+from zoo.stages.artifact import RECORD
+
+VARIABLE = "ZOO_NODE_CACHE"
+"""Of the environment of a node: where this folder is."""
+GIVEN = "given.json"
+"""In the folder of a step: what it is."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def place() -> Path:
+    """The folder of this machine."""
+    own = os.environ.get(VARIABLE)
+    return Path(own or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/zoo/node").expanduser()
+
+
+class Depot:
+    """What the machine of the command asks a node for, one after the other, to have one step made there.
+
+    Digests, keys and paths come from that machine and are checked. Raises ZooError in one sentence, which it shows.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or place()
+        self.store = Workspace(self.folder / "work")
+        self.blobs = Blobs(self.folder / "files")
+        self._held = ExitStack()
+        self._arriving = ExitStack()
+        self._zoo: Path | None = None
+
+    def steps_missing(self, keys: Sequence[str]) -> list[str]:
+        """The keys whose finished steps are not here."""
+        return [key for key in keys if self.store.finished(key) is None]
+
+    def files_missing(self, digests: Sequence[str]) -> list[str]:
+        """The files that are not here, or are not what they were."""
+        return [sha256 for sha256 in dict.fromkeys(digests) if not self.blobs.has(sha256)]
+
+    def expect(self, size_bytes: int) -> None:
+        """Raises ZooError if the disk has no room for so many bytes."""
+        with self._writing():
+            self.store.folder.mkdir(parents=True, exist_ok=True)
+        free = free_bytes(self.folder)
+        if free < size_bytes + RESERVE_BYTES:
+            raise ZooError(
+                f"{platform.node()}: {data_size(size_bytes + RESERVE_BYTES)} must be free at {self.folder} for what "
+                f"the step needs, {data_size(RESERVE_BYTES)} of it in reserve; {data_size(free)} are free"
+            )
+
+    def begin(self, sha256: str) -> int:
+        """How many bytes of a file are here. It is this caller's until ``finish``."""
+        self._arriving.close()
+        with self._writing():
+            arrived = self._arriving.enter_context(self.blobs.growing(sha256))
+            # It may have arrived for another step while this one waited.
+            whole = self.blobs.path(sha256)
+            return whole.stat().st_size if whole.exists() else arrived
+
+    def add(self, sha256: str, start: int, data: bytes) -> None:
+        """A piece of the file that was begun, from byte ``start`` on."""
+        with self._writing():
+            self.blobs.add(sha256, start, data)
+
+    def finish(self, sha256: str, size_bytes: int) -> bool:
+        """Whether the file has arrived as it is; what is not so is deleted."""
+        with self._writing(), self._arriving:
+            return self.blobs.path(sha256).exists() or self.blobs.finish(sha256, size_bytes)
+
+    def adopt(self, key: str, digests: Mapping[str, str]) -> None:
+        """Put a finished step in its place, of files that have arrived. digests: by path."""
+        with self._writing(), self.store.growing(key, lambda: None):
+            if self.store.finished(key) is None:
+                self.store.adopt(key, {path: self.blobs.path(sha256) for path, sha256 in digests.items()}, digests)
+
+    def lay(self, given: str, zoo: Mapping[str, str], work: Mapping[str, str]) -> tuple[str, str]:
+        """Make a zoo folder for a step, with files that have arrived. Returns this folder and the work folder.
+
+        given: for ``zoo.jobs.given``. zoo, work: digests by the path in each folder.
+        """
+        with self._writing():
+            self._zoo = self._new_zoo()
+            for path, sha256 in zoo.items():
+                place_file(self.blobs.path(sha256), self._zoo / _safe(path))
+            with locked_folder(self.folder / "work" / "hub"):
+                for path, sha256 in work.items():
+                    target = self.store.folder / _safe(path)
+                    if not (target.exists() and target.samefile(self.blobs.path(sha256))):
+                        place_file(self.blobs.path(sha256), target)
+            (self._zoo / GIVEN).write_text(given, encoding="utf-8")
+        return str(self._zoo), str(self.store.folder)
+
+    def made(self, key: str) -> dict[str, tuple[str, int]]:
+        """Digest and size of every file of a finished step by its path, its record among them. Raises ZooError."""
+        found = self.store.finished(key)
+        if found is None:
+            raise ZooError(f"{platform.node()} has no finished step {key[:12]}")
+        record = found.folder / RECORD
+        files = {one.path: (one.sha256, one.size_bytes) for one in found.files}
+        return files | {RECORD: (sha256_file(record), record.stat().st_size)}
+
+    def piece(self, key: str, path: str, start: int, count: int) -> bytes:
+        """Bytes of a file of a finished step."""
+        with (self.store.folder / _safe(key) / _safe(path)).open("rb") as stream:
+            stream.seek(start)
+            return stream.read(count)
+
+    def journals(self, key: str) -> dict[str, str]:
+        """The journals of runs that made a step here, by their names."""
+        found = {}
+        for path in sorted((self.store.folder / RUNS).glob(f"*{SUFFIX}")):
+            with suppress(OSError):
+                text = path.read_text(encoding="utf-8", errors="replace")
+                if f'"{key}"' in text:
+                    found[path.name] = text
+        return found
+
+    def leave(self) -> None:
+        """Delete the zoo folder of the step, and hold nothing any more."""
+        if self._zoo:
+            shutil.rmtree(self._zoo, ignore_errors=True)
+        self._held.close()
+        self._arriving.close()
+
+    def _new_zoo(self) -> Path:
+        """A new folder, held by a lock that ends with this process. Those of processes that are gone are deleted."""
+        zoos = self.folder / "zoos"
+        with locked_folder(zoos):
+            for left in zoos.iterdir():
+                with locked_now(left) as is_free:
+                    if is_free:
+                        shutil.rmtree(left, ignore_errors=True)
+            made = Path(tempfile.mkdtemp(dir=zoos))
+            self._held.close()
+            self._held.enter_context(locked(made))
+        return made
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            what = "is full" if error.errno in _FULL else f"cannot be written: {error.strerror or error}"
+            raise ZooError(
+                f"{platform.node()}: {self.folder} {what}. Free some space there, delete this folder when no step "
+                f"runs, or set {VARIABLE} where the node is started"
+            ) from error
+
+
+def _safe(path: str) -> str:
+    if reason := unsafe_reason(path):
+        raise Damaged(f"the path {path[:80]!r} {reason}")
+    return path
