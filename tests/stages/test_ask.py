@@ -207,3 +207,30 @@ def test_the_journal_finds_each_row_and_holds_none(tmp_path: Path) -> None:
         for line in lines(path):
             assert line["key"] in answered and vars(answered[line["key"]].answer)["text"] == line["text"]
         assert "0" * 64 not in answered
+
+
+BROKEN = ("x is %d", '{"x": "%d"}', '{"x": %d, "y": 1}', 'Here you are: ```json\n{"x": %d}\n```')
+"""Answers of servers that pass over the schema, over types, and over fields, and of one that adds words."""
+
+
+@pytest.mark.parametrize("owner", ["llamacpp", "vllm", "sglang"])
+def test_every_row_that_is_accepted_follows_its_schema(owner: str, tmp_path: Path) -> None:
+    """Of a server that follows the schema in every third answer and breaks it in four ways in the others."""
+    count, given = 24, list[str]()
+    asked = [{"user": f"{n} as JSON", "requires_json": True, "tool_name": "tell", "tool_schema": SCHEMA}
+             for n in range(count)]  # fmt: skip
+
+    def answer(_: dict[str, Any]) -> str:
+        number = len(given)
+        given.append(json.dumps({"x": number}) if number % 3 == 0 else BROKEN[number % 4] % number)
+        return given[-1]
+
+    with AnswerServer(answer, owner=owner) as server:
+        corpus(tmp_path / "prompts", asked, HELDOUT[1:])
+        facts = ask.run(context(tmp_path, server.address, batch_rows=1))
+    written = [row for part in ("train", "heldout") for row in lines(tmp_path / f"out/{part}.jsonl")]
+    accepted = [row["messages"][-1]["content"] for row in written]
+    assert all(set(json.loads(text)) == {"x"} and type(json.loads(text)["x"]) is int for text in accepted)
+    # Each whole answer was accepted, and each broken one was asked again once or left out.
+    assert sorted(accepted) == sorted(text for n, text in enumerate(given) if n % 3 == 0)
+    assert 0 < facts["valid_rows"] == len(accepted) < count + 1
