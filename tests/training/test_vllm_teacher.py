@@ -1,4 +1,4 @@
-"""vLLM as a teacher: its output objects, its faults, and vLLM itself where ZOO_VLLM names an environment with it."""
+"""vLLM as a teacher: its output objects, its faults, and vLLM itself where ENVIRONMENT_OF_VLLM names one with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from zoo.training.teacher.source import opened  # noqa: E402 - after the skip
 from zoo.training.teacher.vllm import Vllm  # noqa: E402 - after the skip
 from zoo.training.teacher.vllmprocess import answer  # noqa: E402 - after the skip
 
-INSTALLED = os.environ.get("ZOO_VLLM", "")
+INSTALLED = os.environ.get("ENVIRONMENT_OF_VLLM", "")
 
 
 @dataclass
@@ -96,7 +96,7 @@ def test_what_stops_vllm_is_said(known: Any, words: str, home: Path, tmp_path: P
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not INSTALLED, reason="ZOO_VLLM names no environment with vLLM")
+@pytest.mark.skipif(not INSTALLED, reason="ENVIRONMENT_OF_VLLM names no environment with vLLM")
 def test_vllm_itself_answers_as_torch_does(home: Path) -> None:
     environment = OtherPython(Path(INSTALLED))
     asked = question(home, environment.folder, environment.version(VLLM_PACKAGES))
