@@ -2,7 +2,8 @@
 
 Two threads that share a product of 64 rows take half as long again as one, in processor time (SmolLM2-135M's head on
 two cores): there is too little of it to share. So each reads batches of its own. The numbers are the same: a product of
-``SHARED_BELOW`` rows or more is divided by rows and columns, never along its sums.
+``SHARED_BELOW`` rows or more is divided by rows and columns, never along its sums. This was tried with the instructions
+of ``TRIED`` alone; with those of older processors they are not the same, and a batch is read by all threads as before.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ from contextlib import contextmanager
 
 import torch
 
+TRIED = ("AVX2", "AVX512")
+"""As torch names them."""
 MOST = 4
 """Batches at one time: each has logits of its own."""
 SHARED_BELOW = 16
 """Rows of a product whose sums several threads may divide (MKL up to 11): those stay with the caller's threads."""
+
+
+def keeps_bytes(device: torch.device) -> bool:
+    """Whether answers are the same however many threads read a batch."""
+    return device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in TRIED
 
 
 @contextmanager

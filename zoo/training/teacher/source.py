@@ -76,7 +76,7 @@ class TorchTeacher:
 
     def of_all(self, batches: Sequence[Batch], read: Read) -> list[Targets]:
         """The answers of all rows of these batches, with the same bytes as batch by batch."""
-        if self._model.device.type != "cpu":
+        if not alongside.keeps_bytes(self._model.device):
             return _in_turn(self, batches, read)
         with alongside.workers() as pool:
             hidden = self._all_hidden(pool, batches, read)
