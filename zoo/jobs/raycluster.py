@@ -75,6 +75,8 @@ def connected(work: Work, address: str, settings: Settings, report: Reporter) ->
     # Ray would report how it is used to its makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray = extras.load("ray")
+    # It advises against many calls and large ones, which is how files travel.
+    warnings.filterwarnings("ignore", module=r"ray\.util\.client")
     _connect(ray, address)
     try:
         there = _nodes(ray)
