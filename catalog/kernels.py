@@ -26,6 +26,6 @@ def problems(document: Document, data: JsonObject) -> Iterator[Problem]:
         return
     rows = label.get("batch_rows")
     if isinstance(rows, int) and rows % GROUP_ROWS:
-        what = f"the fast kernels of `repack` take {GROUP_ROWS} rows at a time, so {rows} does not divide"
+        what = f"the fast kernels of `repack` take {GROUP_ROWS} rows at a time, and {rows} is not a multiple of it"
         near = -(-rows // GROUP_ROWS) * GROUP_ROWS
         yield document.problem(("label", "batch_rows"), what, f"Write a multiple of {GROUP_ROWS}, such as {near}")

@@ -17,6 +17,7 @@ from catalog import (
     licences,
     losses,
     placeholders,
+    presets,
     schema,
     served,
     shell,
@@ -77,6 +78,7 @@ class Meaning:
         yield from calibration.problems(self.document, self.data)
         yield from kernels.problems(self.document, self.data)
         yield from losses.problems(self.document, self.data)
+        yield from presets.problems(self.document, self.data)
         yield from served.problems(self.document, self.data)
         yield from teacherweights.problems(self.document, self.data)
         yield from tuning.problems(self.document, self.data)

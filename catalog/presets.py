@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from catalog.problems import Problem
-    from catalog.yamltext import Document
+from catalog.jsontext import JsonObject
+from catalog.problems import Problem, show
+from catalog.yamltext import Document
+
+FOUR_BIT = ("ampere-balanced", "turing-safe", "ada-memory", "ada-memory-nf4")
+"""Presets with a 4-bit type for the frozen weights, which qlora needs."""
+DEFAULT = "cpu-small"
+
+
+def problems(document: Document, data: JsonObject) -> Iterator[Problem]:
+    """A preset that does not go together with its adapter. Tolerates any shape."""
+    for place, training in _trainings(data):
+        preset = training.get("preset", DEFAULT)
+        if training.get("adapter") == "qlora" and preset not in FOUR_BIT:
+            yield document.problem(
+                (*place, "preset" if (*place, "preset") in document.value_places else "adapter"),
+                f"qlora trains on weights in 4 bits, but the preset {show(preset)} has no type for them",
+                f"Write `preset:` and one of {', '.join(FOUR_BIT)}, or `adapter: lora`",
+            )
+
+
+def _trainings(data: JsonObject) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
+    """The sections that train, with their places."""
+    teacher = data.get("teacher")
+    tuned = teacher.get("tune") if isinstance(teacher, dict) else None
+    for place, training in ((("distill",), data.get("distill")), (("teacher", "tune"), tuned)):
+        if isinstance(training, dict):
+            yield place, training
 
 
 def hints(document: Document) -> Iterator[Problem]:
@@ -16,12 +40,7 @@ def hints(document: Document) -> Iterator[Problem]:
     The figures are those of ten matrices of SmolLM2-135M; bits count the scales, too.
     """
     data = document.data if isinstance(document.data, dict) else {}
-    teacher = data.get("teacher")
-    tuned = teacher.get("tune") if isinstance(teacher, dict) else None
-    trainings: dict[tuple[str, ...], object] = {("distill",): data.get("distill"), ("teacher", "tune"): tuned}
-    for place, training in trainings.items():
-        if not isinstance(training, dict):
-            continue
+    for place, training in _trainings(data):
         if training.get("preset") != "ada-memory" or training.get("adapter") != "qlora":
             continue
         yield document.problem(

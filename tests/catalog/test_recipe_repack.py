@@ -35,7 +35,7 @@ def test_rows_in_groups_are_accepted(check_text: Check, rows: int) -> None:
 def test_a_rest_of_rows_is_refused_at_its_line(check_text: Check, rows: int, near: int) -> None:
     text = text_with(f"  repack: true\n  batch_rows: {rows}\n")
     (problem,) = check_text(text, TUTORED_NAME).problems
-    assert problem.line == line_of(text, "batch_rows") and f"so {rows} does not divide" in problem.what
+    assert problem.line == line_of(text, "batch_rows") and f"and {rows} is not a multiple of it" in problem.what
     assert problem.instead == f"Write a multiple of 4, such as {near}"
 
 

@@ -11,6 +11,7 @@ from recipesamples import TUTORED, TUTORED_NAME, edited, line_of
 from catalog import presets
 from catalog.checks import CheckedRecipe
 from catalog.recipe import plain
+from zoo.training.adapters import PRESETS
 
 Check = Callable[..., CheckedRecipe]
 PLACE = "  parameters: 134515008\n\ncorpus"
@@ -75,3 +76,24 @@ def test_the_hint_at_a_better_preset_is_given_here_too(check_text: Check) -> Non
     text = text_with("\n    adapter: qlora\n    preset: ada-memory")
     checked = check_text(text, TUTORED_NAME)
     assert [one.line for one in presets.hints(checked.document)] == [line_of(text, "preset: ada-memory")]
+
+
+@pytest.mark.parametrize("preset", [None, *PRESETS])
+def test_qlora_needs_a_preset_with_4_bits(check_text: Check, preset: str | None) -> None:
+    """Of a student and of a teacher; without a preset it is the one of processors."""
+    more = f"\n{{0}}preset: {preset}" if preset else ""
+    for text, line in (
+        (text_with("\n    adapter: qlora" + more.format("    ")), "    preset:" if preset else "    adapter:"),
+        (
+            edited(TUTORED, "  steps: 60", "  steps: 60\n  adapter: qlora" + more.format("  ")),
+            "  preset:" if preset else "  adapter:",
+        ),
+    ):
+        found = check_text(text, TUTORED_NAME).problems
+        assert [one.line for one in found] == ([] if preset in presets.FOUR_BIT else [line_of(text, line)])
+        assert all(one.what.startswith("qlora trains on weights in 4 bits") for one in found)
+
+
+def test_the_presets_are_those_of_the_training() -> None:
+    assert {name for name, preset in PRESETS.items() if preset.quantization} == set(presets.FOUR_BIT)
+    assert presets.DEFAULT in PRESETS

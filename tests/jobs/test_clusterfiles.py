@@ -121,6 +121,7 @@ def test_every_step_is_written_once_and_the_scripts_are_valid(
     for planned in manyplans.plans_of(zoo, ZOO_THREADS="3").values():
         for id_ in planned.to_run:
             wanted.setdefault(planned.plan.step(id_).key, id_)
+    assert "zoo release --all" in (folder / "submit.sh").read_text(encoding="utf-8")
     assert answer["steps"] == len(wanted) == sum(one["tasks"] for one in answer["arrays"])
     ran = commands(folder)
     assert sorted(line.split("|")[4] for line in ran) == sorted(wanted.values())
@@ -132,6 +133,27 @@ def test_every_step_is_written_once_and_the_scripts_are_valid(
     checker = Path(sys.executable).with_name("shellcheck")
     checked = subprocess.run([checker, *scripts], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("engine", ["slurm", "kubernetes"])
+def test_named_recipes_are_released_by_name(zoo: Path, engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    more = ["--image", "r.example/zoo:1"] if engine == "kubernetes" else []
+    assert main(["plan", "aa", "bb", "--as-jobs", engine, *more]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("run: zoo release aa bb")
+    submit = (zoo / "build/jobs/submit.sh").read_text(encoding="utf-8")
+    assert "zoo release aa bb" in submit and "--all" not in submit
+
+
+def test_a_recipe_that_cannot_be_planned_stops_no_other(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = zoo / "recipes/wrong.yaml"
+    wrong.write_text("zoo: 1\nname: wrong\n", encoding="utf-8")
+    try:
+        code, answer, err = plan(capsys, "--all", "--as-jobs", "slurm")
+        assert code == 0 and answer["steps"] > 0 and "wrong is left out:" in err
+        # A person who names it wants it.
+        assert plan(capsys, "aa", "wrong", "--as-jobs", "slurm")[0] == 2
+    finally:
+        wrong.unlink()
 
 
 def test_tasks_train_together_as_here(
@@ -222,7 +244,7 @@ def test_several_plans_are_one_table_and_their_problems_come_together(
         for name, text in broken.items():
             (zoo / f"recipes/{name}.yaml").write_text(text.replace("zoo: 1", "zoo: 9"))
         code, _, err = plan(capsys, "--all", "--as-jobs", "slurm")
-        assert code == 2 and "2 recipes cannot be planned" in err and "aa.yaml" in err and "bb.yaml" in err
+        assert code == 2 and "no recipe can be planned" in err and "aa.yaml:1:" in err and "bb.yaml:1:" in err
     finally:
         for name, text in broken.items():
             (zoo / f"recipes/{name}.yaml").write_text(text)

@@ -218,3 +218,16 @@ def test_a_file_without_a_template_is_asked_in_text_that_begins_as_its_vocabular
     with Model.open(bare, threads=1, context_tokens=256) as opened:
         plain = opened.tokenize("Say hello.", add_special=False, parse_special=False)
         assert prompt.tokens(opened, "Say hello.") == ([opened.bos] if wanted else []) + plain
+
+
+@pytest.mark.parametrize("schema", [None, SCHEMA])
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+def test_weights_that_are_not_finite_answer_nothing(
+    tmp_path: Path, schema: dict[str, Any] | None, temperature: float
+) -> None:
+    """The sampler would take any token, and that of a grammar would end the process."""
+    bad = make_tiny_gguf(tmp_path / "bad.gguf", layers=1, spoil="blk.0.ffn_down.weight")
+    with Model.open(bad, threads=1, context_tokens=256, parallel=2) as opened:
+        job = Job("a", "the of", 8, temperature=temperature, json_schema=schema)
+        with pytest.raises(ModelFileError, match=r"bad\.gguf computes values that are NaN or infinite"):
+            list(generate(opened, [job], batch_rows=2))

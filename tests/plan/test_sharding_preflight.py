@@ -1,10 +1,11 @@
-"""What does not fit the setting sharding is named before anything is made."""
+"""What does not fit the settings sharding, processes and device is named before anything is made."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import torch
 from recipeplans import made, put
 from recipeplans import tutored as tutored
 
@@ -15,6 +16,7 @@ from zoo.plan.costs import Costs
 from zoo.plan.preflight import Build
 from zoo.progress import Silent
 from zoo.settings import load
+from zoo.stages.table import TRAINING_TOOLS
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,34 @@ def test_weights_of_4_bits_in_shares(
         preflight.check(build, Costs(1, 0, 0, 0, ()), load(tmp_path, {}, environment), Silent())
     assert ("sharding does not fit adapter qlora: a weight in 4 bits" in str(caught.value)) == named
     assert ("training would go wrong without a message: set sharding to none, or take" in str(caught.value)) == named
+
+
+@pytest.mark.parametrize(
+    ("cards", "device", "processes", "said"),
+    [
+        (0, "cuda", 1, "the device is cuda, but torch"),
+        (0, "cuda:3", 2, "the device is cuda:3, but torch"),
+        (2, "cuda:2", 1, "torch finds 2 GPUs here: name one from cuda:0 to cuda:1"),
+        (2, "cuda", 3, "3 processes need a GPU each, but the device cuda has 2: lower the setting processes"),
+        (2, "cuda:1", 2, "but the device cuda:1 has 1: lower the setting processes, or use --device cuda for all GPUs"),
+        (2, "cuda", 2, ""), (1, "cuda:0", 1, ""), (0, "cpu", 2, ""),
+    ],
+)  # fmt: skip
+def test_a_training_on_a_gpu_needs_one(
+    cards: int, device: str, processes: int, said: str, tutored: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    (tmp_path / "zoo.toml").touch()
+    settings = load(tmp_path, {}, {"ZOO_DEVICE": device, "ZOO_PROCESSES": str(processes)})
+    tools = dict.fromkeys(TRAINING_TOOLS, "1")
+
+    def faults(steps: list[str]) -> str:
+        try:
+            preflight.check(Build(tutored, made(tutored), steps, tools), Costs(1, 0, 0, 0, ()), settings, Silent())
+        except ZooError as error:
+            return str(error)
+        return ""
+
+    found = faults(["distill"])
+    assert said in found and ("GPU" in found) == bool(said)
+    assert "GPU" not in faults(["corpus/prompts"]), "nothing is trained"

@@ -140,6 +140,7 @@ def test_check_names_a_text_and_a_source_that_changed(zoo: Path, capsys: pytest.
     make_tiny_llama(zoo / "models/teacher", layers=2, seed=5)
     code, out, err = call(capsys, "check", "recipes/plain.yaml")
     assert code == 2 and 'student.source: "file:models/teacher" is not the one that is pinned' in out + err
+    assert "delete its `sha256:`, run `zoo lock recipes/plain.yaml`" in out + err
     recipe = zoo / "recipes/plain.yaml"
     lines = [line for line in recipe.read_text(encoding="utf-8").splitlines() if "sha256:" not in line]
     recipe.write_text("\n".join(lines), encoding="utf-8")

@@ -31,7 +31,7 @@ def form(context: click.Context) -> Form:
     command = context.command
     paragraphs = tuple(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
     arguments = [one for one in command.params if isinstance(one, click.Argument)]
-    options = [one for one in command.params if isinstance(one, click.Option)]
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     common = [one for one in options if one.name in ("json_", "quiet", "log")]
     ordered = [*arguments, *(one for one in options if one not in common), *common]
     path = tuple(context.command_path.split()[1:])

@@ -9,7 +9,7 @@ import click
 
 from catalog.words import data_size
 from zoo.cli.common import MOST_JOBS, Call, options
-from zoo.errors import InputError
+from zoo.errors import InputError, ZooError
 from zoo.jobs import written
 from zoo.plan import foresight, preflight, prepare
 from zoo.plan.prepare import Planned
@@ -55,13 +55,21 @@ def command(
         _one(call, recipes[0])
         return
     names = prepare.every_recipe(call.settings) if every else recipes
-    plans = prepare.make_plans(names, call.settings)
+    missed: list[str] = []
+
+    def leave_out(name: str, error: ZooError) -> None:
+        missed.append(name)
+        call.output.warn(f"{name} is left out: {error}")
+
+    plans = prepare.make_plans(names, call.settings, leave_out if every else None)
+    if missed and not plans:
+        raise InputError("no recipe can be planned", remedy="Fix the lines above")
     if every:
         plans = {name: one for name, one in plans.items() if not taken.is_out(one, call.settings, USUAL.way)}
     if as_jobs is None:
         _several(call, plans)
         return
-    made = written.write(plans, written.Wanted(as_jobs, **asked), call.settings, Path.cwd())
+    made = written.write(plans, written.Wanted(as_jobs, every=every, **asked), call.settings, Path.cwd())
     call.output.answer(made.data, made.sentence)
 
 

@@ -19,7 +19,8 @@ def describe() -> list[CommandDoc]:
 
 def _command(context: click.Context) -> CommandDoc:
     command = context.command
-    options = tuple(_option(option, context) for option in command.params if isinstance(option, click.Option))
+    shown = (one for one in command.params if isinstance(one, click.Option) and not one.hidden)
+    options = tuple(_option(option, context) for option in shown)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     paragraphs = tuple(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
     return CommandDoc(context.command_path, usage, paragraphs, options)

@@ -20,7 +20,8 @@ class Order:
 
     processes: that train together; sharding: what each of them keeps. threads: of each task. at_most: tasks of an array
     at the same time, None for all.
-    written_by: the command that made the files. image and claim: of Kubernetes, the container image and the volume.
+    written_by: the command that made the files; release: the one that ends the work. image and claim: of
+    Kubernetes, the container image and the volume.
     """
 
     root: str
@@ -30,6 +31,7 @@ class Order:
     sharding: str
     at_most: int | None
     written_by: str
+    release: str
     image: str = ""
     claim: str = ""
 

@@ -112,4 +112,4 @@ def _submit(arrays: Sequence[Array], order: Order) -> Iterator[str]:
         together = list(level)
         yield from (f"start {shlex.quote(name_of(array))} {array.name}.json" for array in together)
         yield f"finish {shlex.join(map(name_of, together))}"
-    yield 'echo "All Jobs have ended. Run: zoo release --all"'
+    yield f"echo {shlex.quote(f'All Jobs have ended. Run: {order.release}')}"

@@ -64,7 +64,8 @@ def _submit(arrays: Sequence[Array], order: Order) -> Iterator[str]:
         after = f' --dependency="afterany:{wanted}"' if wanted else ""
         yield f'{_variable(array.name)}=$(sbatch --parsable "$@"{after} {array.name}.sbatch)'
     count = sum(len(array.commands) for array in arrays)
-    yield f'echo "Submitted {count} steps in {len(arrays)} arrays. When all have ended, run: zoo release --all"'
+    said = f"Submitted {count} steps in {len(arrays)} arrays. When all have ended, run: {order.release}"
+    yield f"echo {shlex.quote(said)}"
     if arrays:
         every = " ".join(f"${{{_variable(array.name)}%%;*}}" for array in arrays)
         yield f'echo "To cancel them: scancel {every}"'

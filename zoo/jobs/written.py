@@ -28,13 +28,15 @@ _OWN = (SUBMIT, "[0-9]*-*.sbatch", "[0-9]*-*.json")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asked for. out: the folder; jobs: most steps of an array at the same time, None for all."""
+    """What the user asked for. out: the folder; jobs: most steps of an array at the same time, None for all; every: all
+    recipes of the zoo."""
 
     engine: str
     out: Path
     jobs: int | None
     image: str | None
     claim: str
+    every: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,13 @@ def write(plans: Mapping[str, Planned], wanted: Wanted, settings: Settings, here
     placed = {flags.word(name, here, settings.root): planned for name, planned in plans.items()}
     tasks = union(placed)
     root = str(settings.root.resolve())
+    release = "zoo release --all" if wanted.every else shlex.join(["zoo", "release", *plans])
     command = shlex.join(["zoo", "plan", *plans, "--as-jobs", wanted.engine]) if len(plans) < 5 else (
         f"zoo plan --as-jobs {wanted.engine}, for {len(plans)} recipes"
     )  # fmt: skip
     order = Order(
         root, list(flags.elsewhere(settings)), settings.threads, settings.processes, settings.sharding, wanted.jobs,
-        command, wanted.image or "", wanted.claim,
+        command, release, wanted.image or "", wanted.claim,
     )  # fmt: skip
     made = arrays(tasks, order.line)
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +73,7 @@ def write(plans: Mapping[str, Planned], wanted: Wanted, settings: Settings, here
     for name, text in WRITERS[wanted.engine](made, order).items():
         write_atomic(folder / name, text)
     (folder / SUBMIT).chmod(0o755)
-    return Written(_data(folder, made, tasks, settings), _sentence(folder, made, tasks, settings))
+    return Written(_data(folder, made, tasks, settings), _sentence(folder, made, len(tasks), release, settings))
 
 
 def _refuse(wanted: Wanted, folder: Path, settings: Settings) -> None:
@@ -109,12 +112,14 @@ def _data(folder: Path, made: Sequence[Array], tasks: Sequence[Task], settings: 
     return {"folder": settings.shown(folder), "steps": len(tasks), "arrays": listed}
 
 
-def _sentence(folder: Path, made: Sequence[Array], tasks: Sequence[Task], settings: Settings) -> str:
+def _sentence(folder: Path, made: Sequence[Array], steps: int, release: str, settings: Settings) -> str:
+    if not made:
+        return f"No step is left to run. Run: {release}"
     submit = shlex.quote(settings.shown(folder / SUBMIT))
     unknown = sum(one.memory_bytes is None for one in made)
-    lines = [f"Wrote {counted(len(tasks), 'step')} as {counted(len(made), 'array')} to {settings.shown(folder)}."]
+    lines = [f"Wrote {counted(steps, 'step')} as {counted(len(made), 'array')} to {settings.shown(folder)}."]
     if unknown:
         lines.append(f"{counted(unknown, 'array')} without a limit on memory. zoo lock records how large sources are.")
     lines.append(f"Submit them with: {submit if '/' in submit else './' + submit}")
-    lines.append("When all have ended, run: zoo release --all")
+    lines.append(f"When all have ended, run: {release}")
     return "\n".join(lines)

@@ -22,7 +22,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from zoo.errors import InputError, ZooError
+import numpy as np
+
+from zoo.errors import InputError, ModelFileError
 from zoo.llama import grammar
 from zoo.llama import prompt as prompts
 from zoo.llama.library import Sampler
@@ -243,9 +245,9 @@ def _take(model: Model, row: _Row, output: int) -> None:
     """Sample a token from output ``output`` of the last decode (-1: the last one)."""
     if len(row.tokens) < len(row.job.forced):
         _force(model, row.job.forced[len(row.tokens)], output)
+    else:
+        _refuse_not_finite(model, row.job, output)
     token = int(model.lib.llama_sampler_sample(row.sampler, model.context, output))
-    if not 0 <= token < model.vocabulary_size:
-        raise ZooError(f"{model.path.name} produced no token for job {row.job.key!r}: its logits are not finite")
     if token in model.end_tokens:
         row.finish = "stop"
         return
@@ -253,6 +255,21 @@ def _take(model: Model, row: _Row, output: int) -> None:
     row.position += 1
     if len(row.tokens) == row.job.max_tokens:
         row.finish = "length"
+
+
+def _refuse_not_finite(model: Model, job: Job, output: int) -> None:
+    """Samplers take any token of such logits, and the one of a grammar ends the process.
+
+    Minus infinity is a token that the model rules out.
+    """
+    pointer = model.lib.llama_get_logits_ith(model.context, output)
+    highest = float(np.ctypeslib.as_array(pointer, (model.vocabulary_size,)).max())
+    if not math.isfinite(highest):
+        raise ModelFileError(
+            f"{model.path.name} computes values that are NaN or infinite, in the answer to {job.prompt_text[-80:]!r}",
+            safe="The answers made so far are kept.",
+            remedy="Its weights are damaged or overflow: get or build it again",
+        )
 
 
 def _force(model: Model, token: int, output: int) -> None:

@@ -50,7 +50,7 @@ class Repacked:
 def repacked(source: Path, folder: Path) -> Repacked:
     """Write ``source`` for the fast kernels into ``folder``; a file without a Q4_1 matrix stays where it is.
 
-    The folder needs room for the size of the file and half of it more.
+    The folder needs room for twice the size of the file.
 
     A matrix that llama.cpp uses without its adapter, or in another way than in a product, is left as it is: the graph
     is looked at, not the name of the architecture. Raises ModelFileError for an invalid file, ZooError if the disk is
@@ -72,7 +72,9 @@ def repacked(source: Path, folder: Path) -> Repacked:
 def split(blocks: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Floats]:
     """Q4_1 blocks [..., 20 bytes] as Q4_0 blocks [..., 18 bytes] and what each weight of a block lacks [...]."""
     numbers = np.ascontiguousarray(blocks[..., :4]).view(np.float16).astype(np.float32)
-    return np.concatenate([blocks[..., :2], blocks[..., 4:]], axis=-1), numbers[..., 1] + 8 * numbers[..., 0]
+    with np.errstate(invalid="ignore"):  # the numbers of a damaged file; what it computes is looked at later
+        lacking = numbers[..., 1] + 8 * numbers[..., 0]
+    return np.concatenate([blocks[..., :2], blocks[..., 4:]], axis=-1), lacking
 
 
 def rank_of(blocks: int) -> int:

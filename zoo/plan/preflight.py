@@ -57,7 +57,10 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
     trainings = {name: one for name, one in _trainings(recipe, stages).items() if one}
     for name, training in trainings.items():
         faults += _together(name, training, settings)
-    faults += _machine(needed_tools, costs, settings, report, sound=not faults)
+    sound = not faults
+    if sound and trainings and settings.device != "cpu":
+        faults += _device(settings)
+    faults += _machine(needed_tools, costs, settings, report, sound=sound)
     for words in too_much(costs):
         report.warn(words)
     for training in trainings.values():
@@ -144,6 +147,14 @@ def _together(name: str, training: Distill | Tune, settings: Settings) -> Iterat
             f"raise {name}.batch_rows, or lower the setting processes"
         )
     if settings.sharding != sharding.NONE and any(found := sharding.fault(training.adapter)):
+        yield ": ".join(found)
+
+
+def _device(settings: Settings) -> Iterator[str]:
+    """Why the device cannot be had. torch is asked, which takes a second to import: only for a training on a GPU."""
+    from zoo.training import devices
+
+    if any(found := devices.fault(settings.device, settings.processes)):
         yield ": ".join(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,14 +102,23 @@ def make_plan(name: str, settings: Settings, tools: Mapping[str, str] | None = N
     return Planned(checked, checked.recipe, seen, made, status, estimate)
 
 
-def make_plans(names: Iterable[str], settings: Settings) -> dict[str, Planned]:
-    """Check and plan many recipes, by name. Raises InputError with the problems of all of them."""
-    tools, made, faults = world.tool_versions(), {}, []
+def make_plans(
+    names: Iterable[str], settings: Settings, leave_out: Callable[[str, ZooError], None] | None = None
+) -> dict[str, Planned]:
+    """Check and plan many recipes, by name.
+
+    leave_out: called with each recipe that cannot be planned, and why; the others are planned. Without it, InputError
+    has the problems of all of them.
+    """
+    tools, made, faults = world.tool_versions(), {}, list[ZooError]()
     for name in names:
         try:
             made[name] = make_plan(name, settings, tools)
         except ZooError as error:
-            faults.append(error)
+            if leave_out is None:
+                faults.append(error)
+            else:
+                leave_out(name, error)
     if len(faults) == 1:
         raise faults[0]
     if faults:

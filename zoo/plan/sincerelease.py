@@ -31,7 +31,8 @@ def changed_since_pinned(checked: CheckedRecipe, root: Path, work: Path) -> Iter
         path = resolve.locate(source.source, root, work)
         if pin and path is not None and _differs(path, pin, source, checked, root):
             what = f"{show(source.source)} is not the one that is pinned (sha256 {pin[:12]}...)"
-            instead = f"Restore it. To use the new one, run `zoo lock {checked.file}` and raise the version"
+            first = "delete its `sha256:`, " if source.sha256 else ""
+            instead = f"Restore it. To use the new one, {first}run `zoo lock {checked.file}` and raise the version"
             yield document.problem((role, "source"), what, instead)
 
 

@@ -210,7 +210,7 @@ def _label_memory(need: Need) -> int:
 
 
 def _repacked(need: Need) -> int:
-    """The teacher's weights in the order of the fast kernels, with an adapter of a third of their size at most."""
+    """A byte per weight: Q4_0 has 0.56 of them and an adapter 0.29 to 0.46, as of seven shapes from 135M to 8B."""
     label = need.recipe.label
     return need.teacher_weights if label and label.repack else 0
 

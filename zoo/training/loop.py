@@ -25,7 +25,7 @@ from zoo.llama import library
 from zoo.machine.processor import here
 from zoo.progress import Reporter, Silent
 from zoo.teachers.logits import LogitServer
-from zoo.training import checkpoints, handover, precision, versions
+from zoo.training import checkpoints, devices, handover, precision, versions
 from zoo.training.adapters import compute_dtype, preset_named
 from zoo.training.checkpoints import Progress
 from zoo.training.conversations import Conversation, Encoding, encode
@@ -303,13 +303,9 @@ def _check_processes(run: Run) -> None:
             safe="Nothing was trained; the labels are kept.",
             remedy="Raise distill.batch_rows, or lower the setting processes",
         )
-    cards = torch.cuda.device_count() if run.device == "cuda" else 1
-    if run.processes > 1 and run.device != "cpu" and cards < run.processes:
-        raise InputError(
-            f"{run.processes} processes need a GPU each, but the device {run.device} has {cards}",
-            safe="Nothing was trained; the labels are kept.",
-            remedy="Lower the setting processes, and use the device cuda for all GPUs of this machine",
-        )
+    what, remedy = devices.fault(run.device, run.processes)
+    if what:
+        raise InputError(what, safe="Nothing was trained; the labels are kept.", remedy=remedy[0].upper() + remedy[1:])
 
 
 def _identity(
