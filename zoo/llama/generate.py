@@ -22,8 +22,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from zoo.errors import InputError, ModelFileError
 from zoo.llama import grammar
 from zoo.llama import prompt as prompts
@@ -262,6 +260,8 @@ def _refuse_not_finite(model: Model, job: Job, output: int) -> None:
 
     Minus infinity is a token that the model rules out.
     """
+    import numpy as np  # only where llama.cpp is, which needs it: this module is imported without it
+
     pointer = model.lib.llama_get_logits_ith(model.context, output)
     highest = float(np.ctypeslib.as_array(pointer, (model.vocabulary_size,)).max())
     if not math.isfinite(highest):
