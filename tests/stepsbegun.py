@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import tinyzoo
@@ -26,13 +27,21 @@ def released(zoo: Path) -> dict[str, dict[str, str]]:
     return {name: tinyzoo.files_of(zoo / "build/releases" / name / "1.0.0") for name in ("plain", "tutored")}
 
 
-def worker(step: str, zoo: Path | None) -> int:
-    """The process that makes a step now; 0 if there is none. zoo: its folder, None for any."""
+def worker(step: str, zoo: Path) -> int:
+    """The process that makes a step now in the folder of a zoo; 0 if there is none."""
+    return _process(step, lambda place, _: (place / "cwd").resolve() == zoo.resolve())
+
+
+def worker_for(step: str, work: Path) -> int:
+    """The same in a work folder that the process was told, as on a node of a cluster."""
+    return _process(step, lambda _, words: str(work) in words)
+
+
+def _process(step: str, is_ours: Callable[[Path, list[str]], bool]) -> int:
     for place in Path("/proc").glob("[0-9]*"):
         try:
             words = (place / "cmdline").read_bytes().decode().split("\0")
-            is_here = zoo is None or (place / "cwd").resolve() == zoo.resolve()
-            if "--share" in words and step in words and is_here:
+            if "--share" in words and step in words and is_ours(place, words):
                 return int(place.name)
         except OSError:
             continue

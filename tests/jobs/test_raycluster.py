@@ -197,7 +197,9 @@ def test_a_killed_worker_and_a_killed_node_lose_their_step_only_and_the_bytes_ar
     killed = []
     for kind in ("worker", "node"):
         found = 0
-        while release.poll() is None and not (found := training(zoo / "build/work", zoo)):
+        while release.poll() is None and not (
+            found := has_checkpoint(zoo / "build/work") and stepsbegun.worker("distill", zoo)
+        ):
             time.sleep(0.005)
         ray_worker = parent(found)
         killed.append(ray_worker if kind == "worker" else parent(ray_worker))
@@ -214,10 +216,14 @@ def test_a_killed_worker_and_a_killed_node_lose_their_step_only_and_the_bytes_ar
     cluster.add()
 
 
-def training(work: Path, zoo: Path | None) -> int:
-    """The process of the training, when it has written a checkpoint; 0 before. zoo: its folder, None for any."""
-    begins = (work / "partial").glob("*/scratch/checkpoint-*[0-9]")
-    return stepsbegun.worker("distill", zoo) if next(begins, None) else 0
+def has_checkpoint(work: Path) -> bool:
+    """Whether a training that runs has written one."""
+    return next((work / "partial").glob("*/scratch/checkpoint-*[0-9]"), None) is not None
+
+
+def training_on(cache: Path) -> int:
+    """The process of the training of a node with this cache, when it has written a checkpoint; 0 before."""
+    return has_checkpoint(cache / "work") and stepsbegun.worker_for("distill", cache / "work")
 
 
 def alive(pid: int) -> bool:
@@ -293,7 +299,7 @@ def test_nodes_that_do_not_see_the_folder_are_sent_what_steps_read_and_the_bytes
     for kind in ("worker", "node"):
         found = 0
         while release.poll() is None and not (
-            found := next(filter(None, (training(cache / "work", None) for cache in apart.caches)), 0)
+            found := next(filter(None, (training_on(cache) for cache in apart.caches)), 0)
         ):
             time.sleep(0.005)
         ray_worker = parent(found)
@@ -325,15 +331,19 @@ def test_a_stopped_command_ends_its_steps_also_on_nodes_that_do_not_see_the_fold
     tinyzoo.write_recipe(zoo, tinyzoo.smallest_recipe(zoo, "plain", gates=gates))
     command = ("release", "plain", "--on", apart.address, "--threads", "1")
     release = tinyzoo.start(zoo, *command, **apart.keys)
-    while release.poll() is None and not stepsbegun.worker("import/student", None):
+    while release.poll() is None and not importing(apart):
         time.sleep(0.005)
     assert any(map(held, (zoo / "build/work/locks").iterdir())), "another command could make the step too"
     release.send_signal(signal.SIGINT)
     _, err = release.communicate(timeout=120)
     assert release.returncode == 130 and "Traceback" not in err, err
-    waiting.until(lambda: not stepsbegun.worker("import/student", None), "the step lives on")
+    waiting.until(lambda: not importing(apart), "the step lives on")
     done = tinyzoo.run(zoo, *command, timeout_seconds=1200, **apart.keys)
     assert done.returncode == 3 and "plain: plain 1.0.0 misses its gates" in done.stderr, done.stderr
+
+
+def importing(apart: Nodes) -> bool:
+    return any(stepsbegun.worker_for("import/student", cache / "work") for cache in apart.caches)
 
 
 @pytest.mark.long

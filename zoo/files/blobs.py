@@ -36,7 +36,7 @@ class Blobs:
         path = self.path(sha256)
         try:
             is_sound = sha256_file(path) == sha256
-        except FileNotFoundError:
+        except OSError:
             return False
         if not is_sound:
             path.unlink(missing_ok=True)

@@ -53,7 +53,7 @@ class Try:
             self.found = self._made(hear)
         except self.ray.exceptions.RayTaskError as error:
             # Raised by our own code there: a second time would be the same. Ray makes it an error of our kind too.
-            hear(event("error", str(error.cause) if isinstance(error.cause, ZooError) else first_line(error)))
+            hear(event("error", str(error.cause) if isinstance(error.cause, ZooError) else repr(error.cause)))
             self.found = Ended(1)
         except ZooError as error:
             hear(event("error", str(error)))
