@@ -13,6 +13,7 @@ from pathlib import Path
 
 from catalog import (
     corpusfiles,
+    dataplaces,
     licencefiles,
     losses,
     maturity,
@@ -135,6 +136,10 @@ def check_document(
 def _unreadable(document: Document, key: str, error: OSError, root: Path) -> Problem:
     """A file that the section ``key`` names cannot be read: a problem of this recipe, which hides no other."""
     name = _shown(Path(str(error.filename or key)), root)
+    if isinstance(error, IsADirectoryError):
+        data = document.data if isinstance(document.data, dict) else {}
+        named = ((*place, "path") for _, place, entry in dataplaces.entries(data) if entry.get("path") == name)
+        return document.problem(next(named, (key,)), f"{name} is a folder", "Name a file")
     what = f"{name} cannot be read ({error.strerror or error})"
     return document.problem((key,), what, f"Fix the permissions: chmod u+r {shell.argument(name)}")
 

@@ -18,7 +18,7 @@ from catalog.jsonvalues import table
 from zoo.errors import Damaged, DamagedStep, ZooError
 from zoo.files.digests import pretty_json
 from zoo.jobs import fetched, given, parcels
-from zoo.jobs.depot import VARIABLE, place
+from zoo.jobs.depot import VARIABLE, Depot, place
 from zoo.jobs.parcels import File, Parcel
 from zoo.jobs.raytask import Seat
 from zoo.jobs.tasks import union
@@ -98,6 +98,16 @@ def test_a_step_goes_to_a_node_and_comes_back_in_pieces_and_nothing_is_sent_twic
     found = back.finished(KEY)
     assert found and found.files == made.files and found.facts == made.facts and same(found.whole(), made.folder)
     assert not [*(tmp_path / "back/partial").iterdir()]
+
+
+@pytest.mark.parametrize("key", ["../../etc", "..", "", "a" * 63, "A" * 64, f"{'a' * 64}/x"])
+def test_what_is_no_key_of_a_step_is_refused(tmp_path: Path, key: str) -> None:
+    there = Depot(tmp_path / "node")
+    for ask in (lambda: there.steps_missing([key]), lambda: there.adopt(key, {}), lambda: there.made(key),
+                lambda: there.piece(key, RECORD, 0, 1)):  # fmt: skip
+        with pytest.raises(Damaged, match="is not the key of a step"):
+            ask()
+    assert not [*tmp_path.rglob("*.lock"), *tmp_path.glob("etc*")]
 
 
 def test_what_arrives_damaged_is_sent_again_and_never_counts(tmp_path: Path) -> None:

@@ -50,6 +50,30 @@ def test_rows_of_a_labelled_corpus_are_conversations_too(zoo: Path) -> None:
     assert found(zoo) == []
 
 
+def test_a_conversation_in_two_files_is_refused(zoo: Path) -> None:
+    other = zoo / "texts/more.jsonl"
+    other.write_text((zoo / TRAIN_FILE).read_text(encoding="utf-8").splitlines(keepends=True)[0], encoding="utf-8")
+    try:
+        train = [tinyzoo.text_file(TRAIN_FILE), tinyzoo.text_file("texts/more.jsonl")]
+        (problem,) = found(zoo, {"train": train, "heldout": [tinyzoo.text_file(HELDOUT_FILE)]})
+        assert problem.startswith("texts/more.jsonl:1:") and f"as line 1 of {TRAIN_FILE}" in problem
+    finally:
+        other.unlink()
+
+
+def test_a_folder_is_a_problem_of_its_line(zoo: Path) -> None:
+    folder = zoo / "texts/folder.jsonl"
+    folder.mkdir()
+    try:
+        train = [tinyzoo.text_file("texts/folder.jsonl")]
+        recipe = tunesamples.recipe(zoo, {"train": train, "heldout": [tinyzoo.text_file(HELDOUT_FILE)]})
+        (problem,) = check_recipe(recipe, zoo).problems
+        assert problem.path == "teacher.tune.corpus.train[0].path" and problem.what == "texts/folder.jsonl is a folder"
+        assert problem.instead == "Name a file"
+    finally:
+        folder.rmdir()
+
+
 CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "tell", "arguments": {}}}]}
 TOOLS = {"tools": [{"type": "function", "function": {"name": "tell"}}]}
 

@@ -183,10 +183,29 @@ def test_a_context_that_is_too_short_is_refused(home: Path, rows: Any, server: L
 def test_what_is_broken_is_asked_again(fault: Fault, home: Path, rows: Any, server: LogitServer) -> None:
     right = asked(home, rows, f"{server.host}/v1", server.owner)
     with FaultServer(server.host) as faulty:
-        faulty.break_(fault, method="POST", number=4)
+        faulty.break_(fault, method="POST", number=7)
         assert asked(home, rows, f"{faulty.address}/v1", server.owner) == right
-        # Three of the checks, six rows, and one of them once more.
-        assert sum(one.method == "POST" for one in faulty.exchanges) == 9 + (fault.kind != "trickle")
+        # Six of the checks, six rows, and one of them once more.
+        assert sum(one.method == "POST" for one in faulty.exchanges) == 12 + (fault.kind != "trickle")
+
+
+def earlier(logps: Any) -> Any:
+    return torch.cat([logps[:1], logps[:-1]])
+
+
+def first_alone(logps: Any) -> Any:
+    return logps[:1].expand_as(logps)
+
+
+@pytest.mark.parametrize("change", [earlier, first_alone])
+def test_places_that_have_not_seen_the_token_before_them_are_refused(
+    change: Callable[[Any], Any], home: Path, rows: Any, server: LogitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = server.logps
+    monkeypatch.setattr(server, "logps", lambda ids: change(real(ids)))
+    said = refused(home, rows, server)
+    assert "places are shifted: they do not change with the token before them" in said.what
+    assert said.remedy == "Check what is at this address, or use another server"
 
 
 def test_requests_ask_for_nothing_else_and_carry_the_token(home: Path, rows: Any, server: LogitServer) -> None:
@@ -199,7 +218,7 @@ def test_requests_ask_for_nothing_else_and_carry_the_token(home: Path, rows: Any
         assert (sampling["temperature"], sampling["top_p"], sampling["repetition_penalty"]) == (1, 1, 1)
         assert body["stream"] is False and TOKEN not in json.dumps(body)
     row = wanted(rows[0])
-    (sent,) = [body for body in server.bodies[3:] if list(row.ids) in (body.get("prompt"), body.get("input_ids"))]
+    (sent,) = [body for body in server.bodies[6:] if list(row.ids) in (body.get("prompt"), body.get("input_ids"))]
     assert sent.get("prompt_logprobs", sent.get("top_logprobs_num")) == TOP_K
     assert sent.get("logprob_start_len", row.skipped) == row.skipped
     address = json.dumps(identity_of(server_of(Door(f"{server.host}/v1"), MODEL, server.owner, TOP_K, Heard())))

@@ -38,12 +38,18 @@ def problems(files: Sequence[File], most: int) -> list[Problem]:
     """What is wrong with the lines of these files: the first ``most`` by file and line. Raises InputError for a damaged
     file, OSError."""
     found: list[Problem] = []
+    together: dict[str, list[File]] = {}
     for file in files:
         kind = _kind(file)
-        found += [kind] if isinstance(kind, Problem) else check.check([file], kind, most).problems
-        if len(found) >= most:
-            break
-    return found[:most]
+        if isinstance(kind, Problem):
+            found.append(kind)
+        else:
+            together.setdefault(kind.name, []).append(file)
+    for name, alike in together.items():
+        # Together, because a conversation may be in two of them.
+        found += check.check(alike, KINDS[name], most).problems
+    order = {file.shown: number for number, file in reversed(list(enumerate(files)))}
+    return sorted(found, key=lambda one: (order[one.file], one.line))[:most]
 
 
 def _kind(file: File) -> Kind | Problem:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +60,7 @@ class Depot:
 
     def steps_missing(self, keys: Sequence[str]) -> list[str]:
         """The keys whose finished steps are not here."""
-        return [key for key in keys if self.store.finished(key) is None]
+        return [key for key in keys if self.store.finished(_key(key)) is None]
 
     def files_missing(self, digests: Sequence[str]) -> list[str]:
         """The files that are not here, or are not what they were."""
@@ -97,7 +98,7 @@ class Depot:
 
     def adopt(self, key: str, digests: Mapping[str, str]) -> None:
         """Put a finished step in its place, of files that have arrived. digests: by path."""
-        with self._writing(), self.store.growing(key, lambda: None):
+        with self._writing(), self.store.growing(_key(key), lambda: None):
             if self.store.finished(key) is None:
                 self.store.adopt(key, {path: self.blobs.path(sha256) for path, sha256 in digests.items()}, digests)
 
@@ -120,7 +121,7 @@ class Depot:
 
     def made(self, key: str) -> dict[str, tuple[str, int]]:
         """Digest and size of every file of a finished step by its path, its record among them. Raises ZooError."""
-        found = self.store.finished(key)
+        found = self.store.finished(_key(key))
         if found is None:
             raise ZooError(f"{platform.node()} has no finished step {key[:12]}")
         record = found.folder / RECORD
@@ -129,7 +130,7 @@ class Depot:
 
     def piece(self, key: str, path: str, start: int, count: int) -> bytes:
         """Bytes of a file of a finished step."""
-        with (self.store.folder / _safe(key) / _safe(path)).open("rb") as stream:
+        with (self.store.folder / _key(key) / _safe(path)).open("rb") as stream:
             stream.seek(start)
             return stream.read(count)
 
@@ -173,6 +174,12 @@ class Depot:
                 f"{platform.node()}: {self.folder} {what}. Free some space there, delete this folder when no step "
                 f"runs, or set {VARIABLE} where the node is started"
             ) from error
+
+
+def _key(key: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", key):
+        raise Damaged(f"{key[:80]!r} is not the key of a step")
+    return key
 
 
 def _safe(path: str) -> str:

@@ -9,6 +9,7 @@ prompt as text and names tokens by their text, and several tokens of a vocabular
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,6 +59,9 @@ class Dialect:
     longer: str
 
 
+_ID = re.compile("0|[1-9][0-9]{0,9}")
+_ID_BITS = 31
+"""Of a token's id: no vocabulary is larger, and the ten digits of ``_ID`` are not much more."""
 _PLAIN = {"temperature": 1, "top_p": 1, "stream": False}
 """Nothing may be done to the probabilities."""
 
@@ -82,7 +86,7 @@ def _vllm_place(entry: Json) -> Place:
         raise NotAReply("a place without log-probabilities")
     best = {}
     for name, one in entry.items():
-        if not isinstance(one, dict) or not name.isdecimal():
+        if not isinstance(one, dict) or not _ID.fullmatch(name):
             raise NotAReply("a place that does not name its tokens by their ids")
         best[int(name)] = _number(one.get("logprob"))
     token = next(iter(best))
@@ -127,14 +131,19 @@ def _sglang_place(own: Json, top: Json) -> Place:
         raise NotAReply("a place without log-probabilities")
     token, logp = _entry(own)
     pairs = [_entry(one) for one in top or ()]
-    return Place(token, _number(logp), {number: _number(value) for number, value in pairs})
+    best = {number: _number(value) for number, value in pairs}
+    if len(best) != len(pairs):
+        raise NotAReply("a place that names a token twice")
+    return Place(token, _number(logp), best)
 
 
 def _entry(found: Json) -> tuple[int, Json]:
     """Of a token: [log-probability, id, text]."""
-    if not isinstance(found, list) or len(found) < 2 or isinstance(found[1], bool) or not isinstance(found[1], int):
+    token = found[1] if isinstance(found, list) and len(found) > 1 else None
+    if isinstance(token, bool) or not isinstance(token, int) or token < 0 or token.bit_length() > _ID_BITS:
         raise NotAReply("a place that does not name its tokens by their ids")
-    return found[1], found[0]
+    assert isinstance(found, list)
+    return token, found[0]
 
 
 def _number(found: Json) -> float:
@@ -143,8 +152,10 @@ def _number(found: Json) -> float:
     return float(found)
 
 
-def _named(answer: JsonObject) -> str | None:
-    return str(answer.get("model"))
+def _named(answer: JsonObject) -> str:
+    if not isinstance(name := answer.get("model"), str):
+        raise NotAReply("JSON without the name of its `model`")
+    return name
 
 
 DIALECTS: Mapping[str, Dialect] = {

@@ -18,7 +18,7 @@ from zoo.progress import Reporter, carried
 from zoo.teachers.asking import seconds_for
 from zoo.teachers.dialects import DIALECTS, Body, Dialect, NoProbabilities, Place
 from zoo.teachers.door import Door, Line
-from zoo.teachers.likely import Top, Unfit, refuse_later, tops
+from zoo.teachers.likely import OtherCount, Top, Unfit, is_moved, refuse_later, tops
 from zoo.teachers.looking import look
 from zoo.teachers.pace import Pace
 from zoo.teachers.replies import NotAReply
@@ -29,6 +29,7 @@ AT_ONCE = 4
 _ENTRY_BYTES, _BODY_BYTES = 512, 1 << 20
 """An answer is at most so long: bytes of one token of one place as JSON (vLLM writes some 75), and of the rest."""
 _WATCH_SECONDS = 0.5
+_OTHER = "Check what is at this address, or use another server"
 _KEPT = "The answers so far are kept; nothing was trained on them."
 
 
@@ -89,10 +90,14 @@ class LogitServer:
                 + self.dialect.longer.format(tokens=probe.longest + 1),
             )  # fmt: skip
         one = Wanted(probe.row, 0)
-        other = replace(one, ids=(*probe.row[:-1], probe.other))
-        first, second = self.answers([one, other])
+        last = len(probe.row) - 1
+        changed = sorted({last // 4, last // 2, last - 1} - {-1})
+        first, second, *others = self.answers([one, *(_with(one, at, probe.other) for at in (last, *changed))])
         with self._fit():
             refuse_later(first[-1], second[-1])
+            # Of several, because what follows some tokens is always the same.
+            if not any(is_moved(first[at], other[at]) for at, other in zip(changed, others, strict=True)):
+                raise Unfit("its places are shifted: they do not change with the token before them")
         self._check_tokens(probe)
 
     def _check_tokens(self, probe: Probe) -> None:
@@ -168,13 +173,13 @@ class LogitServer:
     def _sound(self, raw: bytes) -> JsonObject:
         """The JSON of an answer with places in it. Raises RemoteError, for one that may be better next time too."""
         try:
-            answer = jsontext.parse(raw, bounded=False)
+            answer = jsontext.parse(raw, unique=True, bounded=False)
             if not isinstance(answer, dict):
                 raise NotAReply("JSON that is not an object")
             self._places(answer, 0)
         except (NotAReply, jsontext.NotJson) as error:
             raise RemoteError(
-                f"{self.door.place} sent {visible(str(error))[:200]} instead of log-probabilities",
+                f"{self.door.place} sent no log-probabilities: {visible(str(error))[:200]}",
                 kind="server_error", facts={"address": self.door.place}, transient=True, safe=_KEPT,
                 remedy="Check what is at this address", again=AGAIN,
             ) from error  # fmt: skip
@@ -202,7 +207,7 @@ class LogitServer:
         except Unfit as error:
             raise RemoteError(
                 f"{self.door.place} cannot be learnt from: {error}", kind="unfit", safe=_KEPT,
-                facts={"address": self.door.place}, remedy=self._how,
+                facts={"address": self.door.place}, remedy=self._how if isinstance(error, OtherCount) else _OTHER,
             ) from error  # fmt: skip
 
     @property
@@ -219,6 +224,12 @@ def opened(door: Door, model: str, engine: str, top_k: int, report: Reporter) ->
 def facts_of(served: Served, dialect: Dialect) -> Mapping[str, object]:
     """What may be published of a teacher: its name, how it was asked, and what its server says of it."""
     return {"model": served.model, "asked_as": dialect.name, **served.facts}
+
+
+def _with(row: Wanted, at: int, token: int) -> Wanted:
+    """The prompt with another token at one place: this one, or its own first other one if this one is there."""
+    new = token if row.ids[at] != token else next(one for one in row.ids if one != token)
+    return replace(row, ids=(*row.ids[:at], new, *row.ids[at + 1 :]))
 
 
 def _watch(futures: Sequence[Future[list[Top]]], lines: Sequence[Line]) -> None:
