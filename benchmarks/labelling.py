@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +35,11 @@ Run = Callable[[int, int | None], dict[str, Any]]
 """Answers the first prompts, None for all (the second number), so many at a time (the first)."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """file: of the teacher. The rest is as of ``zoo.stages.answering.Wanted``."""
-
-    file: Path
-    row_tokens: int
-    rows: int
-    repack: bool
-
-
 class Ours:
     """As the label stage asks its teacher, the rows divided among the contexts."""
 
-    def __init__(self, wanted: Wanted, threads: int, stack: ExitStack) -> None:
-        self.wanted, self.threads, self.stack = wanted, threads, stack
+    def __init__(self, file: Path, wanted: answering.Wanted, threads: int, stack: ExitStack) -> None:
+        self.file, self.wanted, self.threads, self.stack = file, wanted, threads, stack
         self.scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zoo-labelling-")))
         self.jobs: list[Job] = []
         self._opened: dict[int, tuple[Model, ...]] = {}
@@ -57,11 +47,9 @@ class Ours:
     def models(self, batch_rows: int) -> tuple[Model, ...]:
         """Open for so many rows in all, as a recipe with this number would, and kept open."""
         if batch_rows not in self._opened:
-            each = max(1, batch_rows // self.threads)
-            wanted = answering.Wanted(each, self.wanted.row_tokens, self.wanted.rows, self.wanted.repack)
-            scratch = self.scratch / str(batch_rows)
+            wanted = replace(self.wanted, batch_rows=max(1, batch_rows // self.threads))
             self._opened[batch_rows] = self.stack.enter_context(
-                answering.opened(self.wanted.file, wanted, self.threads, scratch)
+                answering.opened(self.file, wanted, self.threads, self.scratch / str(batch_rows))
             )
         return self._opened[batch_rows]
 
@@ -149,7 +137,8 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     conversations = material.plain_conversations(recipe, arguments.prompts)
     repack = not arguments.plain
     with ExitStack() as stack:
-        mine = Ours(Wanted(file, recipe.room_tokens, len(conversations), repack), threads, stack)
+        wanted = answering.Wanted(max(BATCH_ROWS), recipe.room_tokens, len(conversations), repack)
+        mine = Ours(file, wanted, threads, stack)
         models = mine.models(max(BATCH_ROWS))
         for batch_rows in BATCH_ROWS:
             mine.models(batch_rows)
