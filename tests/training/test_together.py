@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,11 +17,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
 from togetherruns import PARTS, SPEC, Signalling, models, processes_of, run, trained  # noqa: E402 - after the skip
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, start_processes  # noqa: E402 - after the skip
 from waiting import until  # noqa: E402 - after the skip
 
 from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
 from zoo.files.digests import sha256_file  # noqa: E402 - after the skip
-from zoo.training import handover, together, worker  # noqa: E402 - after the skip
+from zoo.training import handover, launch, together, worker  # noqa: E402 - after the skip
 from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
 from zoo.training.files import write_json  # noqa: E402 - after the skip
 from zoo.training.handover import Ended, Handover  # noqa: E402 - after the skip
@@ -76,8 +78,9 @@ LATE = dataclasses.replace(LOST, late=True)
         ({0: LOST}, {"0": 1, "1": -signal.SIGKILL}, r"^Process 2 of 2 of the training was killed \(SIGKILL\)"),
         ({}, {"0": -signal.SIGABRT, "1": -signal.SIGKILL}, r"^Process 2 of 2 of the training was killed \(SIGKILL\)"),
         ({0: LOST}, {"0": 1, "1": -signal.SIGTERM}, r"^Process 2 of 2 of the training ended with signal 15"),
-        ({}, {"0": -signal.SIGTERM, "1": -signal.SIGKILL}, r"^Process 2 of 2 of the training was killed \(SIGKILL\)"),
         ({0: LATE}, {"0": 1, "1": -signal.SIGKILL}, r"^Process 2 of 2 of the training no longer answers the others"),
+        ({1: LOST}, {"1": 1}, r"^Process 1 of 2 of the training no longer answers the others \(Connection closed"),
+        ({}, {"1": -signal.SIGABRT}, r"^Process 2 of 2 of the training ended with signal 6 \(SIGABRT\)"),
         ({0: LOST}, {"0": 1}, r"^Process 2 of 2 of the training no longer answers the others \(Connection closed"),
         ({0: LOST, 1: FULL}, {"1": 1}, "^The disk is full"),
         ({}, None, "^The 2 processes of the training ended: no port is free"),
@@ -86,7 +89,7 @@ LATE = dataclasses.replace(LOST, late=True)
 def test_who_failed_is_named(
     notes: dict[int, Ended], codes: dict[str, int] | None, what: str, tmp_path: Path
 ) -> None:
-    (tmp_path / together.LOG).write_text("warning\nno port is free\n\n")
+    (tmp_path / handover.LOG).write_text("warning\nno port is free\n\n")
     for rank, note in notes.items():
         write_json(tmp_path / handover.ENDED.format(rank), dataclasses.asdict(note))
     if codes:
@@ -94,6 +97,17 @@ def test_who_failed_is_named(
     with pytest.raises(ZooError, match=what) as caught:
         raise together.fault(tmp_path, 2)
     assert "Run the same command again" in str(caught.value)
+
+
+@pytest.mark.parametrize(("ends", "code"), [("exit 3", 3), ("kill -TERM $$", -signal.SIGTERM)])
+def test_who_was_ended_because_another_process_failed_is_not_blamed(ends: str, code: int, tmp_path: Path) -> None:
+    """torchrun has both exit codes, and a signal looks the same whoever sent it."""
+    commands = {0: ("-c", "exec sleep 60"), 1: ("-c", ends)}
+    empty: dict[int, dict[str, str]] = {rank: {} for rank in commands}
+    with launch.Ending.watched() as ending:
+        result = start_processes("two", "/bin/sh", commands, empty, DefaultLogsSpecs(str(tmp_path))).wait()
+    assert result and {rank: one.exitcode for rank, one in result.failures.items()} == {0: -signal.SIGTERM, 1: code}
+    assert {rank for rank, one in result.failures.items() if one.pid in ending.pids} == {0}
 
 
 # --- Real processes
@@ -108,6 +122,35 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(home: Path) -> list[float]:
     """The losses of an uninterrupted training in two processes, whose rows go through the model in parts."""
     return run(home, "whole", **PARTS)
+
+
+BROKEN = """
+import sys
+from pathlib import Path
+from zoo.training import worker
+
+def broken(threads, device):
+    raise KeyError("layer 3")
+
+worker.repeatable = broken
+worker.main(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.long
+def test_an_error_that_nobody_foresaw_is_told_with_its_kind_and_where_its_traceback_is(tmp_path: Path) -> None:
+    folder = tmp_path / "together"
+    handover.write(folder, GIVEN, SPEC, [EncodedRow("row 1", (1, 2), (False, True))])
+    log, environment = folder / handover.LOG, {**os.environ, "RANK": "1", "WORLD_SIZE": "2"}
+    command = [sys.executable, "-P", "-c", BROKEN, str(folder)]
+    with log.open("wb") as messages:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages, env=environment)
+        assert process.wait() == 1
+    assert process.stdin and "Traceback" in log.read_text()
+    process.stdin.close()
+    error = together.fault(folder, 2)
+    assert error.what == "Process 2 of 2 of the training failed with KeyError: 'layer 3'"
+    assert error.remedy == "The messages of the processes are in together/processes.log of this step's folder"
 
 
 @pytest.mark.long

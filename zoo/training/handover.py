@@ -18,6 +18,9 @@ from zoo.training.conversations import EncodedRow
 from zoo.training.files import write_json, write_whole
 
 JOB, ROWS, ENDED, FAILED = "job.json", "rows.safetensors", "ended-{}.json", "failed.json"
+LOG = "processes.log"
+SEE_LOG = f"The messages of the processes are in {{}}/{LOG} of this step's folder"
+"""With the name of the handover's folder, what to do about an error that no process could explain."""
 MARK = "zoo-training "
 """Begins a line of a process's standard output that is meant for the program."""
 

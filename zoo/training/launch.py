@@ -1,14 +1,18 @@
 """Start the processes of a training with torchrun: ``python -m zoo.training.launch FOLDER PROCESSES``.
 
-A process of its own, because torchrun installs handlers of signals. Which processes failed first, and how, is then in
-the folder.
+A process of its own, because torchrun installs handlers of signals. Which processes failed by themselves, and how, is
+then in the folder; those that torchrun ended because of them are not.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from torch.distributed.elastic.multiprocessing import api as multiprocessing
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import get_args_parser, run
 
@@ -16,18 +20,45 @@ from zoo.training.files import write_json
 from zoo.training.handover import FAILED
 
 
+class Ending(logging.Filter):
+    """The pids of the processes that torchrun ends, from its log: the exit codes alone do not say who sent a signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pids: set[int] = set()
+
+    @classmethod
+    @contextmanager
+    def watched(cls) -> Iterator[Ending]:
+        """Listens inside the block."""
+        ending, log = cls(), logging.getLogger(multiprocessing.__name__)
+        log.addFilter(ending)
+        yield ending
+        log.removeFilter(ending)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Remember the pid that the record is about; every record passes."""
+        if str(record.msg).startswith("Sending process %s") and isinstance(record.args, tuple):
+            self.pids.add(int(str(record.args[0])))
+        return True
+
+
 def main(folder: Path, processes: str) -> int:
-    """0, or 1 if a process failed: the others are stopped then, and the folder has every failed one's exit code."""
+    """0, or 1 if a process failed: the others are ended then, and the folder has the exit codes of those that were
+    not.
+    """
     (folder / FAILED).unlink(missing_ok=True)
     options = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={processes}", "--max-restarts=0"]
     # Else torchrun makes a folder for its records in the system's, and leaves it there.
     options.append(f"--log-dir={folder / 'torchrun'}")
     arguments = [*options, "-m", "zoo.training.worker", str(folder)]
-    try:
-        run(get_args_parser().parse_args(arguments))  # type: ignore[no-untyped-call]  # of torch
-    except ChildFailedError as error:
-        write_json(folder / FAILED, {str(rank): one.exitcode for rank, one in error.failures.items()})
-        return 1
+    with Ending.watched() as ending:
+        try:
+            run(get_args_parser().parse_args(arguments))  # type: ignore[no-untyped-call]  # of torch
+        except ChildFailedError as error:
+            own = {str(rank): one.exitcode for rank, one in error.failures.items() if one.pid not in ending.pids}
+            write_json(folder / FAILED, own)
+            return 1
     return 0
 
 

@@ -17,9 +17,8 @@ from zoo.errors import AGAIN, ZooError
 from zoo.machine import endings
 from zoo.progress import Reporter
 from zoo.training.files import read_json
-from zoo.training.handover import ENDED, FAILED, MARK, Ended
+from zoo.training.handover import ENDED, FAILED, LOG, MARK, SEE_LOG, Ended
 
-LOG = "processes.log"
 STOPPED_WITHIN_SECONDS = 40
 """torchrun gives its processes 30 s before it kills them."""
 KEPT = "The checkpoints are kept."
@@ -55,10 +54,9 @@ def fault(folder: Path, processes: int) -> ZooError:
         if not note.lost:
             return ZooError(note.what, safe=note.safe or KEPT, remedy=note.remedy, again=AGAIN)
     silent = [rank for rank in range(processes) if rank not in notes]
-    # torchrun ends the others by SIGTERM, and one that hangs by SIGKILL. A lost connection may raise an exception in a
-    # thread of torch, which is a SIGABRT.
-    after = (-signal.SIGTERM, -signal.SIGABRT)
-    killed = sorted(codes, key=lambda rank: (codes[rank] >= 0, codes[rank] in after))
+    # Those that torchrun ended are not among them. A lost connection may raise an exception in a thread of torch, which
+    # is a SIGABRT.
+    killed = sorted(codes, key=lambda rank: (codes[rank] >= 0, codes[rank] == -signal.SIGABRT))
     late = any(note.late for note in notes.values())
     if not late and killed and (found := endings.fault(_named(killed[0], processes), codes[killed[0]])):
         return found
@@ -70,7 +68,7 @@ def fault(folder: Path, processes: int) -> ZooError:
     reason = next((note.what for note in notes.values()), "") or _last_line(folder / LOG)
     return ZooError(
         f"The {processes} processes of the training ended: {reason}", safe=KEPT,
-        remedy=f"Their messages are in {folder.name}/{LOG} of this step's folder", again=AGAIN,
+        remedy=SEE_LOG.format(folder.name), again=AGAIN,
     )  # fmt: skip
 
 

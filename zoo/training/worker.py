@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from torch import distributed
@@ -28,7 +29,7 @@ from zoo.progress import Advance, Silent
 from zoo.training import handover, versions
 from zoo.training.conversations import EncodedRow
 from zoo.training.files import write_json
-from zoo.training.handover import Ended, Handover
+from zoo.training.handover import SEE_LOG, Ended, Handover
 from zoo.training.objective import Job
 from zoo.training.ranks import Ranks
 from zoo.training.repeatable import repeatable
@@ -106,6 +107,10 @@ def main(folder: Path) -> int:
         late = time.monotonic() - report.moved >= given.patience_seconds
         _note(folder, rank, Ended(reason, "", "", lost=isinstance(error, RuntimeError), late=late))
         return 1
+    except Exception as error:  # its class is for whoever mends it: the traceback goes to the log
+        what = f"Process {rank + 1} of {world} of the training failed with {type(error).__name__}: {error}"
+        _note(folder, rank, Ended(what[:500], "", SEE_LOG.format(folder.name), lost=False, late=False))
+        raise
     return 0
 
 
@@ -154,9 +159,20 @@ def _cache(given: Handover, spec: Distill, rows: tuple[EncodedRow, ...], ranks: 
     return cache_teacher(question, Path(given.cache), Silent(), share=Share(ranks.rank, ranks.world))
 
 
+def _leave(code: int) -> NoReturn:
+    """End this process without the interpreter's own teardown.
+
+    All is written, and the others have been told. In a teardown that meets a thread of gloo, the C++ library may abort
+    the process ("terminate called without an active exception"), and then a complete training would count as failed.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def _note(folder: Path, rank: int, ended: Ended) -> None:
     write_json(folder / handover.ENDED.format(rank), asdict(ended))
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    _leave(main(Path(sys.argv[1])))
