@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy
 import pytest
 from tinygguf import make_tiny_gguf
 
@@ -231,3 +232,35 @@ def test_weights_that_are_not_finite_answer_nothing(
         job = Job("a", "the of", 8, temperature=temperature, json_schema=schema)
         with pytest.raises(ModelFileError, match=r"bad\.gguf computes values that are NaN or infinite"):
             list(generate(opened, [job], batch_rows=2))
+
+
+def test_the_likeliest_token_is_that_of_llama_cpp_s_greedy_sampler(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also among equal logits, which rounding makes of most."""
+    lib, decode = model.lib, model.decode
+
+    def rounded(tokens: list[tuple[int, int, int, bool]]) -> None:
+        decode(tokens)
+        for output in range(sum(asked for *_, asked in tokens)):
+            pointer = lib.llama_get_logits_ith(model.context, -1 - output)
+            logits = numpy.ctypeslib.as_array(pointer, (model.vocabulary_size,))
+            logits.round(out=logits)
+
+    monkeypatch.setattr(Model, "decode", lambda _, tokens: rounded(tokens))
+    plain = [job for job in jobs(12) if job.temperature == 0 and job.json_schema is None]
+    found = by_key(generate(model, plain, batch_rows=1))
+    chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+    lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_greedy())
+    for job in plain:
+        model.clear()
+        tokens, right = prompt.tokens(model, job.prompt_text), []
+        rounded([(token, place, 0, place == len(tokens) - 1) for place, token in enumerate(tokens)])
+        while len(right) < job.max_tokens:
+            token = int(lib.llama_sampler_sample(chain, model.context, -1))
+            if token in model.end_tokens:
+                break
+            right.append(token)
+            rounded([(token, len(tokens) + len(right) - 1, 0, True)])
+        assert found[job.key].tokens == tuple(right)
+    lib.llama_sampler_free(chain)

@@ -72,10 +72,10 @@ class Result:
 
 @dataclass
 class _Row:
-    """A job in its slot; ``position`` is where its last token goes."""
+    """A job in its slot; ``position`` is where its last token goes. sampler: None to take the likeliest token."""
 
     job: Job
-    sampler: Sampler
+    sampler: Sampler | None
     prompt_tokens: int
     position: int
     tokens: list[int] = field(default_factory=list)
@@ -147,7 +147,7 @@ def generate(
         finally:
             for row in slots:
                 if row is not None:
-                    model.lib.llama_sampler_free(row.sampler)
+                    _free(model, row)
 
 
 def _fill(
@@ -175,7 +175,7 @@ def _start(model: Model, slot: int, job: Job, beginning: _Beginning) -> _Row:
         _read(model, slot, prompt[shared:], shared, with_logits=True)
         _take(model, row, -1)
     except BaseException:
-        model.lib.llama_sampler_free(row.sampler)
+        _free(model, row)
         raise
     return row
 
@@ -240,12 +240,15 @@ def _step(model: Model, slots: list[_Row | None], advance: Advance) -> None:
 
 
 def _take(model: Model, row: _Row, output: int) -> None:
-    """Sample a token from output ``output`` of the last decode (-1: the last one)."""
-    if len(row.tokens) < len(row.job.forced):
-        _force(model, row.job.forced[len(row.tokens)], output)
+    """Choose a token from output ``output`` of the last decode (-1: the last one)."""
+    forced = row.job.forced[len(row.tokens)] if len(row.tokens) < len(row.job.forced) else None
+    likeliest = _likeliest(model, row.job, output) if forced is None else forced
+    if row.sampler is None:
+        token = likeliest
     else:
-        _refuse_not_finite(model, row.job, output)
-    token = int(model.lib.llama_sampler_sample(row.sampler, model.context, output))
+        if forced is not None:
+            _force(model, forced, output)
+        token = int(model.lib.llama_sampler_sample(row.sampler, model.context, output))
     if token in model.end_tokens:
         row.finish = "stop"
         return
@@ -255,21 +258,25 @@ def _take(model: Model, row: _Row, output: int) -> None:
         row.finish = "length"
 
 
-def _refuse_not_finite(model: Model, job: Job, output: int) -> None:
-    """Samplers take any token of such logits, and the one of a grammar ends the process.
+def _likeliest(model: Model, job: Job, output: int) -> int:
+    """The token with the highest logit, the first one of several: the choice of llama.cpp's greedy sampler, which first
+    copies all logits.
 
-    Minus infinity is a token that the model rules out.
+    Raises ModelFileError if that logit is NaN or infinite: samplers take any token of such logits, and the one of a
+    grammar ends the process. Minus infinity at other tokens is what the model rules out.
     """
     import numpy as np  # only where llama.cpp is, which needs it: this module is imported without it
 
     pointer = model.lib.llama_get_logits_ith(model.context, output)
-    highest = float(np.ctypeslib.as_array(pointer, (model.vocabulary_size,)).max())
-    if not math.isfinite(highest):
+    logits = np.ctypeslib.as_array(pointer, (model.vocabulary_size,))
+    token = int(logits.argmax())
+    if not math.isfinite(logits[token]):
         raise ModelFileError(
             f"{model.path.name} computes values that are NaN or infinite, in the answer to {job.prompt_text[-80:]!r}",
             safe="The answers made so far are kept.",
             remedy="Its weights are damaged or overflow: get or build it again",
         )
+    return token
 
 
 def _force(model: Model, token: int, output: int) -> None:
@@ -283,7 +290,7 @@ def _finished(model: Model, slots: list[_Row | None]) -> Iterator[Result]:
     for slot, row in enumerate(slots):
         if row is not None and row.finish:
             slots[slot] = None
-            model.lib.llama_sampler_free(row.sampler)
+            _free(model, row)
             _forget(model, slot)
             text = model.detokenize(row.tokens).decode("utf-8", errors="replace")
             yield Result(row.job.key, text, tuple(row.tokens), row.finish, row.prompt_tokens)
@@ -293,8 +300,16 @@ def _forget(model: Model, slot: int) -> None:
     model.lib.llama_memory_seq_rm(model.lib.llama_get_memory(model.context), slot, -1, -1)
 
 
-def _sampler(model: Model, job: Job) -> Sampler:
-    """The job's chain: grammar, then greedy or top-p, temperature and a seeded draw."""
+def _free(model: Model, row: _Row) -> None:
+    if row.sampler is not None:
+        model.lib.llama_sampler_free(row.sampler)
+
+
+def _sampler(model: Model, job: Job) -> Sampler | None:
+    """The job's chain: grammar, then greedy or top-p, temperature and a seeded draw. None for the likeliest token of
+    all."""
+    if job.json_schema is None and job.temperature == 0:
+        return None
     lib = model.lib
     chain: Sampler = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
     try:
