@@ -254,7 +254,8 @@ def test_the_likeliest_token_is_that_of_llama_cpp_s_greedy_sampler(
     lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_greedy())
     for job in plain:
         model.clear()
-        tokens, right = prompt.tokens(model, job.prompt_text), []
+        tokens = prompt.tokens(model, job.prompt_text)
+        right: list[int] = []
         rounded([(token, place, 0, place == len(tokens) - 1) for place, token in enumerate(tokens)])
         while len(right) < job.max_tokens:
             token = int(lib.llama_sampler_sample(chain, model.context, -1))

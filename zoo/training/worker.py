@@ -162,7 +162,7 @@ def _cache(given: Handover, spec: Distill, rows: tuple[EncodedRow, ...], ranks: 
 def _leave(code: int) -> NoReturn:
     """End this process without the interpreter's own teardown.
 
-    All is written, and the others have been told. In a teardown that meets a thread of gloo, the C++ library may abort
+    All files are written, and the others know. In a teardown that meets a thread of gloo, the C++ library may abort
     the process ("terminate called without an active exception"), and then a complete training would count as failed.
     """
     sys.stdout.flush()
