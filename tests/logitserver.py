@@ -1,19 +1,16 @@
 """A server over HTTP that gives log-probabilities of a prompt, as vLLM or SGLang write them, of a tiny model in torch.
 
-The JSON of vLLM is that of a real server (vLLM 0.32.0); of SGLang, that of its documentation and source. ``change``
-edits an answer before it is sent; faults below that are put before it with ``faultserver``.
+The JSON of vLLM is that of a real server (vLLM 0.32.0); of SGLang, that of its documentation and source.
 """
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import torch
+from jsonserver import JsonServer
 
 from zoo.training.models import load_model, load_tokenizer
 
@@ -26,35 +23,14 @@ def in_bytes(text: str) -> dict[str, list[int]]:
     return {"input_ids": [1, *(3 + byte for byte in text.encode())]}
 
 
-class LogitServer(ThreadingHTTPServer):
+class LogitServer(JsonServer):
     """most: log-probabilities of a place that a request may ask for. late: its places are of the token after."""
 
-    daemon_threads = True
-
     def __init__(self, folder: Path, owner: str = "vllm", *, most: int = 64, late: int = 0) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__()
         self.model = load_model(folder, torch.float32, "cpu")
         self.split: Splitting = load_tokenizer(folder) if (folder / "tokenizer.json").exists() else in_bytes
         self.owner, self.most, self.late, self.room = owner, most, late, 512
-        self.change: Callable[[Any], Any] = lambda answer: answer
-        self.bodies: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.lock = threading.Lock()
-
-    @property
-    def host(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def __enter__(self) -> LogitServer:
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Connections that a client gives up are expected here."""
 
     def models(self) -> dict[str, Any]:
         entry = {"id": MODEL, "owned_by": self.owner, "root": "/models/tiny", "max_model_len": self.room}
@@ -69,7 +45,7 @@ class LogitServer(ThreadingHTTPServer):
     def ids_of(self, prompt: Any) -> list[int]:
         return list(self.split(prompt)["input_ids"] if isinstance(prompt, str) else prompt)
 
-    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+    def respond(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         if path == "/v1/chat/completions":
             return 200, self._chat(body)
         if path == "/v1/completions" and self.owner == "vllm":
@@ -110,30 +86,3 @@ class LogitServer(ThreadingHTTPServer):
         meta = {"prompt_tokens": len(ids), "completion_tokens": 1, "input_token_logprobs": own}
         meta |= {"input_top_logprobs": tops} if most else {}
         return {"text": "", "meta_info": meta}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: LogitServer
-    disable_nagle_algorithm = True
-
-    def do_GET(self) -> None:
-        self._say(200, self.server.models()) if self.path == "/v1/models" else self._say(404, {})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.bodies.append(body)
-        self.server.headers.append(dict(self.headers.items()))
-        status, answer = self.server.answer(self.path, body)
-        self._say(status, self.server.change(answer) if status == 200 else answer)
-
-    def _say(self, status: int, data: object) -> None:
-        raw = json.dumps(data).encode()
-        self.send_response_only(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def log_message(self, *_: Any) -> None:
-        """What was asked is in ``bodies``."""
