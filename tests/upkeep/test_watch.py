@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faultserver import Fault, FaultServer
 from publishsamples import make_release, publish
 from test_yanks import served as served
 from test_yanks import settings as settings
@@ -307,6 +308,25 @@ def test_a_hub_that_cannot_be_requested_is_reported_and_no_drift(zoo: Path, sett
     assert "the folder hub does not exist" in look(settings_room.load(zoo, {}, {})).unchecked[0].why
     (zoo / "build/releases/folder_hubs.json").unlink()
     assert "was published to hub folder" in look(settings_room.load(zoo, {}, {})).unchecked[0].why
+
+
+def test_what_a_hub_refuses_is_unchecked_and_hides_nothing_else(zoo: Path, settings: Settings, served: str) -> None:
+    """The list of a dataset's files, then one file of a branch that has moved on."""
+    released(zoo, settings, "1.0.0")
+    head = commit(zoo, "evidence/gates.json", "{}")
+    with FaultServer(served) as proxy:
+        catalog = settings.catalog.read_text(encoding="utf-8")
+        settings.catalog.write_text(catalog.replace('"hub": "folder"', f'"hub": "{proxy.address}"'), encoding="utf-8")
+        proxy.break_(Fault("answer", status=403), path="datasets/local/tutor-prompts/tree/", times=99)
+        found = look(settings)
+        proxy.heal()
+        proxy.break_(Fault("answer", status=403), path=f"/resolve/{head[:40]}/{GGUF}", times=99)
+        other = look(settings)
+    told = f"{proxy.address} does not allow reading local/tutor-"
+    assert [(one.what, told in one.why) for one in found.unchecked] == [(f"{NAME} 1.0.0", True)]
+    assert [(one.repository, one.path) for one in found.findings] == [("local/tutor-gguf", "evidence/gates.json")]
+    assert [(one.what, told in one.why) for one in other.unchecked] == [("the branch of local/tutor-gguf", True)]
+    assert other.findings == () and other.releases[0].files_equal == 9, "what can be looked at is as recorded"
 
 
 # --- What people read first, and every byte
