@@ -68,6 +68,7 @@ LONG = (
     "tests/views/test_views.py",
     "tests/llama/test_measuring_early.py", "tests/training/test_together.py", "tests/training/test_training_import.py",
     "tests/training/test_gguf_teacher.py", "tests/training/test_served_teacher.py", "tests/logitserver.py",
+    "tests/jsonserver.py",
     "tests/whole/test_logits_release.py", "tests/training/test_vllm_teacher.py", "tests/standinvllm.py",
     "tests/training/test_resaved_tokenizers.py", "tests/upkeep/test_reproduce.py",
     "tests/training/test_presets.py",
