@@ -30,7 +30,7 @@ from catalog.release import Loss, Release
 from zoo.choose.domination import worse
 from zoo.choose.pick import Shelf
 from zoo.judge import gates
-from zoo.judge.deciding import look
+from zoo.judge.deciding import Figures, read_on
 from zoo.judge.questions import KLD, Question, Rule
 from zoo.judge.sequence import interval
 from zoo.llama.measure.early import BLOCK_WINDOWS
@@ -42,7 +42,7 @@ NAMES = {KLD: "kld_nats", "same_top_share": "same_top", "ln_ppl_ratio": "nll_dif
 ERRORS = {KLD: "kld_mean_se_nats", "same_top_share": "same_top_share_se", "ln_ppl_ratio": "ln_ppl_ratio_se"}
 TRIALS, SEED = 200, 2026
 STARTER = ("Q8_0", "Q5_K_M", "Q4_K_M", "Q4_0")
-SETTINGS = (("starter", 20), ("starter", 60), ("starter", 120), ("six", 20))
+SETTINGS = (("starter", 20), ("starter", 60), ("starter", 120), ("six", 20), ("six", 60), ("six", 120))
 """Ladder of the starter recipe or all six files, and windows of the full run."""
 COVERED_WINDOWS = 40
 ALPHA = 0.05
@@ -83,14 +83,15 @@ class Zoo:
         self.base: Release = model.releases[0]
         self.sizes: Mapping[str, int] = blocks["sizes_bytes"]
 
-    def release(self, places: NDArray[np.int64]) -> Release:
-        """The release whose losses are measured on these windows."""
+    def release(self, read: Mapping[str, NDArray[np.int64]]) -> Release:
+        """The release whose losses are measured on these windows of each file."""
         first = next(file for file in self.base.files if file.loss is None)
         like = next(file for file in self.base.files if file.loss is not None)
         made = [dataclasses.replace(first, speeds=())]
-        for name in self.files:
-            changes = {"path": f"{name}.gguf", "type": name, "size_bytes": self.sizes[name], "speeds": ()}
-            made.append(dataclasses.replace(like, **changes, read_bytes=None, loss=self._loss(name, places)))
+        for name, places in read.items():
+            size = self.sizes[name]
+            one = dataclasses.replace(like, path=f"{name}.gguf", type=name, size_bytes=size, speeds=(), read_bytes=None)
+            made.append(dataclasses.replace(one, loss=self._loss(name, places)))
         return dataclasses.replace(self.base, files=tuple(made))
 
     def _loss(self, name: str, places: NDArray[np.int64]) -> Loss:
@@ -100,9 +101,9 @@ class Zoo:
             figures |= {metric: float(values.mean()), error: float(values.std(ddof=1)) / math.sqrt(len(values))}
         return build(Loss, {"tokens": len(places) * self.scored, "kld_p99_nats": 0.0, "languages": [], **figures})
 
-    def decisions(self, places: NDArray[np.int64]) -> dict[str, object]:
+    def decisions(self, read: Mapping[str, NDArray[np.int64]]) -> dict[str, object]:
         """What a release with these losses says."""
-        release = self.release(places)
+        release = self.release(read)
         shelf = Shelf(release)
         context = min(CONTEXT_TOKENS, release.architecture.context_tokens)
         taken = {one.id: shelf.take(one, context) for one in devices.DEVICES}
@@ -113,37 +114,47 @@ class Zoo:
             "picks": {id_: file.path if file else None for id_, file in taken.items()},
         }
 
-    def early(self, places: NDArray[np.int64]) -> tuple[int, str]:
-        """Windows that an early run reads, and why it stops."""
-        for count in [*range(BLOCK_WINDOWS, len(places), BLOCK_WINDOWS), len(places)]:
-            figures = {key: values[places[:count]].tolist() for key, values in self.table.items()}
-            found = look(self.rule, figures, self.files, len(places))
-            if found.why:
-                return count, found.why if count < len(places) else "end"
-        raise AssertionError("all windows decide everything")
+    def early(self, places: NDArray[np.int64]) -> dict[str, int]:
+        """Windows that an early run reads of each file."""
+        sizes = [len(places[start : start + BLOCK_WINDOWS]) for start in range(0, len(places), BLOCK_WINDOWS)]
+
+        def fetch(number: int, names: Sequence[str]) -> Figures:
+            block = places[number * BLOCK_WINDOWS :][: sizes[number]]
+            return {key: values[block].tolist() for key, values in self.table.items() if key[0] in names}
+
+        return read_on(self.rule, self.files, sizes, fetch, lambda _: True)[1]
 
 
 def agreement(zoo: Zoo, ladder: str, windows: int, random: np.random.Generator) -> dict[str, Any]:
     """Early runs against full ones, on ``windows`` windows each."""
-    read, same, parts = [], 0, dict.fromkeys(("gates", "worse", "beaten", "picks"), 0)
+    read, shares, same, parts = [], [], 0, dict.fromkeys(("gates", "worse", "beaten", "picks"), 0)
     for _ in range(TRIALS):
         places = random.integers(zoo.count, size=windows)
-        count, _ = zoo.early(places)
-        full, early = zoo.decisions(places), zoo.decisions(places[:count])
-        read.append(count)
+        counts = zoo.early(places)
+        full = zoo.decisions(dict.fromkeys(zoo.files, places))
+        early = zoo.decisions({file: places[:count] for file, count in counts.items()})
+        read.append(counts)
+        # The reference reads as many as the file that reads most.
+        shares.append((sum(counts.values()) + max(counts.values())) / (windows * (len(zoo.files) + 1)))
         same += full == early
         for name in parts:
             parts[name] += full[name] == early[name]
-    quartiles = [float(one) for one in np.percentile(read, [25, 50, 75])]
+    most = [max(counts.values()) for counts in read]
     return {
         "ladder": ladder,
         "windows": windows,
         "trials": TRIALS,
         "agreed": same,
         "agreed_by_part": parts,
-        "windows_read": {"quartiles": quartiles, "fewest": min(read), "most": max(read), "mean": float(np.mean(read))},
-        "stopped_early": sum(count < windows for count in read),
+        "windows_read": {**_spread(most), "fewest": min(most), "most": max(most), "mean": float(np.mean(most))},
+        "windows_read_by_file": {file: _spread([counts[file] for counts in read]) for file in zoo.files},
+        "share_of_the_reading": _spread(shares),
+        "stopped_early": sum(count < windows for count in most),
     }
+
+
+def _spread(values: Sequence[float]) -> dict[str, list[float]]:
+    return {"quartiles": [float(one) for one in np.percentile(values, [25, 50, 75])]}
 
 
 def coverage(zoo: Zoo, step: int, random: np.random.Generator) -> dict[str, Any]:

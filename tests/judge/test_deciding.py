@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from zoo.judge import deciding
-from zoo.judge.deciding import answer, look, stop
+from zoo.judge.deciding import Look, answer, look, stop
 from zoo.judge.questions import KLD, Bound, Question, Rule
 
 ALPHA = 0.001
@@ -70,7 +72,7 @@ def test_all_windows_decide_everything() -> None:
     assert look(rule, figures, ["a", "b"], 60).why is None
     last = look(rule, figures, ["a", "b"], 16)
     assert last.why == "decided"
-    report = stop(rule, last, 16, 16, 100)
+    report = stop(rule, last, {"a": 16, "b": 16}, 16, 100)
     assert (report["why"], report["open"]) == ("end", [])
     assert report["words"] == "Measured on all 1,600 tokens: fewer did not settle what the recipe asks."
 
@@ -81,11 +83,66 @@ def test_an_asked_error_counts_every_file_and_leaves_questions_open() -> None:
     last = look(rule, figures, ["a", "b"], 100)
     assert last.why == "relative_error"
     assert all(error and error < 0.05 for error in last.errors.values())
-    report = stop(rule, last, 40, 100, 127)
+    report = stop(rule, last, {"a": 40, "b": 40}, 100, 127)
     assert report["open"] == ["it holds", "a and b differ in their loss"]
     assert report["words"].startswith("Measured on 5,080 of 12,700 tokens, because by then the mean KLD of every file")
     assert look(Rule(None, 0.05), {**figures, ("b", KLD): spread(0.5, 0.4, 40)}, ["a", "b"], 100).why is None
     assert look(Rule(None, 0.05), {("a", KLD): [0.0] * 4}, ["a"], 100).why == "relative_error"
+
+
+def read(rule: Rule, all_: dict[tuple[str, str], list[float]], files: str = "abc") -> tuple[Look, dict[str, int], list]:
+    """What an evaluation reads of all these windows, four at a time, and which blocks it asks for."""
+    asked = []
+
+    def fetch(number: int, names: Sequence[str]) -> dict[tuple[str, str], list[float]]:
+        asked.append((number, "".join(names)))
+        return {key: values[4 * number :][:4] for key, values in all_.items() if key[0] in names}
+
+    windows = len(next(iter(all_.values())))
+    last, counts = deciding.read_on(rule, list(files), [4] * (windows // 4), fetch, lambda _: True)
+    return last, counts, asked
+
+
+def test_a_file_that_is_settled_is_not_read_further() -> None:
+    """b is next to its bound, a and c are far from theirs and from b."""
+    means = {"a": 0.1, "b": 0.5, "c": 0.9}
+    all_ = {(file, KLD): spread(mean, 0.02, 60, seed) for seed, (file, mean) in enumerate(means.items())}
+    rule = Rule(tuple(Question(file, (Bound(file, KLD, 0.5001, True, 0.0),)) for file in "abc"), None)
+    last, counts, asked = read(rule, all_)
+    assert (last.why, last.open, counts["b"]) == ("decided", (), 60)
+    assert counts["a"] == counts["c"] <= 16
+    blocks = counts["a"] // 4
+    assert asked == [*((n, "abc") for n in range(blocks)), *((n, "b") for n in range(blocks, 15))]
+    report = stop(rule, last, counts, 60, 100)
+    assert report["words"] == (
+        "Measured on all 6,000 tokens: fewer did not settle what the recipe asks. "
+        f"Settled sooner, on fewer: a on {counts['a']}00, c on {counts['c']}00."
+    )
+    # An asked error is asked of all files.
+    assert set(read(Rule(rule.questions, 1e-9), all_)[1].values()) == {60}
+
+
+def test_a_file_that_another_may_come_close_to_stays() -> None:
+    means = {"a": 0.49, "b": 0.5, "c": 0.9}
+    noise = spread(0, 0.02, 60)
+    all_ = {(file, KLD): [mean + one for one in noise] for file, mean in means.items()}
+    rule = Rule((Question("b", (Bound("b", KLD, 0.5001, True, 0.0),)),), None)
+    first = look(rule, {key: values[:12] for key, values in all_.items()}, list("abc"), 60)
+    assert first.open == ("b",), "on the same windows, a and b differ by 0.01 to the last digit"
+    assert first.needed == ("a", "b")
+
+
+def test_a_settled_file_is_read_again_when_another_comes_close_to_it_after_all() -> None:
+    """The windows of b that come after a has left are below those of a: in the end neither is worse."""
+    a = spread(0.1, 0.001, 60)
+    b = [mean + one for mean, one in zip([0.9] * 4 + [0.05] * 56, spread(0, 0.001, 60, seed=1), strict=True)]
+    all_ = {("a", KLD): a, ("b", KLD): b, ("b", "same_top_share"): spread(0.9001, 0.05, 60)}
+    rule = Rule((Question("b", (Bound("b", "same_top_share", 0.9, False, 0.0),)),), None)
+    last, counts, asked = read(rule, all_, "ab")
+    assert (last.why, counts) == ("decided", {"a": 60, "b": 60})
+    again = asked.index((1, "a"))
+    assert asked[:2] == [(0, "ab"), (1, "b")] and again > 2
+    assert asked[again : again + 3] == [(1, "a"), (2, "a"), (3, "a")], "what it had not read"
 
 
 def test_alpha_is_shared_by_all_intervals(monkeypatch: pytest.MonkeyPatch) -> None:

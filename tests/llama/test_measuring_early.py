@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tinygguf import make_tiny_gguf
 
+from zoo.judge.evaluation import comparable_perplexity
 from zoo.judge.questions import KLD, Bound, Question, Rule
 from zoo.llama.measure.early import BLOCK_WINDOWS, order_of
 from zoo.llama.measure.evaluate import evaluate
@@ -29,8 +30,12 @@ NEVER = Rule(None, 1e-9)
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path]]:
     folder = tmp_path_factory.mktemp("gguf")
     path = make_tiny_gguf(folder / "tiny.gguf")
-    quantize(path, folder / "q4.gguf", Wanted("Q4_0"), threads=1)
-    return path, {"q4": folder / "q4.gguf"}
+    return path, {"q4": quantize_to(path, folder / "q4.gguf", "Q4_0")}
+
+
+def quantize_to(path: Path, out: Path, type_: str) -> Path:
+    quantize(path, out, Wanted(type_), threads=1)
+    return out
 
 
 def wanted(rule: Rule | None, folder: Path) -> Windows:
@@ -50,6 +55,32 @@ def test_it_stops_when_the_question_is_decided_and_says_why(
     tokens = found["reference"]["tokens"]
     assert found["stop"]["words"].startswith(f"Measured on {tokens} of 360 tokens, because by then every gate")
     assert evaluate(path, candidates, TEXTS, wanted(CLEAR, tmp_path / "b"), threads=2) == found
+
+
+def test_a_file_that_is_settled_sooner_has_the_figures_of_its_first_windows(
+    files: tuple[Path, dict[str, Path]], tmp_path: Path
+) -> None:
+    path, candidates = files
+    both = {"q8": quantize_to(path, tmp_path / "q8.gguf", "Q8_0"), **candidates}
+    whole = evaluate(path, both, TEXTS, wanted(None, tmp_path), threads=1)["candidates"]
+    limit = whole["q4"]["kld_mean_nats"]
+    rule = Rule((Question("q4 is at its limit", (Bound("q4", KLD, limit, True, 0.0),)),), None)
+    found = evaluate(path, both, TEXTS, wanted(rule, tmp_path / "a"), threads=2)
+    assert found["stop"]["why"] == "end"
+    assert found["candidates"]["q4"] == whole["q4"]
+    sooner = found["candidates"]["q8"]
+    assert BLOCK_WINDOWS <= sooner["windows"] < ALL == found["rule"]["windows"] == found["reference"]["windows"]
+    assert set(sooner["languages"]) == {"en", "fr-CA"}
+    assert f"Settled sooner, on fewer: q8 on {sooner['tokens']}." in found["stop"]["words"]
+    value, error = comparable_perplexity(sooner, found["reference"])
+    assert value == pytest.approx(whole["q8"]["perplexity"], rel=4 * sooner["ln_ppl_ratio_se"] + 1e-9)
+    assert error and error > sooner["ln_ppl_ratio_se"]
+    assert comparable_perplexity(whole["q4"], found["reference"]) == (
+        whole["q4"]["perplexity"], whole["q4"]["perplexity_se"]
+    )  # fmt: skip
+    names = sorted(one.name for one in (tmp_path / "a").glob("*.npz"))
+    assert names[0] == "00000.npz" and names[-1] == f"{ALL // BLOCK_WINDOWS - 1:05}-1.npz", "q4 is the second"
+    assert evaluate(path, both, TEXTS, wanted(rule, tmp_path / "a"), threads=1) == found
 
 
 def test_to_the_end_it_measures_what_it_always_did(files: tuple[Path, dict[str, Path]], tmp_path: Path) -> None:

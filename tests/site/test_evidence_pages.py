@@ -82,13 +82,27 @@ def test_the_loss_of_every_file_is_drawn_and_its_text_is_named() -> None:
 
 def test_an_evaluation_that_stopped_early_says_why_and_what_was_open() -> None:
     last = Look(("Q8_0 and Q4_0 differ in their loss",), {"Q8_0": 0.04, "Q4_0": None}, "relative_error")
-    stopped = {**evidencesamples.evaluation(), "stop": deciding.stop(Rule((), 0.05), last, 10, 120, 127)}
+    stopped = {**evidencesamples.evaluation(), "stop": deciding.stop(Rule((), 0.05), last, {"Q8_0": 10}, 120, 127)}
     assert [error.message for error in schema.validator("evaluation-v1").iter_errors(stopped)] == []
     page = pages({**CONTENTS, "evaluation.json": stopped})["loss"]
     for words in ("Why it stopped", "Measured on 1,270 of 15,240 tokens, because", "an anytime-valid t-test"):
         assert words in page, words
     assert "Not settled when it stopped: whether Q8_0 and Q4_0 differ in their loss." in page
     assert "Why it stopped" not in pages(CONTENTS)["loss"]
+
+
+def test_a_file_that_was_settled_sooner_says_on_how_much_text_and_its_perplexity_can_be_compared() -> None:
+    found = evidencesamples.evaluation()
+    found["candidates"]["Q4_0"] |= {"tokens": 508, "windows": 4, "perplexity": 9.9, "ln_ppl_ratio": 0.1}
+    page = pages({**CONTENTS, "evaluation.json": found})["loss"]
+    assert "1,270 tokens of text as F16, some only a part of them." in page
+    assert ">Q4_0 (on 508 tokens)</th>" in page and ">Q8_0</th>" in page
+    # 14.2 e^0.1, and of the errors 0.5 e^0.1 and 15.7 times 0.01
+    assert "15.7 ± 0.6" in page and "9.9" not in page
+    assert "times the ratio of the two on what it read" in page
+    assert "only a part of them" not in pages(CONTENTS)["loss"]
+    found["candidates"]["Q4_0"]["ln_ppl_ratio"] = 1e9
+    assert "(on 508 tokens)" in pages({**CONTENTS, "evaluation.json": found})["loss"], "a stranger's file is shown"
 
 
 def test_questions_on_which_files_differ_come_first() -> None:

@@ -4,6 +4,9 @@ Every question is about what all windows together would show: the figure that a 
 more than both standard errors, a loss within a reader's tolerance. It is decided when the confidence sequence of the
 mean over all windows (``zoo.judge.sequence``) is entirely on one side. The standard error of all windows is estimated
 from those read. All intervals together miss with a probability of at most ALPHA, divided evenly among them.
+
+A file none of whose questions is open need not be read further: its figures are those of fewer windows then, the first
+ones of the same order, and two files are compared on the windows that both have.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from catalog.words import counted
@@ -27,23 +30,54 @@ METHOD = (
     "Windows are read in a random order that their tokens determine. After every block, each open question has an "
     "interval for the mean over all windows that stays valid however often one looks (an anytime-valid t-test with a "
     "Gaussian mixture, for windows without replacement); all of them together miss with a probability of at most 1 %, "
-    "if means over a window are near enough to Gaussian. An asked error is relative to the mean KLD, and counts the "
+    "if means over a window are near enough to Gaussian. A file whose questions are all settled is not read further, "
+    "unless one that is might still come close to it. An asked error is relative to the mean KLD, and counts the "
     "windows as drawn from endless text."
 )
 
 Key = tuple[str, str]
 """A file's type and a metric."""
 Figures = Mapping[Key, Sequence[float]]
-"""Means over each window, in the order of reading."""
+"""Means over each window, in the order of reading. Of some files there may be fewer than of others."""
+
+Fetch = Callable[[int, Sequence[str]], Figures]
+"""The figures of a block, by its number, of the files that are named."""
 
 
 class Look(NamedTuple):
     """What some windows say. open: the questions that they leave open; errors: half the interval of every file's mean
-    KLD over that mean, None while it is unbounded. why: what ends the evaluation here, None if nothing does."""
+    KLD over that mean, None while it is unbounded. why: what ends the evaluation here, None if nothing does. needed:
+    the files that have to be read further if nothing does."""
 
     open: tuple[str, ...]
     errors: Mapping[str, float | None]
     why: str | None
+    needed: tuple[str, ...] = ()
+
+
+def read_on(
+    rule: Rule, files: Sequence[str], sizes: Sequence[int], fetch: Fetch, enough: Callable[[int], bool]
+) -> tuple[Look, dict[str, int]]:
+    """Read blocks of windows until the rule is met or none is left: the last look, and the windows read of each file.
+
+    sizes: the windows of each block. enough: whether so many windows are enough if nothing is open.
+    """
+    figures: dict[Key, list[float]] = {}
+    read = dict.fromkeys(files, 0)
+    needed, number = tuple(files), 0
+    while True:
+        for block in range(number + 1):
+            # A file that was settled and is needed again lacks more than this one.
+            lacking = [file for file in needed if read[file] == block]
+            for key, values in fetch(block, lacking).items() if lacking else ():
+                figures.setdefault(key, []).extend(values)
+            read.update(dict.fromkeys(lacking, block + 1))
+        last = look(rule, figures, files, sum(sizes))
+        may_end = enough(sum(sizes[: number + 1]))
+        needed = last.needed if may_end else tuple(files)
+        if (last.why and may_end) or all(read[file] == len(sizes) for file in needed):
+            return last, {file: sum(sizes[:count]) for file, count in read.items()}
+        number = min(number + 1, len(sizes) - 1)
 
 
 def look(rule: Rule, figures: Figures, files: Sequence[str], population: int) -> Look:
@@ -52,15 +86,43 @@ def look(rule: Rule, figures: Figures, files: Sequence[str], population: int) ->
     pairs = list(itertools.combinations(files, 2)) if rule.questions is not None else []
     asked = {(bound.file, bound.metric) for question in questions for bound in question.bounds}
     alpha = ALPHA / max(len(asked) + len(pairs), 1)
-    left = [one.words for one in questions if answer(one, figures, population, alpha) is None]
-    left += [words for a, b in pairs for words in _undecided(a, b, figures, population, alpha)]
+    open_ = [one for one in questions if answer(one, figures, population, alpha) is None]
+    undecided = [pair for pair in pairs if not _decided(*pair, figures, population, alpha)]
     errors = {file: _relative(figures[file, KLD], ALPHA / len(files)) for file in files}
     why = None
     if rule.relative_error is not None and all(_reached(one, rule.relative_error) for one in errors.values()):
         why = "relative_error"
-    if rule.questions is not None and not left:
+    if rule.questions is not None and not open_ and not undecided:
         why = "decided"
-    return Look(tuple(left), errors, why)
+    needed = {bound.file for one in open_ for bound in one.bounds} | {file for pair in undecided for file in pair}
+    if rule.questions is None or rule.relative_error is not None:
+        needed = set(files)  # an error is asked of every file
+    else:
+        _add_neighbours(needed, figures, files, population, alpha)
+    left = [one.words for one in open_] + [f"{a} and {b} differ in their loss" for a, b in undecided]
+    return Look(tuple(left), errors, why, tuple(file for file in files if file in needed))
+
+
+def _add_neighbours(
+    needed: set[str], figures: Figures, files: Sequence[str], population: int, alpha: float
+) -> None:
+    """Add to ``needed`` the files that are still being read and that one of them may come close to.
+
+    The answer about a pair would stand, but a release compares the means of whatever was read of each.
+    """
+    most = max(len(figures[file, KLD]) for file in files)
+    settled = [file for file in files if file not in needed and len(figures[file, KLD]) == most]
+    while beside := [a for a in settled if any(not _clear(a, b, figures, population, alpha) for b in needed)]:
+        needed.update(beside)
+        settled = [file for file in settled if file not in needed]
+
+
+def _clear(settled: str, needed: str, figures: Figures, population: int, alpha: float) -> bool:
+    """Whether the mean of ``needed`` over all windows is apart from that of ``settled`` over those read."""
+    own, other = figures[settled, KLD], figures[needed, KLD]
+    low, high = interval(other, alpha, population)
+    mean, apart = statistics.fmean(own), _error(own, len(own)) + _error(other, len(other))
+    return low > mean + apart or high < mean - apart
 
 
 def answer(question: Question, figures: Figures, population: int, alpha: float) -> bool | None:
@@ -94,14 +156,16 @@ def figures_of(windows: Mapping[str, Sequence[Window]]) -> dict[Key, list[float]
     }
 
 
-def stop(rule: Rule, last: Look, read: int, population: int, scored_tokens: int) -> Stop:
-    """The report of an evaluation that read ``read`` of ``population`` windows. scored_tokens: of one window."""
-    why = last.why if last.why and read < population else "end"
+def stop(rule: Rule, last: Look, read: Mapping[str, int], population: int, scored_tokens: int) -> Stop:
+    """The report of an evaluation that read so many windows of each file, of ``population``. scored_tokens: of one."""
+    most = max(read.values())
+    why = last.why if last.why and most < population else "end"
     return {
         "until": "decided" if rule.questions is not None else None,
         "relative_error": rule.relative_error,
         "why": why,
-        "words": _words(rule, why, read * scored_tokens, population * scored_tokens),
+        "words": _words(rule, why, most * scored_tokens, population * scored_tokens)
+        + _sooner({file: count * scored_tokens for file, count in read.items() if count < most}),
         "windows_at_most": population,
         "confidence": 1 - ALPHA,
         "open": list(last.open) if why == "relative_error" else [],
@@ -120,23 +184,33 @@ def _words(rule: Rule, why: str, tokens: int, most: int) -> str:
     return f"Measured on {tokens:,} of {counted(most, 'token')}, because {reason}."
 
 
+def _sooner(tokens: Mapping[str, int]) -> str:
+    """A sentence about the files that were read less than the others."""
+    if not tokens:
+        return ""
+    return f" Settled sooner, on fewer: {', '.join(f'{file} on {count:,}' for file, count in tokens.items())}."
+
+
 def _within(ends: Interval, most: float) -> bool | None:
     if ends.high <= most:
         return True
     return False if ends.low > most else None
 
 
-def _undecided(a: str, b: str, figures: Figures, population: int, alpha: float) -> Iterator[str]:
-    """The question about a pair, while neither of three answers is certain: a is worse, b is worse, both are alike.
+def _decided(a: str, b: str, figures: Figures, population: int, alpha: float) -> bool:
+    """Whether one of three answers about a pair is certain: a is worse, b is worse, both are alike.
 
-    A release judges by the errors of the windows read, which are larger than those of all, so it must find it, too.
+    The interval is that of the windows that both have. A release judges by the means and errors of all that was read,
+    and the errors are larger than those of all windows, so it must find the same.
     """
     one, other = figures[a, KLD], figures[b, KLD]
-    low, high = interval([x - y for x, y in zip(one, other, strict=True)], alpha, population)
-    apart, now = (_error(one, count) + _error(other, count) for count in (population, len(one)))
-    differ = (low > apart or high < -apart) and abs(statistics.fmean(one) - statistics.fmean(other)) > now
-    if not differ and not (-apart <= low and high <= apart):
-        yield f"{a} and {b} differ in their loss"
+    low, high = interval([x - y for x, y in zip(one, other, strict=False)], alpha, population)
+    apart = _error(one, population) + _error(other, population)
+    now = _error(one, len(one)) + _error(other, len(other))
+    gap = statistics.fmean(one) - statistics.fmean(other)
+    if low > apart or high < -apart:
+        return gap > now if low > apart else gap < -now
+    return -apart <= low and high <= apart and abs(gap) <= now
 
 
 def _error(values: Sequence[float], population: int) -> float:

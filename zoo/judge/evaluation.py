@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NotRequired, TypedDict
 
 
@@ -93,6 +94,43 @@ class Stop(TypedDict):
     open: list[str]
     relative_errors: dict[str, float | None]
     method: str
+
+
+class Ratio(TypedDict):
+    """A file's perplexity over its windows, and the logarithm of it over the reference's on the same ones."""
+
+    perplexity: float
+    perplexity_se: float | None
+    ln_ppl_ratio: float
+    ln_ppl_ratio_se: float | None
+    tokens: int
+
+
+class Known(TypedDict):
+    """The reference's perplexity."""
+
+    perplexity: float
+    perplexity_se: float | None
+    tokens: int
+
+
+def comparable_perplexity(file: Ratio, reference: Known) -> tuple[float, float | None]:
+    """The file's perplexity over all windows of the reference, and its standard error.
+
+    Of a file that was settled sooner it is an estimate, by its ratio to the reference: texts differ far more in their
+    perplexity than files do. The error is that of a product of independent factors.
+    """
+    if file["tokens"] == reference["tokens"]:
+        return file["perplexity"], file["perplexity_se"]
+    ratio = math.exp(min(file["ln_ppl_ratio"], _MOST))
+    estimate = reference["perplexity"] * ratio
+    if reference["perplexity_se"] is None or file["ln_ppl_ratio_se"] is None:
+        return estimate, None
+    return estimate, math.hypot(reference["perplexity_se"] * ratio, estimate * file["ln_ppl_ratio_se"])
+
+
+_MOST = 700.0
+"""exp of a little more is beyond a float, and a page must be able to show what a stranger's file says."""
 
 
 class Evaluation(TypedDict):

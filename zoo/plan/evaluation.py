@@ -13,11 +13,13 @@ from zoo.judge.questions import KLD, Bound, Question
 
 def evaluation(recipe: Recipe, files: Sequence[str]) -> dict[str, object]:
     """The spec of the step. files: the types of all files, the exported one first. The questions are part of it, so
-    that another gate measures again, but only in a recipe that asks for them."""
+    that another gate measures again, but only in a recipe that asks for them, as is that a file that is settled is not
+    read further."""
     spec = plain(recipe.evaluate)
     if recipe.evaluate.until != "decided":
         return spec
-    return {**spec, "questions": plain([*_gates(recipe, files[1:]), *_choices(files[0], files[1:])])}
+    questions = [*_gates(recipe, files[1:]), *_choices(files[0], files[1:])]
+    return {**spec, "settled_files": "leave", "questions": plain(questions)}
 
 
 def _gates(recipe: Recipe, files: Sequence[str]) -> Iterator[Question]:

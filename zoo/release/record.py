@@ -31,7 +31,7 @@ from catalog.release import (
 from zoo.errors import ZooError
 from zoo.files.listing import sha256_of
 from zoo.gguf.facts import FileFacts
-from zoo.judge.evaluation import Candidate
+from zoo.judge.evaluation import Candidate, Reference, comparable_perplexity
 from zoo.judge.parity.check import known_differences
 from zoo.modelfolder.record import FILE as SOURCE_FILE
 from zoo.plan.plan import file_name
@@ -169,7 +169,8 @@ def file(placed: Placed, maker: str, made: Made) -> ModelFile:
     facts: FileFacts = build(FileFacts, artifact.facts)
     measured: Measured | None = build(Measured, made["evaluate"].facts) if "evaluate" in made else None
     candidate = measured.evaluation["candidates"].get(type_) if measured else None
-    source = candidate or (measured.evaluation["reference"] if measured else None)
+    reference = measured.evaluation["reference"] if measured else None
+    perplexity, its_error = _perplexity(candidate, reference)
     contexts = [n for n in memory.CONTEXTS if n <= facts.context_tokens] or [facts.context_tokens]
     return ModelFile(
         path=placed.path,
@@ -180,8 +181,8 @@ def file(placed: Placed, maker: str, made: Made) -> ModelFile:
         tensors=facts.tensors,
         fallback_tensors=len(facts.quantize.fallbacks) if facts.quantize else 0,
         memory=tuple(MemoryNeed(n, _need(placed.size_bytes, facts, n)) for n in contexts),
-        perplexity=source["perplexity"] if source else math.nan,
-        perplexity_se=number(source["perplexity_se"]) if source else math.nan,
+        perplexity=perplexity,
+        perplexity_se=its_error,
         loss=_loss(candidate) if candidate else None,
         smoke_passed=measured is not None and measured.smoke[type_]["passed"],
         speeds=_speeds(made.get(f"benchmark/{type_}"), type_),
@@ -191,6 +192,16 @@ def file(placed: Placed, maker: str, made: Made) -> ModelFile:
         read_bytes=facts.read_bytes,
         measured_sha256=measured_file.sha256,
     )
+
+
+def _perplexity(candidate: Candidate | None, reference: Reference | None) -> tuple[float, float]:
+    """With its standard error; not a number where nothing was measured."""
+    if not reference:
+        return math.nan, math.nan
+    found, error = comparable_perplexity(candidate, reference) if candidate else (
+        reference["perplexity"], reference["perplexity_se"]
+    )  # fmt: skip
+    return found, number(error)
 
 
 def _speeds(artifact: Artifact | None, type_: str) -> tuple[Speed, ...]:

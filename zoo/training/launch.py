@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from torch.distributed.elastic.multiprocessing import api as multiprocessing
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import get_args_parser, run
 
@@ -31,7 +30,7 @@ class Ending(logging.Filter):
     @contextmanager
     def watched(cls) -> Iterator[Ending]:
         """Listens inside the block."""
-        ending, log = cls(), logging.getLogger(multiprocessing.__name__)
+        ending, log = cls(), logging.getLogger("torch.distributed.elastic.multiprocessing.api")
         log.addFilter(ending)
         yield ending
         log.removeFilter(ending)

@@ -2,6 +2,9 @@
 
 The order of the windows depends on their tokens alone, and a block's figures on nothing but its windows. So an
 evaluation that was killed and resumed reads the same blocks and stops at the same one, with any number of threads.
+
+A file that is settled is not read further. If another one comes close to it after all, it reads what it lacks: its
+windows are always the first ones of the order.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -24,6 +28,8 @@ from zoo.llama.measure.windows import Early, Window, tokens_sha256
 
 BLOCK_WINDOWS = 4
 """Windows between two looks: enough to keep all workers busy, few enough to stop soon."""
+
+_T = TypeVar("_T")
 
 LEAST_WINDOWS = 2
 """Windows of each language that are read in any case, for its standard error."""
@@ -39,38 +45,45 @@ class Block:
 
 @dataclass(frozen=True)
 class Read:
-    """The figures of the windows that were read, in the order of the texts. places: which of all windows they are.
-    stop: why no more were read, None if nothing could stop it."""
+    """The figures of the windows that were read, in the order of the texts. places: which of all windows they are;
+    places_of: those of each file, fewer where it was settled sooner. stop: why no more were read, None if nothing could
+    stop it."""
 
     places: list[int]
+    places_of: Mapping[str, list[int]]
     block: Block
     stop: Stop | None = None
 
 
-Measure = Callable[[Sequence[Window]], Block]
+Measure = Callable[[Sequence[Window], Sequence[str]], Block]
+"""Measures windows with the files that are named."""
 
 
 def read_early(early: Early, taken: Sequence[Window], files: Sequence[str], measure: Measure) -> Read:
     """Measure blocks of ``taken`` until the rule is met or no window is left."""
     order = order_of(taken)
-    done: list[int] = []
+    kept = _Kept(early.folder, [[taken[i] for i in places] for places in _blocks(order)], files, measure)
     own: list[Floats] = []
     found: dict[str, list[divergence.Window]] = {name: [] for name in files}
-    last = None
-    for number, places in enumerate(_blocks(order)):
-        block = _kept(early.folder / f"{number:05}.npz", [taken[i] for i in places], files, measure)
-        done += places
-        own += block.own
-        for name in files:
+
+    def fetch(number: int, names: Sequence[str]) -> deciding.Figures:
+        block = kept.block(number, names)
+        if len(own) == number * BLOCK_WINDOWS:
+            own.extend(block.own)
+        for name in names:
             found[name] += block.found[name]
-        last = deciding.look(early.rule, deciding.figures_of(found), files, len(taken))
-        if last.why and _every_language(taken, done):
-            break
-    assert last
-    stop = deciding.stop(early.rule, last, len(done), len(taken), len(taken[0].targets))
-    sort = sorted(range(len(done)), key=done.__getitem__)
-    block = Block([own[i] for i in sort], {name: [its[i] for i in sort] for name, its in found.items()})
-    return Read([done[i] for i in sort], block, stop)
+        return deciding.figures_of(block.found)
+
+    sizes = [len(windows) for windows in kept.blocks]
+    last, read = deciding.read_on(early.rule, files, sizes, fetch, lambda n: _every_language(taken, order[:n]))
+    stop = deciding.stop(early.rule, last, read, len(taken), len(taken[0].targets))
+    sorted_ = Block(_in_place(own, order), {name: _in_place(its, order) for name, its in found.items()})
+    return Read(sorted(order[: len(own)]), {name: sorted(order[:count]) for name, count in read.items()}, sorted_, stop)
+
+
+def _in_place(read: Sequence[_T], order: Sequence[int]) -> list[_T]:
+    """What was read of the first windows of ``order``, in the order of the texts."""
+    return [read[i] for i in sorted(range(len(read)), key=order.__getitem__)]
 
 
 def order_of(taken: Sequence[Window]) -> list[int]:
@@ -90,13 +103,24 @@ def _every_language(taken: Sequence[Window], done: Sequence[int]) -> bool:
     return all(seen[language] >= min(LEAST_WINDOWS, room[language]) for language in room)
 
 
-def _kept(path: Path, windows: Sequence[Window], files: Sequence[str], measure: Measure) -> Block:
-    """The block of ``path``; without a usable one it is measured, and is on the disk when this returns."""
-    found = _load(path, windows, files)
-    if found is None:
-        found = measure(windows)
-        write_atomic(path, _packed(found, windows))
-    return found
+@dataclass(frozen=True)
+class _Kept:
+    """Blocks of windows, measured or from ``folder``. files: all of the evaluation."""
+
+    folder: Path
+    blocks: Sequence[Sequence[Window]]
+    files: Sequence[str]
+    measure: Measure
+
+    def block(self, number: int, names: Sequence[str]) -> Block:
+        """The figures of these files; what was measured is on the disk when this returns."""
+        some = "".join(f"-{self.files.index(name)}" for name in names) if len(names) < len(self.files) else ""
+        path, windows = self.folder / f"{number:05}{some}.npz", self.blocks[number]
+        found = _load(path, windows, names)
+        if found is None:
+            found = self.measure(windows, names)
+            write_atomic(path, _packed(found, windows))
+        return found
 
 
 _FIELDS = tuple(field.name for field in fields(divergence.Window))

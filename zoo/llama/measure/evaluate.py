@@ -46,7 +46,7 @@ def evaluate(
     The windows are distributed evenly among the texts, and evenly over each text's length. If the texts hold fewer, all
     are taken, a warning is given and ``windows`` of the result says how many.
     ``threads`` models work at the same time; the figures do not depend on it. ``wanted.early`` may end it before that:
-    the result then has ``stop``, and its windows are those that were read.
+    the result then has ``stop``, its windows are those that were read, and a candidate may have fewer.
     Keys of a candidate: those of ``Divergence.summary``, and again per language; ``curve`` holds its
     ``Divergence.curve``.
     Raises InputError for a text shorter than one window or invalid numbers, ModelFileError for an invalid file, a
@@ -67,11 +67,11 @@ def evaluate(
             )
         read = _measured(judge, models, (wanted.early, taken), threads, report)
     kept = [taken[place] for place in read.places]
-    languages = [window.language for window in kept]
     found = {
-        name: Divergence(list(zip(languages, windows_, strict=True))) for name, windows_ in read.block.found.items()
+        name: Divergence([(taken[place].language, one) for place, one in zip(read.places_of[name], its, strict=True)])
+        for name, its in read.block.found.items()
     }
-    whole = _reference(read.block.own, languages)
+    whole = _reference(read.block.own, [window.language for window in kept])
     measured = {name: _candidate(divergence) for name, divergence in found.items()}
     _refuse_infinite(reference, [whole, *whole["languages"].values()])
     for name, path in candidates.items():
@@ -105,11 +105,13 @@ def _measured(
     total = lockstep.tokens_of(taken, len(models))
     with report.task("Evaluating", total, "tokens") as advance:
 
-        def measure(windows: Sequence[Window]) -> Block:
-            return Block(*lockstep.compare_models(judge, models, windows, threads, advance))
+        def measure(windows: Sequence[Window], names: Sequence[str]) -> Block:
+            named = {name: models[name] for name in names}
+            return Block(*lockstep.compare_models(judge, named, windows, threads, advance))
 
         if early is None:
-            return Read(list(range(len(taken))), measure(taken))
+            every = list(range(len(taken)))
+            return Read(every, dict.fromkeys(models, every), measure(taken, list(models)))
         return read_early(early, taken, list(models), measure)
 
 

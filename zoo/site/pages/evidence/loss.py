@@ -10,6 +10,7 @@ from catalog import jsontext
 from catalog.release import Release
 from catalog.shapes import shaped
 from catalog.words import nats
+from zoo.judge.evaluation import comparable_perplexity
 from zoo.site.pages.charts.svg import TOP, Axis, Plot, around, axes, dot, svg, text
 from zoo.site.pages.text import shortened, visible
 
@@ -29,6 +30,8 @@ class _Figures(TypedDict):
     same_top_share_se: float | None
     perplexity: float
     perplexity_se: float | None
+    ln_ppl_ratio: float
+    ln_ppl_ratio_se: float | None
     tokens: int
 
 
@@ -71,11 +74,13 @@ class Evaluation(TypedDict):
 
 
 class Shown(NamedTuple):
-    """found: the evaluation; reference: type of the reference; chart: the KLD of every file."""
+    """found: the evaluation; reference: type of the reference; chart: the KLD of every file. perplexities: of every
+    file with the standard error, on the text of the reference."""
 
     found: Evaluation
     reference: str
     chart: Markup
+    perplexities: dict[str, tuple[float, float | None]]
 
 
 def read(release: Release, content: bytes) -> Shown | None:
@@ -90,7 +95,8 @@ def read(release: Release, content: bytes) -> Shown | None:
     order = {file.type: place for place, file in enumerate(release.files)}
     ordered = dict(sorted(found["candidates"].items(), key=lambda pair: order.get(pair[0], MOST_FILES)))
     found = {**found, "candidates": ordered}
-    return Shown(found, found.get("reference_type", first), _chart(ordered))
+    perplexities = {type_: comparable_perplexity(its, found["reference"]) for type_, its in ordered.items()}
+    return Shown(found, found.get("reference_type", first), _chart(ordered), perplexities)
 
 
 def _chart(files: dict[str, _Figures]) -> Markup:
