@@ -123,7 +123,7 @@ def build(planned: Planned, settings: Settings, report: Reporter, *, gated: bool
     found = find(planned.plan, settings) or taken.corrected(planned, settings)
     if found is not None:
         return found
-    _refuse_unable(planned, planned.to_run, planned.costs, settings, report)
+    refuse_unable(planned, settings, report)
     prepare.announce(planned, report)
 
     def use(built: engine.Built) -> ReleaseFolder:
@@ -173,10 +173,15 @@ def build_step(planned: Planned, id_: str, settings: Settings, report: Reporter,
     return engine.run_step(planned.plan, id_, settings, report, judge)
 
 
+def refuse_unable(planned: Planned, settings: Settings, report: Reporter) -> None:
+    """Before expensive work: raises ZooError for whatever would stop a missing step of the plan on this machine."""
+    _refuse_unable(planned, planned.to_run, planned.costs, settings, report)
+
+
 def _refuse_unable(
     planned: Planned, to_run: Collection[str], costs: Costs, settings: Settings, report: Reporter
 ) -> None:
-    """Before expensive work: raises ZooError for whatever would stop the steps ``to_run``."""
+    """The same for the steps ``to_run``."""
     news.refuse_old_words(planned.recipe, planned.checked.file, settings)
     if to_run:
         corpuslimits.refuse(planned.checked, settings.root)

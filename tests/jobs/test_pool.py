@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -96,6 +97,19 @@ def test_the_workers_end_with_the_program_and_the_same_command_continues(tmp_pat
     done = tinyzoo.run(zoo, "release", "tutored", "--jobs", "2")
     assert done.returncode == 3 and "tutored: tutored 1.0.0 misses its gates" in done.stderr, done.stderr
     assert "benchmark" not in done.stderr.partition("not every recipe")[0], "nothing runs after a gate was missed"
+
+
+@pytest.mark.long
+def test_what_this_machine_lacks_is_said_in_full_before_anything_runs(tmp_path: Path) -> None:
+    """Of the recipe that needs it; another one is released."""
+    zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    for command in (("build", "tutored"), ("release", "tutored"), ("release", "--all")):
+        done = tinyzoo.run(zoo, *command, "--jobs", "2", "--device", "cuda")
+        assert done.returncode == 1, done.stderr
+        assert re.search(r"tutored cannot be built here yet:?\n +the device is cuda, but ", done.stderr), done.stderr
+        assert "all" in " ".join(command) or not begun(zoo)
+    assert "1 released, 1 failed" in done.stdout
+    assert begun(zoo).keys() <= {*tinyzoo.steps_of(zoo, "plain").values()}, "no step of tutored alone"
 
 
 @pytest.mark.long

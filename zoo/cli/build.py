@@ -56,7 +56,7 @@ def command(
         plans = [prepare.make_plan(recipe, call.settings) for recipe in recipes]
     if not spread.is_one_by_one:
         by_name = dict(zip(recipes, plans, strict=True))
-        pool.refuse(pool.together(by_name, spread, call.settings, call.output))
+        pool.refuse(pool.together(by_name, spread, call.settings, call.output, flow.refuse_unable))
         # What depends on a finished step may have another key now, if another processor finished it.
         plans = [prepare.make_plan(recipe, call.settings) for recipe in recipes]
     built = []

@@ -52,7 +52,7 @@ def command(
         return _every(call, seal, spread)
 
     def ahead(plans: Mapping[str, Planned]) -> None:
-        pool.refuse(pool.together(plans, spread, call.settings, call.output))
+        pool.refuse(pool.together(plans, spread, call.settings, call.output, flow.refuse_unable))
 
     done = flow.release(recipes, call.settings, call.output, seal, None if spread.is_one_by_one else ahead)
     results = [result_of(one.planned, one.published, call.settings) for one in done]
@@ -69,7 +69,9 @@ def _every(call: Call, seal: flow.Seal, spread: Spread) -> int:
     several.refuse_unready(call.settings)
 
     def ahead(plans: Mapping[str, Planned]) -> dict[str, ZooError]:
-        return {} if spread.is_one_by_one else pool.together(plans, spread, call.settings, call.output)
+        if spread.is_one_by_one:
+            return {}
+        return pool.together(plans, spread, call.settings, call.output, flow.refuse_unable)
 
     def act(planned: Planned) -> tuple[str, str]:
         (done,) = flow.release([planned.checked.file], call.settings, call.output, seal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import queue
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,14 +124,32 @@ class _Pool:
             attempt.end()
 
 
+Able = Callable[[Planned, Settings, Reporter], None]
+"""Raises ZooError for what would stop a recipe on this machine."""
+
+
 def together(
-    plans: Mapping[str, Planned], spread: Spread, settings: Settings, report: Reporter
+    plans: Mapping[str, Planned], spread: Spread, settings: Settings, report: Reporter, able: Able
 ) -> dict[str, ZooError]:
     """Make the missing steps of all plans, each once. plans: by the word for the recipe, as typed in this folder.
 
     Returns, by recipe, why one cannot be built; what the others share with it is made. If this process ends, those of
     the steps end with it.
     """
+    faults: dict[str, ZooError] = {}
+    # The processes of a cluster look at their own machines.
+    for recipe, planned in () if spread.on else plans.items():
+        try:
+            able(planned, settings, report)
+        except ZooError as fault:
+            faults[recipe] = fault
+    left = {name: one for name, one in plans.items() if name not in faults}
+    return faults | (_together(left, spread, settings, report) if left else {})
+
+
+def _together(
+    plans: Mapping[str, Planned], spread: Spread, settings: Settings, report: Reporter
+) -> dict[str, ZooError]:
     placed = {flags.word(name, Path.cwd(), settings.root): name for name in plans} if spread.on else {}
     named = {word: plans[name] for word, name in placed.items()} if spread.on else plans
     tasks = union(named)
@@ -160,7 +178,8 @@ def refuse(faults: Mapping[str, ZooError]) -> None:
     """Raises ZooError with every recipe that cannot be built, GateRefused if gates are all that is missed; does nothing
     without one."""
     if faults:
-        lines = [f"  {recipe}: {fault.what.partition(chr(10))[0]}" for recipe, fault in faults.items()]
+        # A fault of several lines, such as all that a machine lacks, keeps them.
+        lines = [f"  {recipe}: {fault}".replace("\n", "\n    ") for recipe, fault in faults.items()]
         only_gates = all(isinstance(fault, GateRefused) for fault in faults.values())
         raise (GateRefused if only_gates else ZooError)(
             "\n".join(["not every recipe could be built", *lines]),
