@@ -225,6 +225,8 @@ def test_what_a_cluster_could_not_use_is_refused(
         "has other files": ("aa", "--as-jobs", "slurm", "--out", "recipes"),
         "is not a folder": ("aa", "--as-jobs", "slurm", "--out", "zoo.toml"),
         "use --all alone": ("aa", "--all"),
+        "--jobs needs --as-jobs": ("aa", "--jobs", "2"),
+        "--out needs --as-jobs": ("aa", "bb", "--out", "build/jobs"),
         "no recipe was named": (),
     }
     for words, arguments in cases.items():
