@@ -11,7 +11,7 @@ from io import BytesIO, RawIOBase
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from catalog import corpora, dataplaces, plainfiles
+from catalog import corpora, dataplaces, packed, plainfiles
 from catalog.corpora import NO_TEXT, NUL_IN_TEXT, Asked, paragraph_key, prompt_key
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
@@ -69,6 +69,7 @@ def read(document: Document, recipe: Recipe, root: Path) -> Corpus:
             overlaps += _overlaps(use, reading, seen, document)
         files[use.path] = reading.facts()
         if fault := reading.fault():
+            fault = packed.fault(reading.begin, use.path) or fault
             faults.append(use.problem(document, f"{show(use.path)}: {fault[0]}", fault[1]))
     return Corpus(files, faults or list(_same(uses, files, document)) or overlaps)
 
@@ -184,14 +185,15 @@ _FORM_OF = {"tune.train": _CONVERSATIONS, "tune.heldout": _CONVERSATIONS}
 
 
 class _Lines:
-    """The lines of a file, without their ends. sha256 and feeds (line feeds) are known after the last one."""
+    """The lines of a file, without their ends. sha256, feeds (line feeds) and begin (the first bytes) are known after
+    the last one."""
 
     def __init__(self, stream: RawIOBase | BytesIO, part: str = "train") -> None:
         self._form = _FORM_OF.get(part, _PROMPTS)
         self.sha256, self.feeds = hashlib.sha256(), 0
         self.system_line: int | None = None
         self.found = 0
-        self.size, self._begin = 0, b""
+        self.size, self.begin = 0, b""
         self._fault: tuple[str, str] | None = None
         self._is_seen = self._is_prompts = False
         self._stream = stream
@@ -211,7 +213,7 @@ class _Lines:
     def _most_tokens(self) -> int:
         if self.size > _SHORT_BYTES:
             return self.size
-        text = self._begin.decode("utf-8", errors="replace")
+        text = self.begin.decode("utf-8", errors="replace")
         return max(self.size, *(len(unicodedata.normalize(form, text).encode()) for form in _FORMS))
 
     def _look(self, number: int, line: bytes) -> str:
@@ -219,7 +221,8 @@ class _Lines:
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError:
-            self._fault = self._fault or (f"line {number} is not UTF-8 text", "Save the file as UTF-8")
+            what, instead = packed.NOT_UTF8
+            self._fault = self._fault or (f"line {number} is {what}", instead)
             return line.decode("utf-8", errors="replace")
         if "\x00" in text:
             what, instead = NUL_IN_TEXT
@@ -231,7 +234,7 @@ class _Lines:
         while block := self._stream.read(_BLOCK):
             self.sha256.update(block)
             self.size += len(block)
-            self._begin += block[: max(_SHORT_BYTES - len(self._begin), 0)]
+            self.begin += block[: max(_SHORT_BYTES - len(self.begin), 0)]
             self.feeds += block.count(b"\n")
             begun.append(block)
             # The end may be the first half of a Windows line end, or of a line.
@@ -273,6 +276,7 @@ class _Kept:
         self._prompts: Sequence[tuple[int, str, bytes]] = () if is_text else list(lines.prompts())
         self._paragraphs: Sequence[tuple[int, bytes]] = list(lines.paragraphs()) if is_text else ()
         self._facts, self._fault = lines.facts(), lines.fault()
+        self.begin = lines.begin
 
     def prompts(self) -> Sequence[tuple[int, str, bytes]]:
         return self._prompts

@@ -16,6 +16,7 @@ from catalog import (
     licencefiles,
     licences,
     losses,
+    packed,
     placeholders,
     presets,
     schema,
@@ -194,9 +195,10 @@ class Meaning:
             elif wrong := self.missing(name):
                 yield self.document.problem(path, f"{show(name)} {wrong}", "Name an existing file of the zoo")
             elif PurePosixPath(name).suffix != suffix:
-                yield self.document.problem(path, f"a {kind} file ends in {suffix}", f"Write it as {suffix}")
+                instead = packed.by_name(name) or f"Write it as {suffix}"
+                yield self.document.problem(path, f"a {kind} file ends in {suffix}", instead)
             if name in first_use:
-                what = f"{show(name)} is already used as {first_use[name]}"
+                what = f"{show(name)} is already used under {dataplaces.shown(first_use[name])}"
                 yield self.document.problem(path, what, "Use each file once. The parts must not share text")
             first_use.setdefault(name, part)
             if kind == "text" and not entry.get("language"):

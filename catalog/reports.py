@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal, TypedDict, get_args
 
 from catalog import device as devices
-from catalog import jsonplaces, jsontext, plainfiles, schema
+from catalog import jsonplaces, jsontext, packed, plainfiles, schema
 from catalog.problems import Problem
 from catalog.release import Speed
 from catalog.shapes import shaped
@@ -130,7 +130,7 @@ def _parsed(content: bytes, shown_as: str) -> Measurement | list[Problem]:
         text = content.decode("utf-8")
         data = jsontext.parse(text, unique=True)
     except UnicodeDecodeError:
-        return [Problem(shown_as, 1, 1, "", "not UTF-8 text", "Save the file as UTF-8")]
+        return [Problem(shown_as, 1, 1, "", *packed.undecoded(content, shown_as))]
     except jsontext.NotJson as error:
         instead = "Share the JSON file that pi_runtime bench wrote"
         return [Problem(shown_as, error.line, error.column, "", f"not valid JSON: {error.what}", instead)]

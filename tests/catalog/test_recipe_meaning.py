@@ -76,14 +76,14 @@ def test_safe_paths(path: str, safe: bool) -> None:
 def test_a_file_serves_once(check_text: Check) -> None:
     text = edited(PLAIN, "recipes/corpora/texts/evaluation.fr-CA.txt", TEXT)
     assert found(check_text, text) == [
-        ("corpus.evaluation[1].path", f'"{TEXT}" is already used as evaluation')
+        ("corpus.evaluation[1].path", f'"{TEXT}" is already used under corpus.evaluation')
     ]
 
 
 def test_parts_do_not_share_files(check_text: Check) -> None:
     text = edited(TUTORED, "prompts.heldout.jsonl", "prompts.train.jsonl")
     assert found(check_text, text, "tutored") == [
-        ("corpus.heldout[0].path", '"recipes/corpora/tutor/prompts.train.jsonl" is already used as train')
+        ("corpus.heldout[0].path", '"recipes/corpora/tutor/prompts.train.jsonl" is already used under corpus.train')
     ]
 
 

@@ -59,10 +59,11 @@ FILE = "teacher.tune.corpus.train[0]"
         ({"train": [tinyzoo.text_file("texts/words.md")]}, f"{FILE}.path", '"texts/words.md" does not exist'),
         ({"train": [tinyzoo.text_file("zoo.toml")]}, f"{FILE}.path", "a conversation file ends in .jsonl"),
         ({"train": [tinyzoo.text_file("../a.jsonl")]}, f"{FILE}.path", "the path"),
-        ({"train": [tinyzoo.text_file("texts/train.jsonl")]}, f"{FILE}.path", "is already used as train"),
+        ({"train": [tinyzoo.text_file("texts/train.jsonl")]}, f"{FILE}.path", "is already used under corpus.train"),
         ({"train": [{"path": TRAIN_FILE, "source": "me"}]}, FILE, 'key "licence" is missing'),
         ({"train": [{**tinyzoo.text_file(TRAIN_FILE), "licence": "free"}]}, f"{FILE}.licence", "not an SPDX"),
-        ({"heldout": [tinyzoo.text_file(TRAIN_FILE)]}, "teacher.tune.corpus.heldout[0].path", "is already used as"),
+        ({"heldout": [tinyzoo.text_file(TRAIN_FILE)]}, "teacher.tune.corpus.heldout[0].path",
+         "is already used under teacher.tune.corpus.train"),
         ({"valid": []}, "teacher.tune.corpus.valid", 'unknown key "valid"'),
     ],
 )

@@ -196,7 +196,5 @@ def _misfit(line: bytes | None) -> Fault | None:
          "the JSON is spread over several lines", "Write one JSON object per line, such as with: jq -c '.[]? // .'"),
         (lambda h: h.startswith(b"[{"),
          "this is one JSON list, not JSON Lines", "Write one JSON object per line, such as with: jq -c '.[]'"),
-        (lambda h: h.startswith((b"PK\x03\x04", b"BZh", b"\xfd7zXZ")),
-         "the file is an archive of a form that is not read", "Decompress it, or use gzip or zstd"),
     )  # fmt: skip
     return next((Fault("", what, instead) for test, what, instead in table if test(head)), None)

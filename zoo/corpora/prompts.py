@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
-from catalog import corpora, jsontext, plainfiles, quick, toolschemas, unseen
+from catalog import corpora, jsontext, packed, plainfiles, quick, toolschemas, unseen
 from catalog.jsontext import JsonObject
 from catalog.problems import LIMIT, Problem
 from catalog.shapes import shaped
+from catalog.words import counted
 from zoo.corpora import records, stream
 from zoo.corpora.quickjson import Encode
 from zoo.corpora.records import Fault, Identity, Kind
@@ -58,7 +59,7 @@ def sound_prompts(raw: bytes, shown_as: str) -> list[Prompt]:
     """The records in the bytes of a prompt file. Raises InputError with every bad line."""
     rows, problems = parse_prompts(raw, shown_as)
     if problems:
-        raise InputError("\n".join([f"{len(problems)} problems in {shown_as}", *map(str, problems[:20])]))
+        raise InputError("\n".join([f"{counted(len(problems), 'problem')} in {shown_as}", *map(str, problems[:20])]))
     return rows
 
 
@@ -66,6 +67,8 @@ def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[Prompt], list[Problem
     """The valid records of JSON Lines text and the problems of the others: the first LIMIT, with one that says that the
     lines after it were not checked. Pure.
     """
+    if fault := packed.fault(raw, shown_as):
+        return [], [Problem(shown_as, 1, 1, "", *fault)]
     rows: list[Prompt] = []
     problems: list[Problem] = []
     seen: dict[Identity, int] = {}

@@ -11,7 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
-from catalog import plainfiles
+from catalog import packed, plainfiles
 from catalog.words import data_size
 from zoo import extras
 from zoo.errors import InputError
@@ -22,7 +22,6 @@ MOST_LINE_BYTES = 1 << 20
 
 BLOCK_BYTES = 1 << 16
 _FEED = b"\n"
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _BOMB_RATIO, _BOMB_BYTES = 300, 1 << 28
 """Text in JSON Lines becomes 3 to 30 times smaller. A file that grows to more than 300 times its size fills no disk
 here, but would keep a processor busy for hours."""
@@ -34,11 +33,12 @@ def batches(path: Path, shown_as: str, advance: Advance = unheard) -> Iterator[t
     """(number of the first line, lines without their ends), a few thousand at a time; None for a line of more than
     MOST_LINE_BYTES. Lines end as bytes.splitlines has it. advance gets the bytes read from the disk.
 
-    Raises InputError for a damaged or cut compressed file, with the line; OSError for what cannot be read.
+    Raises InputError for a damaged or cut compressed file, with the line, and for one that is neither text nor
+    compressed so that it is read here; OSError for what cannot be read.
     """
     number, rest, is_long = 1, b"", False
     with os.fdopen(plainfiles.open_handle(path), "rb") as raw:
-        opened = _opened(raw)
+        opened = _opened(raw, shown_as)
         for block in _blocks(opened, raw, shown_as, advance):
             if is_long:
                 end = _first_end(block)
@@ -82,16 +82,20 @@ class _Readable(Protocol):
     def read1(self, size: int, /) -> bytes: ...
 
 
-def _opened(raw: BufferedReader) -> _Readable:
-    begin = raw.read(4)
+def _opened(raw: BufferedReader, shown_as: str) -> _Readable:
+    begin = raw.read(packed.LONGEST)
     raw.seek(0)
-    if begin.startswith(_GZIP):
+    form = packed.form_of(begin)
+    if form is packed.GZIP:
         return gzip.GzipFile(fileobj=raw)
-    if begin.startswith(_ZSTD):
+    if form is packed.ZSTD:
         # Of two names of one module, the first is Python's own.
         module = extras.load("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
         found: _Readable = module.ZstdFile(raw)
         return found
+    if fault := packed.fault(begin, shown_as):
+        what, instead = fault
+        raise InputError(what, where=f"{shown_as}:1", remedy=instead)
     return raw
 
 

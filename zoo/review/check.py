@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog import cardrules, index, jsonplaces, jsontext, plainfiles, reports, schema, targets
+from catalog import cardrules, index, jsonplaces, jsontext, packed, plainfiles, reports, schema, targets
 from catalog.checks import check_recipe
 from catalog.filenames import absence
 from catalog.lock import Lock
@@ -265,12 +265,7 @@ def _text(path: Path, shown: str) -> str | Problem:
         return _too_large(error, shown)
     except UnicodeDecodeError as error:
         return Problem(
-            shown,
-            error.object.count(b"\n", 0, error.start) + 1,
-            1,
-            "",
-            "not UTF-8 text",
-            "Save the file as UTF-8",
+            shown, error.object.count(b"\n", 0, error.start) + 1, 1, "", *packed.undecoded(error.object, shown)
         )
     except OSError as error:
         return _unreadable(error, shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog import corpora, plainfiles
+from catalog import corpora, packed, plainfiles
 from catalog.jsonvalues import tables, text
 from zoo.corpora.prompts import distribution, sound_prompts
 from zoo.errors import InputError
@@ -49,6 +49,5 @@ def _text(raw: bytes, shown_as: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            "not UTF-8 text", where=f"{shown_as}:{line}", remedy="Save the file as UTF-8"
-        ) from error
+        what, instead = packed.undecoded(raw, shown_as)
+        raise InputError(what, where=f"{shown_as}:{line}", remedy=instead) from error
