@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import re
+import socketserver
 import ssl
 import threading
 import time
@@ -31,6 +32,7 @@ from zoo.teachers import asking as asking_room
 from zoo.teachers import door as door_room
 from zoo.teachers.asking import Asked, Asking
 from zoo.teachers.door import Door, Line, opened
+from zoo.teachers.pace import Pace
 from zoo.teachers.servers import Served, served
 
 SCHEMA = {
@@ -171,6 +173,72 @@ def test_after_a_fault_the_same_row_is_asked_again(fault: Fault, monkeypatch: py
         faulty.break_(fault, path="/chat/", number=2)
         found = answers(faulty.address, *(row(n) for n in range(6)))
     assert len(found) == 6 and not any(one.answer.invalid for one in found.values())
+
+
+@pytest.mark.parametrize("length", ["-5", "1e3", "7, 8", "", "9" * 30, str(1 << 50), "+7", "0x10"])
+def test_an_invalid_or_absurd_length_ends_the_work_after_one_try(length: str) -> None:
+    """http.client takes a negative one for none, and waits for the end of a connection that stays open."""
+    with broken() as (_, faulty):
+        faulty.break_(Fault("headers", headers={"Content-Length": length}), path="/chat/", times=100)
+        with pytest.raises(RemoteError, match="announces") as caught:
+            answers(faulty.address, row(1))
+        assert sum("/chat/" in one.path for one in faulty.exchanges) == 1
+    assert (caught.value.kind, caught.value.transient) == ("malformed", False)
+    assert caught.value.safe == "The answers so far are kept."
+
+
+MALFORMED = {
+    "not JSON": proxy_page(),
+    "without exactly one answer": Fault("answer", status=200, body=b"[]"),
+    "without a message": Fault("answer", status=200, body=b'{"choices": [{}]}'),
+    "sent more than": Fault("endless"),
+}
+
+
+@pytest.mark.parametrize("words", MALFORMED)
+def test_an_answer_of_another_form_is_asked_for_a_few_times_only(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the patience for a server that is away, and however well others are answered."""
+    monkeypatch.setattr(asking_room, "_BODY_BYTES", 1 << 16)
+    patience = dataclasses.replace(QUICK, tries=12)
+    with broken() as (_, faulty):
+        faulty.break_(MALFORMED[words], path="/chat/", times=1000)
+        with pytest.raises(RemoteError, match=words) as caught:
+            answers(faulty.address, row(1), patience=patience)
+        assert sum("/chat/" in one.path for one in faulty.exchanges) == 3
+    assert caught.value.kind == "malformed" and "Check what is at this address" in caught.value.advice
+
+
+def test_answers_to_other_rows_do_not_prolong_the_tries_of_one_that_is_malformed() -> None:
+    pace = Pace(Silent(), dataclasses.replace(QUICK, tries=12))
+    tries = 0
+
+    def ask() -> None:
+        nonlocal tries
+        tries += 1
+        pace.came()
+        raise RemoteError("sent something else", kind="malformed", facts={}, transient=True)
+
+    with pytest.raises(RemoteError, match="something else"):
+        pace.tried(ask)
+    assert tries == 3
+
+
+def test_what_is_not_http_is_asked_for_a_few_times_only() -> None:
+    said = []
+
+    class Odd(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            said.append(self.rfile.readline())
+            self.wfile.write(b"220 mail.example ESMTP\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Odd) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        door = Door(f"http://127.0.0.1:{server.server_address[1]}/v1")
+        pace = Pace(Silent(), dataclasses.replace(QUICK, tries=12))
+        with pytest.raises(RemoteError, match="sent what is not HTTP") as caught:
+            pace.tried(lambda: Line(door).ask({}, 5.0, 1000))
+        server.shutdown()
+    assert len(said) == 3 and caught.value.kind == "malformed"
 
 
 def test_a_server_that_stays_away_ends_the_work_and_keeps_what_came() -> None:

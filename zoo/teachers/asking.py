@@ -14,6 +14,7 @@ from catalog.problems import show
 from catalog.recipe import Label
 from zoo.corpora.rows import Answer, Row, invalid
 from zoo.errors import RemoteError
+from zoo.hub.download import MALFORMED
 from zoo.progress import Reporter, carried
 from zoo.teachers.door import Door, Line
 from zoo.teachers.pace import Pace
@@ -208,7 +209,7 @@ class Asking:
             reply = read(raw)
         except NotAReply as error:
             raise RemoteError(
-                f"{self.door.place} sent {error} instead of an answer", kind="server_error",
+                f"{self.door.place} sent {error} instead of an answer", kind=MALFORMED,
                 facts={"address": self.door.place}, transient=True, safe="The answers so far are kept.",
                 remedy="Check what is at this address",
             ) from error  # fmt: skip

@@ -21,8 +21,10 @@ from urllib.parse import urlsplit
 from catalog import jsontext
 from catalog.jsontext import Json
 from catalog.unseen import visible
+from catalog.words import data_size
 from zoo import __version__, addresses
 from zoo.errors import AGAIN, Again, InputError, RemoteError
+from zoo.hub.download import MALFORMED
 from zoo.hub.huggingface.answers import retry_after, when_again
 from zoo.progress import Reporter
 from zoo.settings import Teacher
@@ -38,6 +40,8 @@ LOOK_SECONDS = 30.0
 """For the list of models."""
 _LIST_BYTES = 4 << 20
 _BLOCK = 1 << 16
+_DIGITS = 20
+"""Of a length in bytes that any machine could hold."""
 _BUSY = (408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529)
 """Statuses after which another try may help."""
 _KEPT = "The answers so far are kept."
@@ -151,9 +155,9 @@ class Line:
                     raise self._unreachable(error, ends) from error
         try:
             raw = _read(response, most_bytes)
-        except _TooLong as error:
+        except _Malformed as error:
             self.close()
-            raise self._endless(most_bytes) from error
+            raise self._malformed(error) from error
         except _LOST as error:
             self.close()
             raise self._unreachable(error, ends) from error
@@ -224,6 +228,8 @@ class Line:
                 f"the certificate of {self.door.place} cannot be verified", kind="refused", safe="Nothing was sent.",
                 facts={"address": self.door.place}, remedy="Check the address, and the certificate of the server",
             )  # fmt: skip
+        if isinstance(error, http.client.HTTPException) and not isinstance(error, _ENDED):
+            return self._malformed(_Malformed(f"sent what is not HTTP ({type(error).__name__}: {error})"))
         late = isinstance(error, TimeoutError) or time.monotonic() >= ends
         why = "no complete answer in time" if late else f"{error or type(error).__name__}"
         return RemoteError(
@@ -232,19 +238,24 @@ class Line:
             again=AGAIN,
         )  # fmt: skip
 
-    def _endless(self, most_bytes: int) -> RemoteError:
+    def _malformed(self, error: _Malformed) -> RemoteError:
         return RemoteError(
-            f"{self.door.place} sent more than {most_bytes >> 20} MiB as one answer", kind="server_error",
-            facts={"address": self.door.place}, transient=True, safe=_KEPT,
-            remedy="Check what is at this address", again=AGAIN,
+            f"{self.door.place} {visible(str(error))[:200]}", kind=MALFORMED, facts={"address": self.door.place},
+            transient=not error.is_final, safe=_KEPT, remedy="Check what is at this address", again=AGAIN,
         )  # fmt: skip
 
 
 _LOST = (OSError, http.client.HTTPException)
+_ENDED = (http.client.RemoteDisconnected, http.client.IncompleteRead, http.client.ImproperConnectionState)
+"""Of the errors of HTTP, those of a connection that ended, which another try may help."""
 
 
-class _TooLong(Exception):
-    pass
+class _Malformed(Exception):
+    """The text says what the server did. is_final: no other try can help."""
+
+    def __init__(self, what: str, *, is_final: bool = False) -> None:
+        super().__init__(what)
+        self.is_final = is_final
 
 
 def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
@@ -254,18 +265,36 @@ def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPCon
 
 
 def _read(response: http.client.HTTPResponse, most_bytes: int) -> bytes:
-    """The body. Raises _TooLong, and what reading raises; also for one that ends before its announced length."""
-    if (response.length or 0) > most_bytes:
-        raise _TooLong
+    """The body. Raises _Malformed, and what reading raises; also for one that ends before its announced length."""
+    if (announced := _announced(response)) > most_bytes:
+        what = f"announces {data_size(announced)} as one answer, which has at most {data_size(most_bytes)}"
+        raise _Malformed(what, is_final=True)
     blocks, size = [], 0
     while block := response.read1(_BLOCK):
         blocks.append(block)
         size += len(block)
         if size > most_bytes:
-            raise _TooLong
+            raise _Malformed(f"sent more than {data_size(most_bytes)} as one answer")
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)
     return b"".join(blocks)
+
+
+def _announced(response: http.client.HTTPResponse) -> int:
+    """The length that a server announces, 0 if it announces none. Raises _Malformed.
+
+    By RFC 9112, section 6.3, an invalid one cannot be recovered from: where the answer ends is not known, and
+    ``http.client``, which takes a negative one for none, would wait for the end of the connection.
+    """
+    if response.headers.get("Transfer-Encoding"):
+        return 0
+    if (found := response.headers.get_all("Content-Length")) is None:
+        return 0
+    written = ",".join(found)
+    length, *others = {one.strip() for one in written.split(",")}
+    if others or not (length.isascii() and length.isdigit() and len(length) < _DIGITS):
+        raise _Malformed(f"announces an invalid length of its answer (Content-Length: {written[:40]})", is_final=True)
+    return int(length)
 
 
 def _host(address: str) -> str:

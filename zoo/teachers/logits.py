@@ -14,6 +14,7 @@ from catalog import jsontext
 from catalog.jsontext import JsonObject
 from catalog.unseen import visible
 from zoo.errors import AGAIN, InputError, RemoteError
+from zoo.hub.download import MALFORMED
 from zoo.progress import Reporter, carried
 from zoo.teachers.asking import seconds_for
 from zoo.teachers.dialects import DIALECTS, Body, Dialect, NoProbabilities, Place
@@ -180,7 +181,7 @@ class LogitServer:
         except (NotAReply, jsontext.NotJson) as error:
             raise RemoteError(
                 f"{self.door.place} sent no log-probabilities: {visible(str(error))[:200]}",
-                kind="server_error", facts={"address": self.door.place}, transient=True, safe=_KEPT,
+                kind=MALFORMED, facts={"address": self.door.place}, transient=True, safe=_KEPT,
                 remedy="Check what is at this address", again=AGAIN,
             ) from error  # fmt: skip
         if (name := self.dialect.model(answer)) is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from zoo.errors import RemoteError
-from zoo.hub.download import Patience
+from zoo.hub.download import MALFORMED, Patience
 from zoo.progress import Reporter
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Pace:
     def tried(self, ask: Callable[[], T]) -> T | None:
         """What ``ask`` returns, after as many tries as the connection needs; None if the work is stopped. Raises
         RemoteError if another try cannot help."""
-        failures, before = 0, self.answers
+        failures, malformed, before = 0, 0, self.answers
         while self.hold():
             try:
                 found = ask()
@@ -62,7 +62,9 @@ class Pace:
                     break
                 # One may wait long where others are answered.
                 failures, before = failures + 1 if before == self.answers else 1, self.answers
-                if not self.failed(error, failures):
+                # That others are answered well says nothing about this one.
+                malformed = malformed + 1 if error.kind == MALFORMED else 0
+                if not self.failed(error, max(failures, malformed)):
                     break
             else:
                 self.came()

@@ -13,6 +13,6 @@ hashed again, compared with the digest that was recorded while it was written, a
 from __future__ import annotations
 
 from zoo.hub.download.files import Fetched, Origin, fetch_files
-from zoo.hub.download.patience import Patience, retrying
+from zoo.hub.download.patience import MALFORMED, Patience, retrying
 
-__all__ = ["Fetched", "Origin", "Patience", "fetch_files", "retrying"]
+__all__ = ["MALFORMED", "Fetched", "Origin", "Patience", "fetch_files", "retrying"]

@@ -16,6 +16,10 @@ T = TypeVar("T")
 STORAGE_TRIES = 3
 """Tries if a hub's storage refuses its own address, which may have expired: every try asks the hub for a new one."""
 
+MALFORMED, MALFORMED_TRIES = "malformed", 3
+"""The kind of an error for an answer that does not follow the protocol, and tries of it: a proxy's page may be gone the
+next time, but a server that speaks another protocol will not learn this one."""
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -49,6 +53,8 @@ class Patience:
         most = tries or self.tries
         if error.kind.startswith("storage_"):
             most = min(most, STORAGE_TRIES)
+        if error.kind == MALFORMED:
+            most = min(most, MALFORMED_TRIES)
         if not error.transient or count >= most or wait > self.longest_wait_seconds:
             raise error
         return wait
