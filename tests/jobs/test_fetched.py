@@ -181,6 +181,29 @@ def test_a_file_that_changed_on_the_node_is_found_and_sent_again(tmp_path: Path)
     assert same(made.folder, tmp_path / "node/work" / KEY)
 
 
+def test_a_file_that_is_gone_is_said_with_what_to_do(tmp_path: Path) -> None:
+    made = finish(Workspace(tmp_path / "here"))
+    node = Counting(tmp_path / "node")
+    fetched.give(parcel_of(made), node)
+    place = tmp_path / "node/work" / KEY
+    # While it is fetched: the record is still there.
+    (place / "large").unlink()
+    with pytest.raises(ZooError, match=r"large of step \w{12} was deleted from \S+node before it was fetched") as gone:
+        node.piece(KEY, "large", 0, 1)
+    assert "Run the same command again" in str(gone.value) and "No such file" not in str(gone.value)
+    # The next command finds that the step is not finished, and it is made again.
+    assert node.steps_missing([KEY]) == [KEY]
+    (place / "large").mkdir()
+    with pytest.raises(ZooError, match=r"large of step \w{12} in \S+node cannot be read: Is a directory"):
+        node.piece(KEY, "large", 0, 1)
+    with pytest.raises(ZooError, match=r"what was sent to \S+node was deleted before it was used.*sends it again"):
+        node.lay("{}", {"a": "0" * 64}, {})
+    made.path("large").unlink()
+    with pytest.raises(ZooError, match="a file that a step reads was deleted or moved") as here:
+        fetched.give(parcel_of(made), Counting(tmp_path / "other"))
+    assert here.value.where.endswith("large") and here.value.safe and here.value.remedy == "Put it back"
+
+
 def test_names_of_the_other_side_cannot_lead_out_of_a_folder(tmp_path: Path) -> None:
     made = finish(Workspace(tmp_path / "here"))
     node = Seat(tmp_path / "node")

@@ -36,6 +36,7 @@ VARIABLE = "ZOO_NODE_CACHE"
 GIVEN = "given.json"
 """In the folder of a step: what it is."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_LEAVE = "delete nothing in that folder while a step runs"
 
 
 def place() -> Path:
@@ -126,11 +127,13 @@ class Depot:
             raise ZooError(f"{platform.node()} has no finished step {key[:12]}")
         record = found.folder / RECORD
         files = {one.path: (one.sha256, one.size_bytes) for one in found.files}
-        return files | {RECORD: (sha256_file(record), record.stat().st_size)}
+        with self._reading(key, RECORD):
+            return files | {RECORD: (sha256_file(record), record.stat().st_size)}
 
     def piece(self, key: str, path: str, start: int, count: int) -> bytes:
-        """Bytes of a file of a finished step."""
-        with (self.store.folder / _key(key) / _safe(path)).open("rb") as stream:
+        """Bytes of a file of a finished step. Raises ZooError if it has gone."""
+        there = self.store.folder / _key(key) / _safe(path)
+        with self._reading(key, path), there.open("rb") as stream:
             stream.seek(start)
             return stream.read(count)
 
@@ -165,9 +168,31 @@ class Depot:
         return made
 
     @contextmanager
+    def _reading(self, key: str, path: str) -> Iterator[None]:
+        """A step without one of its files does not count as finished, so the next command makes it again."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ZooError(
+                f"{platform.node()}: {path} of step {key[:12]} was deleted from {self.folder} before it was fetched. "
+                f"What has been fetched is kept. Run the same command again, which makes this step again, and {_LEAVE}"
+            ) from error
+        except OSError as error:
+            raise ZooError(
+                f"{platform.node()}: {path} of step {key[:12]} in {self.folder} cannot be read: "
+                f"{error.strerror or error}. What has been fetched is kept. Check the disk and the permissions there, "
+                "and run the same command again"
+            ) from error
+
+    @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             yield
+        except FileNotFoundError as error:
+            raise ZooError(
+                f"{platform.node()}: what was sent to {self.folder} was deleted before it was used. Finished steps "
+                f"elsewhere are kept. Run the same command again, which sends it again, and {_LEAVE}"
+            ) from error
         except OSError as error:
             what = "is full" if error.errno in _FULL else f"cannot be written: {error.strerror or error}"
             raise ZooError(

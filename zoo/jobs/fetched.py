@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from catalog.paths import unsafe_reason
 from catalog.words import data_size
@@ -132,9 +132,9 @@ def give(parcel: Parcel, there: There) -> None:
 def _send(file: File, there: There) -> None:
     for _ in range(TRIES):
         start = there.begin(file.sha256)
-        with file.at.open("rb") as stream:
+        with _opened(file.at) as stream:
             stream.seek(start)
-            while data := stream.read(PIECE_BYTES):
+            while data := _piece(file.at, stream):
                 there.add(file.sha256, start, data)
                 start += len(data)
         if there.finish(file.sha256, file.size_bytes):
@@ -143,6 +143,29 @@ def _send(file: File, there: There) -> None:
         f"{file.at} did not arrive as it is, {TRIES} times", safe="Finished steps are kept.",
         remedy="If it changes while the command runs, wait for that. Otherwise check the disks and the network",
         again=AGAIN,
+    )  # fmt: skip
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _unread(path, error) from error
+
+
+def _piece(path: Path, stream: BinaryIO) -> bytes:
+    try:
+        return stream.read(PIECE_BYTES)
+    except OSError as error:
+        raise _unread(path, error) from error
+
+
+def _unread(path: Path, error: OSError) -> ZooError:
+    gone = isinstance(error, FileNotFoundError)
+    what = "was deleted or moved" if gone else f"cannot be read: {error.strerror or error}"
+    return ZooError(
+        f"a file that a step reads {what}", where=str(path), safe="Finished steps are kept.",
+        remedy="Put it back" if gone else "Check its permissions and the disk", again=AGAIN,
     )  # fmt: skip
 
 
@@ -188,6 +211,11 @@ def _fetch(key: str, path: str, file: File, there: There, blobs: Blobs) -> None:
 def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
+    except FileNotFoundError as error:
+        raise ZooError(
+            "what had arrived of the result of a step was deleted", where=str(folder), safe="It stays on its node.",
+            remedy="Delete nothing in the work folder while a command runs", again=AGAIN,
+        ) from error  # fmt: skip
     except OSError as error:
         raise ZooError(
             f"the result of a step could not be written: {error.strerror or error}", where=str(folder),
