@@ -16,6 +16,7 @@ import manyplans
 import pytest
 
 from zoo.__main__ import main
+from zoo.jobs import kubernetesnames
 from zoo.jobs.arrays import MOST_TASKS, arrays
 from zoo.jobs.tasks import Task
 
@@ -191,7 +192,13 @@ def test_slurm_scripts_ask_for_what_the_plan_counts(zoo: Path, capsys: pytest.Ca
     for array, call in zip(answer["arrays"], calls, strict=True):
         after = [f"--dependency=afterany:{':'.join(identity[name] for name in array['needs'])}"] * bool(array["needs"])
         assert call.split() == ["--parsable", "--time=60", *after, f"{array['name']}.sbatch"]
-    assert "scancel 100 101" in said
+    every = [str(100 + number) for number in range(len(calls))]
+    assert said.endswith(f"To cancel them: scancel {' '.join(every)}\n") and len(every) > 3
+    # The third one is refused: what is in the queue by then can be cancelled.
+    sbatch.write_text('#!/bin/bash\necho >> calls\ncount=$(wc -l < calls)\n((count < 3)) && echo $((99 + count))\n')
+    done = subprocess.run(["bash", folder / "submit.sh"], env=environment, capture_output=True, text=True, check=False)
+    (folder / "calls").unlink()
+    assert done.returncode and done.stdout.splitlines()[-1].endswith("To cancel everything so far: scancel 100 101")
 
 
 def test_jobs_of_kubernetes_have_the_form_of_a_job(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,11 +223,44 @@ def test_jobs_of_kubernetes_have_the_form_of_a_job(zoo: Path, capsys: pytest.Cap
         assert {f"zoo-{need}" for need in array["needs"]} <= ended
 
 
+SHA = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("name", "valid"),
+    [
+        ("zoo", True), ("zoo:1", True), ("registry.example/zoo:1", True), ("localhost:5000/a/b_c-d.e:v1.2", True),
+        (f"r.example/zoo@{SHA}", True), (f"r.example/zoo:1@{SHA}", True), ("[fd00::1]:5000/zoo", True),
+        ("Registry.Example/zoo", True), ("a__b/c--d", True),
+        ("", False), ("Zoo", False), ("zoo image", False), (" zoo", False), ("zoo\n", False),
+        ("https://r.example/zoo", False), ("zo\u00f6", False), ("a___b", False),
+        ("zoo:", False), ("zoo:a b", False), ("zoo@sha256:12", False), ("-zoo", False), ("r.example/zoo/", False),
+        ("r.example//zoo", False), ("zoo:" + "1" * 129, False), ("a" * 256, False),
+    ],
+)  # fmt: skip
+def test_an_image_is_what_the_grammar_of_registries_has(name: str, valid: bool) -> None:
+    assert (not kubernetesnames.image_fault(name)) == valid
+
+
+@pytest.mark.parametrize(
+    ("name", "valid"),
+    [
+        ("zoo", True), ("zoo-data.v2", True), ("0", True), ("a" * 253, True),
+        ("", False), ("Zoo", False), ("zoo_data", False), ("-zoo", False), ("zoo-", False), ("zoo..data", False),
+        ("a" * 254, False), ("zoo\n", False), ("a/b", False),
+    ],
+)  # fmt: skip
+def test_a_claim_has_a_name_of_kubernetes(name: str, valid: bool) -> None:
+    assert (not kubernetesnames.claim_fault(name)) == valid
+
+
 def test_what_a_cluster_could_not_use_is_refused(
     zoo: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     cases = {
         "no container image": ("aa", "--as-jobs", "kubernetes"),
+        "flag --image": ("aa", "--as-jobs", "kubernetes", "--image", "Zoo image"),
+        "flag --claim": ("aa", "--as-jobs", "kubernetes", "--image", "x", "--claim", "Zoo_data"),
         "outside of the zoo's folder": ("aa", "--as-jobs", "kubernetes", "--image", "x", "--work", str(tmp_path / "w")),
         "has other files": ("aa", "--as-jobs", "slurm", "--out", "recipes"),
         "is not a folder": ("aa", "--as-jobs", "slurm", "--out", "zoo.toml"),

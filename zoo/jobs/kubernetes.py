@@ -108,6 +108,9 @@ def _submit(arrays: Sequence[Array], order: Order) -> Iterator[str]:
         _FUNCTIONS.rstrip(),
         "",
     )
+    if arrays:
+        every = shlex.join(["kubectl", "delete", "job", "--ignore-not-found", *map(name_of, arrays)])
+        yield f"echo {shlex.quote(f'To cancel everything, stop this script and run: {every}')}"
     for _, level in groupby(arrays, lambda array: array.level):
         together = list(level)
         yield from (f"start {shlex.quote(name_of(array))} {array.name}.json" for array in together)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
+from catalog.words import counted
 from zoo.jobs.arrays import Array
 from zoo.jobs.files import SUBMIT, Order, megabytes
 
@@ -59,16 +60,25 @@ def _submit(arrays: Sequence[Array], order: Order) -> Iterator[str]:
         'cd "$(dirname "$0")"',
         "mkdir -p logs",
     )
+    if arrays:
+        # A stop between two arrays leaves those before it in the queue.
+        yield from (
+            "submitted=()",
+            "note() {",
+            '  submitted+=("${2%%;*}")',
+            '  echo "Submitted $1. To cancel everything so far: scancel ${submitted[*]}"',
+            "}",
+        )
     for array in arrays:
         wanted = ":".join(f"${{{_variable(name)}%%;*}}" for name in array.needs)
         after = f' --dependency="afterany:{wanted}"' if wanted else ""
         yield f'{_variable(array.name)}=$(sbatch --parsable "$@"{after} {array.name}.sbatch)'
+        yield f'note {array.name} "${_variable(array.name)}"'
     count = sum(len(array.commands) for array in arrays)
-    said = f"Submitted {count} steps in {len(arrays)} arrays. When all have ended, run: {order.release}"
-    yield f"echo {shlex.quote(said)}"
+    said = f"Submitted {counted(count, 'step')} in {counted(len(arrays), 'array')}."
+    yield f"echo {shlex.quote(f'{said} When all have ended, run: {order.release}')}"
     if arrays:
-        every = " ".join(f"${{{_variable(array.name)}%%;*}}" for array in arrays)
-        yield f'echo "To cancel them: scancel {every}"'
+        yield 'echo "To cancel them: scancel ${submitted[*]}"'
 
 
 def _variable(name: str) -> str:

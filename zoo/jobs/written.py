@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.problems import show
 from catalog.words import counted
 from zoo.errors import InputError
 from zoo.files.whole import write_atomic
 from zoo.jobs import flags, kubernetes, slurm
+from zoo.jobs import kubernetesnames as names
 from zoo.jobs.arrays import Array, arrays
 from zoo.jobs.files import SUBMIT, Order
 from zoo.jobs.tasks import Task, union
@@ -24,6 +26,8 @@ WRITERS: Mapping[str, Callable[[Sequence[Array], Order], Mapping[str, str]]] = {
 
 _OWN = (SUBMIT, "[0-9]*-*.sbatch", "[0-9]*-*.json")
 """Names of the files that are written."""
+_NAMED = {"image": "container image", "claim": "volume claim"}
+_NOTHING = "Nothing was written."
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,7 @@ def write(plans: Mapping[str, Planned], wanted: Wanted, settings: Settings, here
 
 def _refuse(wanted: Wanted, folder: Path, settings: Settings) -> None:
     if wanted.engine == "kubernetes":
-        if not wanted.image:
-            raise InputError(
-                "no container image was named", remedy="Name one that has zoo, such as: --image registry.example/zoo:1"
-            )
+        _refuse_names(wanted, settings)
         root = settings.root.resolve()
         for name in ("work", "releases"):
             if not settings.folder(name).resolve().is_relative_to(root):
@@ -94,11 +95,31 @@ def _refuse(wanted: Wanted, folder: Path, settings: Settings) -> None:
         others = sorted(path.name for path in folder.iterdir() if path not in mine)
         if others:
             raise InputError(
-                f"{settings.shown(folder)} has other files: {', '.join(others[:3])}", safe="Nothing was written.",
+                f"{settings.shown(folder)} has other files: {', '.join(others[:3])}", safe=_NOTHING,
                 remedy="Name another folder with --out",
             )  # fmt: skip
     elif folder.exists():
         raise InputError(f"{settings.shown(folder)} is not a folder", remedy="Name another one with --out")
+
+
+def _refuse_names(wanted: Wanted, settings: Settings) -> None:
+    """Raises InputError for what Kubernetes would refuse when the files are applied, or the machines later."""
+    root, image = str(settings.root.resolve()), "--image registry.example/zoo:1"
+    rules = (
+        ("image", wanted.image or "", names.image_fault, f"Name one that has zoo, such as: {image}"),
+        ("claim", wanted.claim, names.claim_fault, "Name the claim as this lists it: kubectl get pvc"),
+    )
+    if not wanted.image:
+        raise InputError("no container image was named", safe=_NOTHING, remedy=rules[0][-1])
+    for flag, value, fault, remedy in rules:
+        if why := fault(value):
+            what = f"{show(value)} is not a valid name for the {_NAMED[flag]}: {why}"
+            raise InputError(what, where=f"flag --{flag}", safe=_NOTHING, remedy=remedy)
+    if why := names.mount_fault(root):
+        raise InputError(
+            f"the volume cannot be mounted at {root}: {why}", safe=_NOTHING,
+            remedy="Move the zoo to a folder without a colon in its path",
+        )  # fmt: skip
 
 
 def _data(folder: Path, made: Sequence[Array], tasks: Sequence[Task], settings: Settings) -> Mapping[str, object]:
