@@ -11,6 +11,8 @@ from catalog.yamltext import Document
 FOUR_BIT = ("ampere-balanced", "turing-safe", "ada-memory", "ada-memory-nf4")
 """Presets with a 4-bit type for the frozen weights, which qlora needs."""
 DEFAULT = "cpu-small"
+ADAPTERS = {("distill",): "none", ("teacher", "tune"): "lora"}
+"""Of a training that names none, by its place."""
 
 
 def problems(document: Document, data: JsonObject) -> Iterator[Problem]:
@@ -35,13 +37,21 @@ def _trainings(data: JsonObject) -> Iterator[tuple[tuple[str, ...], JsonObject]]
 
 
 def hints(document: Document) -> Iterator[Problem]:
-    """A preset that another one is better than in everything.
+    """A preset that another one is better than in everything, or whose adapter is not trained.
 
     The figures are those of ten matrices of SmolLM2-135M; bits count the scales, too.
     """
     data = document.data if isinstance(document.data, dict) else {}
     for place, training in _trainings(data):
-        if training.get("preset") != "ada-memory" or training.get("adapter") != "qlora":
+        preset = training.get("preset", DEFAULT)
+        if training.get("adapter", ADAPTERS[place]) == "none" and preset in FOUR_BIT:
+            yield document.problem(
+                (*place, "preset"),
+                f"{preset} is for adapters on a GPU, but all weights are trained in 32 bits (`adapter: none`): only "
+                "its number format for products is used",
+                "Write `adapter: qlora` or `adapter: lora` to train in less memory, or delete this line",
+            )
+        if preset != "ada-memory" or training.get("adapter") != "qlora":
             continue
         yield document.problem(
             (*place, "preset"),

@@ -136,7 +136,11 @@ def show(value: object, longest: int = 60) -> str:
     """A value as a person would recognise it, on one line, short, control characters escaped."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     text = "".join(char if char.isprintable() or char in JOINERS else f"\\u{ord(char):04x}" for char in text)
-    return text if len(text) <= longest else f"{text[: longest - 4]} ..."
+    if len(text) <= longest:
+        return text
+    # A quotation mark that stays open would take in the sentence after it.
+    end = ' ..."' if text.startswith('"') else " ..."
+    return f"{text[: longest - len(end)]}{end}"
 
 
 def _message(text: str) -> str:

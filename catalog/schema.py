@@ -269,6 +269,13 @@ _KINDS = {
 }
 
 
+_BOOLEANS = {
+    **dict.fromkeys(("yes", "y", "on", "true", "1"), "true"),
+    **dict.fromkeys(("no", "n", "off", "false", "0"), "false"),
+}
+"""What people write instead of true and false."""
+
+
 def _other_key(key: str, known: list[str]) -> str:
     synonym = SYNONYMS.get(key.casefold())
     near = synonym if synonym in known else did_you_mean(key, known)
@@ -305,7 +312,12 @@ def _resolved(part: Schema, root: Schema) -> Schema:
 
 def _describe(schema: Schema, key: str) -> str:
     description = schema.get("properties", {}).get(key, {}).get("description", "")
-    return f"({description.rstrip('.')})" if description else ""
+    return f"({_first(description)})" if description else ""
+
+
+def _first(description: str) -> str:
+    """Its first sentence: the others are on the reference page."""
+    return re.split(r"(?<=[.!])\s+(?=[A-Z`])", description, maxsplit=1)[0].rstrip(".")
 
 
 def _hint(schema: Schema, value: Json, wanted: str) -> str:
@@ -316,6 +328,8 @@ def _hint(schema: Schema, value: Json, wanted: str) -> str:
         return "Write a list: [a, b] or one `- entry` per line"
     description = schema.get("description", "")
     if wanted in ("number", "integer", "boolean"):
+        if wanted == "boolean" and (meant := _BOOLEANS.get(str(value).strip().lower())):
+            return f"Write {meant}, without quotes" if isinstance(value, str) else f"Write {meant}"
         # "Lower bound." alone does not say what to do.
-        return f"Write {_KINDS[wanted]}" + (f" ({description.rstrip('.')})" if description else "")
-    return description.rstrip(".") or f"Write {_KINDS.get(wanted, wanted)}"
+        return f"Write {_KINDS[wanted]}" + (f" ({_first(description)})" if description else "")
+    return _first(description) or f"Write {_KINDS.get(wanted, wanted)}"

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from catalog.words import counted
+
 NONE, FULL = "none", "full"
 KINDS = (NONE, FULL)
+
+
+def crowded(processes: int, batch_rows: int) -> str:
+    """Why so many processes cannot train together."""
+    return f"{processes} processes cannot share the {counted(batch_rows, 'conversation')} of a step"
 
 
 def fault(adapter: str) -> tuple[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from recipesamples import PLAIN, edited
+from recipesamples import PLAIN, TUTORED, edited
 
-from catalog import yamltext
+from catalog import presets, schema, yamltext
 from catalog.checks import check_recipe
 from catalog.problems import Problem
 from zoo.__main__ import main
@@ -17,6 +18,62 @@ def problems(zoo: Path, text: str, name: str = "plain") -> list[Problem]:
     path = zoo / "recipes" / f"{name}.yaml"
     path.write_text(text, encoding="utf-8")
     return list(check_recipe(path, zoo).problems)
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [("'yes'", "Write true, without quotes"), ("'No'", "Write false, without quotes"), ("1", "Write true")],
+)
+def test_another_word_for_true_or_false_is_answered_with_it(written: str, instead: str, zoo_folder: Path) -> None:
+    text = edited(TUTORED, "label:\n", f"label:\n  repack: {written}\n")
+    (problem,) = [one for one in problems(zoo_folder, text, "tutored") if one.path == "label.repack"]
+    assert problem.what.endswith("is not true or false") and problem.instead == instead
+
+
+RECIPE: Any = schema.load("recipe-v1")
+
+
+def keys(part: Any) -> dict[str, Any]:
+    """Of a section of a recipe, with its rule."""
+    return dict((RECIPE["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part).get("properties", {}))
+
+
+def test_a_value_of_another_type_is_answered_in_one_sentence() -> None:
+    """The rest of a key's description is on the reference page."""
+    seen = 0
+    for section, part in RECIPE["properties"].items():
+        for key, rule in keys(part).items():
+            if rule.get("type") in ("boolean", "number", "integer", "string"):
+                found = schema.record_problems({section: {key: [1]}}, "recipe-v1")
+                said = [one.instead for one in found if one.path == f"{section}.{key}"]
+                assert said and max(map(len, said)) <= 240, said
+                seen += 1
+    assert seen > 20
+
+
+@pytest.mark.parametrize(
+    ("section", "count"),
+    [
+        ("distill:\n  preset: ampere-balanced\n", 1),
+        ("distill:\n  adapter: none\n  preset: turing-safe\n", 1),
+        ("distill:\n  adapter: lora\n  preset: turing-safe\n", 0),
+        ("distill:\n  adapter: none\n  preset: cpu-small\n", 0),
+        ("teacher:\n  tune:\n    preset: ampere-balanced\n", 0),
+        ("teacher:\n  tune:\n    adapter: none\n    preset: ampere-balanced\n", 1),
+    ],
+)
+def test_a_preset_whose_adapter_is_not_trained_is_named(section: str, count: int) -> None:
+    found = list(presets.hints(yamltext.parse(section.encode(), "recipe.yaml")))
+    assert len(found) == count
+    assert all("for adapters on a GPU" in one.what and "`adapter: qlora`" in one.instead for one in found)
+
+
+def test_the_adapter_of_a_training_that_names_none_is_that_of_the_schema() -> None:
+    for place, adapter in presets.ADAPTERS.items():
+        part = RECIPE
+        for name in place:
+            part = keys(part)[name]
+        assert keys(part)["adapter"]["default"] == adapter
 
 
 @pytest.mark.parametrize("number", ["0" * 64, "1" * 60 + "e123", "7" * 41])

@@ -98,7 +98,7 @@ def test_describe_says_how_many_records_to_add(tmp_path: Path, capsys: Captured)
     code, out, _ = called(capsys, *line, "--svg", "shares.svg")
     assert code == 2
     assert "at least 50 % language:fr, and 1 of 3 records (33.3 %) have it" in out
-    assert "Add 1 records that have it" in out and "Add 1 records that do not have it" in out
+    assert "Add 1 record that has it" in out and "Add 1 record that does not have it" in out
     picture = (tmp_path / "shares.svg").read_text(encoding="utf-8")
     assert picture.startswith("<svg") and "<style>" in picture
     code, data = as_json(capsys, *line)

@@ -204,7 +204,7 @@ def test_a_path_that_leaves_the_folder(path: str, here: Setup) -> None:
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
-        (too_many(4000), "rate_limited", "in 4000 seconds"),
+        (too_many(4000), "rate_limited", "in 4,000 seconds"),
         (Fault("answer", status=401), "token_missing", "HF_TOKEN"),
         (Fault("answer", status=403), "forbidden", "HF_TOKEN"),
         (Fault("answer", status=404, headers={"X-Error-Code": "RepoNotFound"}), "not_found", "Check the spelling"),

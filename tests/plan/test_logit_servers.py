@@ -51,7 +51,7 @@ def test_what_a_server_sends_is_counted(tutored: Recipe) -> None:
     assert cost.server_bytes == 4_875 * 256 * 1_000 and work
     words = work(Load(recipe, 1, 1, 1_000))
     assert words.startswith(
-        "ask a server for 64 log-probabilities at each of at most 256000 tokens: up to 1.25 GB over the network; then "
+        "ask a server for 64 log-probabilities at each of at most 256,000 tokens: up to 1.25 GB over the network; then "
         "train"
     ), words
     assert costs.estimate(recipe, plan_, ["export"], 1_000, {}).server_bytes == 0

@@ -9,10 +9,12 @@ import torch
 from recipeplans import made, put
 from recipeplans import tutored as tutored
 
+from catalog import sharding
 from catalog.recipe import Recipe
 from zoo.errors import ZooError
 from zoo.plan import preflight
 from zoo.plan.costs import Costs
+from zoo.plan.engine import run_step
 from zoo.plan.preflight import Build
 from zoo.progress import Silent
 from zoo.settings import load
@@ -69,3 +71,14 @@ def test_a_training_on_a_gpu_needs_one(
     found = faults(["distill"])
     assert said in found and ("GPU" in found) == bool(said)
     assert "GPU" not in faults(["corpus/prompts"]), "nothing is trained"
+
+
+@pytest.mark.parametrize(("rows", "words"), [(1, "the 1 conversation of a step"), (3, "the 3 conversations of a step")])
+def test_more_processes_than_conversations_are_counted(rows: int, words: str) -> None:
+    assert sharding.crowded(4, rows) == f"4 processes cannot share {words}"
+
+
+def test_a_step_names_every_input_that_is_not_finished(tutored: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "zoo.toml").touch()
+    with pytest.raises(ZooError, match=r"needs [\w/]+ and [\w/]+.*, which are not finished"):
+        run_step(made(tutored), "distill", load(tmp_path, {}, {}), Silent(), lambda _: None)

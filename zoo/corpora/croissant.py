@@ -113,7 +113,7 @@ def croissant(folder: Path, made: Made, text: str | None = None) -> JsonObject:
         "@type": "sc:Dataset",
         "conformsTo": list(CONFORMS),
         "name": name,
-        "description": f"{name}: {found.records} records for language models.",
+        "description": f"{name}: {counted(found.records, 'record')} for language models.",
         "license": f"https://spdx.org/licenses/{licence}",
         "url": made.url,
         "version": made.version,

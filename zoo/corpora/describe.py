@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from catalog.jsontext import JsonObject
+from catalog.words import counted
 from zoo.corpora import bulk, kinds, language, records, stream, tagging
 from zoo.corpora.check import File
 from zoo.corpora.distributions import QUANTILES
@@ -106,8 +107,10 @@ class Miss:
     def remedy(self) -> str:
         """How many records to add."""
         if self.change is None:
-            return "Delete " + (f"the {self.count} records that have it" if self.limit.is_most else "all that lack it")
-        return f"Add {self.change} records that {'do not have' if self.limit.is_most else 'have'} it"
+            having = counted(self.count, "record that has it", "records that have it")
+            return "Delete " + (f"the {having}" if self.limit.is_most else "all that lack it")
+        one, several = ("does not have", "do not have") if self.limit.is_most else ("has", "have")
+        return f"Add {counted(self.change, f'record that {one}', f'records that {several}')} it"
 
 
 def describe(files: Sequence[File], kind: Kind | None = None, advance: Advance = unheard) -> Described:
@@ -193,7 +196,7 @@ def percent(share: float) -> str:
 
 def as_text(found: Described) -> str:
     """The numbers as a table for a terminal."""
-    lines = [f"{found.records} records"]
+    lines = [counted(found.records, "record")]
     for name, title in GROUPS.items():
         if counts := found.groups[name]:
             width = max(len(label) for label in counts)
@@ -204,9 +207,11 @@ def as_text(found: Described) -> str:
     for name, count in found.left_out.items():
         lines.append(f"{GROUPS[name]}: only the first {MOST_LABELS} labels are counted; others came {count} times.")
     if found.disagree:
-        lines.append(f"{found.disagree} records have a lang: tag that differs from what the program finds.")
+        have = counted(found.disagree, "record has", "records have")
+        lines.append(f"{have} a lang: tag that differs from what the program finds.")
     if (cell := found.smallest_cell()) is not None:
-        lines.append(f"Smallest group of speakers alike in region, age, education and gender: {cell} records.")
+        size = counted(cell, "record")
+        lines.append(f"Smallest group of speakers alike in region, age, education and gender: {size}.")
     return "\n".join(lines)
 
 

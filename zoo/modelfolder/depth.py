@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from catalog.words import counted
 from zoo.errors import ModelFileError
 from zoo.modelfolder.files import CONFIG
 
@@ -33,7 +34,7 @@ def refuse_more(config: Mapping[str, object], names: Iterable[str]) -> None:
     numbers = {int(found["number"]) for name in names if (found := _LAYER.match(name))}
     if numbers and max(numbers) >= stated:
         raise ModelFileError(
-            f"{key} is {stated}, but the weights have {max(numbers) + 1} layers (numbered from 0)",
+            f"{key} is {stated}, but the weights have {counted(max(numbers) + 1, 'layer')} (numbered from 0)",
             where=CONFIG,
             remedy="Use the config.json that belongs to these weights. To release some layers only, correct the number "
             "and name the layers in the recipe: student: layers:",

@@ -108,7 +108,7 @@ def _layers(case: Case) -> Iterator[Finding]:
     beyond = [layer for layer in kept if layer >= known]
     if beyond:
         what = (
-            f"the model has {known} layers, 0 to {known - 1}, but no layer {', '.join(map(str, beyond))}"
+            f"the model has {counted(known, 'layer')}, 0 to {known - 1}, but no layer {', '.join(map(str, beyond))}"
         )
         yield ("student", "layers"), what, f"Name layers of 0 to {known - 1}"
 

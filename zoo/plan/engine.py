@@ -124,7 +124,8 @@ def run_step(plan: Plan, id_: str, settings: Settings, report: Reporter, judge: 
     if is_new:
         if missing := [maker for maker in step.inputs.values() if maker not in found]:
             raise ZooError(
-                f"step {id_} of {plan.name} needs {' and '.join(missing)}, which is not finished",
+                f"step {id_} of {plan.name} needs {' and '.join(missing)}, which "
+                f"{'is' if len(missing) == 1 else 'are'} not finished",
                 safe="Finished steps are kept.",
                 remedy=f"Make it first: {commandline.line(settings, 'build', plan.name, '--step', missing[0])}",
             )

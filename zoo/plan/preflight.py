@@ -142,10 +142,8 @@ def _trainings(recipe: Recipe, stages: Collection[str]) -> dict[str, Distill | T
 def _together(name: str, training: Distill | Tune, settings: Settings) -> Iterator[str]:
     """Why several processes cannot train this together."""
     if settings.processes > training.batch_rows:
-        yield (
-            f"{settings.processes} processes cannot share the {training.batch_rows} conversations of a step: "
-            f"raise {name}.batch_rows, or lower the setting processes"
-        )
+        crowded = sharding.crowded(settings.processes, training.batch_rows)
+        yield f"{crowded}: raise {name}.batch_rows, or lower the setting processes"
     if settings.sharding != sharding.NONE and any(found := sharding.fault(training.adapter)):
         yield ": ".join(found)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPMessage
 from typing import IO
 
+from catalog.words import counted
 from zoo.addresses import origin, shown
 from zoo.errors import InputError, RemoteError
 from zoo.progress import Reporter
@@ -70,7 +71,8 @@ def fetch(address: str, into: IO[bytes], most_bytes: int, report: Reporter) -> N
             seconds = time.monotonic() - began
             if not over and seconds > GRACE_SECONDS + written / LEAST_BYTES_PER_SECOND:
                 work.given_up.set()
-                raise _unreachable(shown(address), f"only {written:,} bytes arrived in {seconds:.0f} seconds")
+                came = f"only {counted(written, 'byte')} arrived in {counted(round(seconds), 'second')}"
+                raise _unreachable(shown(address), came)
     if work.failure:
         raise told(address, work.failure, most_bytes) from work.failure
 

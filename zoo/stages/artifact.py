@@ -14,6 +14,9 @@ MODEL_FILE = "model.gguf"
 IMATRIX_FILE = "imatrix.gguf"
 """The importance matrix, in the artifact of ``imatrix``."""
 
+ANSWERS_FILE = "label-report.json"
+"""Counts of the teacher's answers and every prompt without a valid one, next to labelled rows."""
+
 
 RECORD = "artifact.json"
 

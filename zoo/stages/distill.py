@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from catalog import jsontext, sharding, sources
-from catalog.jsonvalues import table, text, whole
+from catalog.jsonvalues import table, tables, text, whole
 from catalog.recipe import Distill, build
 from catalog.shapes import shaped
 from catalog.teacherweights import LLAMA, VLLM
@@ -18,7 +19,7 @@ from zoo.files.whole import write_atomic
 from zoo.settings import VLLM_PACKAGES
 from zoo.sources import resolve
 from zoo.stages import Context, Facts
-from zoo.stages.artifact import MODEL_FILE
+from zoo.stages.artifact import ANSWERS_FILE, MODEL_FILE, Artifact
 from zoo.stages.table import AS_STORED, is_asked
 from zoo.teachers.door import announced
 from zoo.training import require
@@ -34,17 +35,24 @@ def run(context: Context) -> Facts:
     require()
     spec = build(Distill, {name: value for name, value in context.spec.items() if name != "threads"})
     student = context.inputs["student"].whole()
-    return train(context, Models(student, _teacher(context)), spec, "distill")
+    return train(context, Models(student, _teacher(context), "student", longest(context, "student")), spec, "distill")
+
+
+def longest(context: Context, name: str) -> int | None:
+    """Tokens of context that the input of this name has as an imported model; None if unknown."""
+    tokens = context.inputs[name].facts.get("context_tokens")
+    return tokens if isinstance(tokens, int) else None
 
 
 @dataclass(frozen=True)
 class Models:
     """Folders: the model that is trained, and the one that it learns from, None for text alone. role: what the first is
-    in the recipe."""
+    in the recipe; context_tokens: of the first, None if unknown."""
 
     student: Path
     teacher: Path | None
     role: str = "student"
+    context_tokens: int | None = None
 
 
 def train(context: Context, models: Models, spec: Distill, name: str) -> Facts:
@@ -52,16 +60,16 @@ def train(context: Context, models: Models, spec: Distill, name: str) -> Facts:
     from zoo.training.loop import Run, distill
 
     labels = context.inputs["labels"]
-    heldout = read_conversations(labels.path("heldout.jsonl"))
-    _refuse_too_few(models, heldout, spec)
+    parts = {name: read_conversations(labels.path(f"{name}.jsonl")) for name in ("train", "heldout")}
+    _refuse_too_few(models, labels, parts, spec)
     model = context.out / "model"
     model.mkdir(exist_ok=True)
     report = distill(
         Run(
             models.student,
             models.teacher,
-            read_conversations(labels.path("train.jsonl")),
-            heldout,
+            parts["train"],
+            parts["heldout"],
             spec,
             model,
             context.scratch,
@@ -117,19 +125,20 @@ def _vllm(context: Context) -> Vllm | None:
     return Vllm(context.vllm, found)
 
 
-def _refuse_too_few(models: Models, heldout: list[Conversation], spec: Distill) -> None:
-    """Checked before hours of training rather than after them: a standard error requires two conversations."""
-    from zoo.training.conversations import encode
+def _refuse_too_few(
+    models: Models, labels: Artifact, parts: Mapping[str, Sequence[Conversation]], spec: Distill
+) -> None:
+    """Checked before hours of training rather than after them."""
+    from zoo.training.enough import Learner, Part, refuse_too_few
     from zoo.training.models import load_tokenizer
 
-    usable = len(encode(load_tokenizer(models.student), heldout, spec.row_tokens, models.role).rows)
-    if usable < 2:
-        raise InputError(
-            f"{usable} of {len(heldout)} held-out conversations have an answer within their first {spec.row_tokens} "
-            "tokens, but a standard error requires two",
-            safe="Nothing was trained; the labels are kept.",
-            remedy="Raise distill.row_tokens, or add prompts under corpus.heldout",
-        )
+    # Conversations that people wrote have no such report.
+    asked = any(one.path == ANSWERS_FILE for one in labels.files)
+    failures = tables(table(labels.json(ANSWERS_FILE))["failures"]) if asked else []
+    learner = Learner(load_tokenizer(models.student), models.role, models.context_tokens)
+    for name, conversations in parts.items():
+        invalid = [text(one["reason"]) for one in failures if one["part"] == name]
+        refuse_too_few(Part(name, conversations, invalid), learner, spec.row_tokens)
 
 
 class _Row(TypedDict):

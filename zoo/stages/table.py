@@ -297,43 +297,47 @@ def _evaluate_memory(need: Need) -> int:
 
 def _label_work(load: Load) -> str:
     most = load.recipe.label.max_tokens if load.recipe.label else 0
-    return f"label {load.prompts} prompts, at most {most} tokens each"
+    return f"label {counted(load.prompts, 'prompt')}, at most {counted(most, 'token')} each"
 
 
 def _ask_work(load: Load) -> str:
     label = load.recipe.label
     assert label
     most = load.prompts * (1 + label.retries)
-    return (
-        f"ask a server {load.prompts} to {most} times: answers of at most {label.max_tokens} tokens each, JSON and "
-        "retries twice that"
-    )
+    times = counted(most, "time") if most == load.prompts else f"{load.prompts:,} to {counted(most, 'time')}"
+    tokens = counted(label.max_tokens, "token")
+    return f"ask a server {times}: answers of at most {tokens} each, JSON and retries twice that"
 
 
 def _distill_work(load: Load) -> str:
     d = load.recipe.distill
     assert d
     sent = server_bytes(load.recipe, load.prompts)
+    places = counted(load.prompts * d.row_tokens, "token")
     asked = (
-        f"ask a server for {d.top_k} log-probabilities at each of at most {load.prompts * d.row_tokens} tokens: up to "
-        f"{data_size(sent)} over the network; then "
+        f"ask a server for {counted(d.top_k, 'log-probability', 'log-probabilities')} at each of at most {places}: up "
+        f"to {data_size(sent)} over the network; then "
         if sent
         else ""
     )
-    rows = f"{d.batch_rows} conversations of at most {d.row_tokens} tokens"
-    return f"{asked}train {d.steps} steps of {rows}{_together(d)}"
+    return f"{asked}train {_steps(d)}{_together(d)}"
 
 
 def _tune_work(load: Load) -> str:
     tune = load.recipe.tune
     assert tune
-    rows = f"{tune.steps} steps of {tune.batch_rows} conversations of at most {tune.row_tokens} tokens"
+    rows = _steps(tune)
     if not load.taught.rows:
         return f"train the teacher {rows}{_together(tune)}"
     times = tune.steps * tune.batch_rows / load.taught.rows
     tokens = f"{load.taught.bytes // TOKEN_BYTES:,}"
     own = f"{counted(load.taught.rows, 'conversation')} of its corpus (about {tokens} tokens with the held-out ones)"
     return f"train the teacher {rows}{_together(tune)}: the {own}, {times:.1f} times each"
+
+
+def _steps(training: Distill | Tune) -> str:
+    rows = counted(training.batch_rows, "conversation")
+    return f"{counted(training.steps, 'step')} of {rows} of at most {counted(training.row_tokens, 'token')}"
 
 
 def _together(training: Distill | Tune) -> str:
@@ -370,7 +374,7 @@ def _evaluate_work(load: Load) -> str:
 
 def _probe_work(load: Load) -> str:
     items = sum(choice.items for choice in load.recipe.probes)
-    return f"probe {counted(load.steps, 'file')} with {items} items each"
+    return f"probe {counted(load.steps, 'file')} with {counted(items, 'item')} each"
 
 
 def _benchmark_work(load: Load) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from catalog.recipe import Distill, Tune, build, plain
 from zoo.errors import ZooError
 from zoo.stages import Context, Facts
-from zoo.stages.distill import Models, train
+from zoo.stages.distill import Models, longest, train
 from zoo.training import require
 
 
@@ -16,7 +16,8 @@ def run(context: Context) -> Facts:
     # The text alone, so there is no temperature and there are no most probable tokens.
     spec = build(Distill, {**plain(tune), "method": "labels", "top_k": 1, "temperature": 1.0})
     try:
-        return train(context, Models(context.inputs["model"].whole(), None, "teacher"), spec, "tune")
+        models = Models(context.inputs["model"].whole(), None, "teacher", longest(context, "model"))
+        return train(context, models, spec, "tune")
     except ZooError as error:
         # A training names the keys of the section that most recipes have.
         error.remedy = error.remedy.replace("distill.", "teacher.tune.")

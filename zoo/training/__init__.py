@@ -32,6 +32,8 @@ from zoo import extras
 LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "safetensors")
 LOADED = ("torch", "safetensors", "transformers")
 NEEDED = ("torch", "transformers", "peft", "safetensors")
+UNTRAINED = "Nothing was trained. Finished steps are kept."
+"""What is safe after an error before the first step of a training."""
 
 
 def versions() -> dict[str, str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import transformers.modeling_utils as modeling
 
+from catalog.words import counted
 from zoo.errors import ModelFileError
 from zoo.modelfolder import missing as lost
 from zoo.modelfolder.weights import named
@@ -104,7 +105,7 @@ def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, obje
     layers = sorted({int(found[1]) for name in (unexpected or missing) if (found := LAYER.search(name))})
     if isinstance(stated, int) and layers and unexpected and not missing and layers[0] >= stated:
         return (
-            f"config.json says num_hidden_layers: {stated}, the weights have {layers[-1] + 1} layers. "
+            f"config.json says num_hidden_layers: {stated}, the weights have {counted(layers[-1] + 1, 'layer')}. "
             "Use the config.json that belongs to them"
         )
     if missing and not unexpected:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from catalog import jsontext
 from catalog.jsonvalues import table
+from catalog.words import counted
 from zoo.gguf import sentencepieces
 from zoo.judge.parity.sourcerecord import SourceRecord
 from zoo.modelfolder import owncode, record, templates, trimming, unsupported, vocabulary
@@ -84,7 +85,7 @@ def import_model(
     for note in said["notes"]:
         report.say(f"  {source.name}: {note}")
     config = model.config
-    layers_said = f"{total} layers" if len(kept) == total else f"{len(kept)} of {total} layers"
+    layers_said = counted(total, "layer") if len(kept) == total else f"{len(kept)} of {counted(total, 'layer')}"
     report.say(f"imported {layers_said}, {model.num_parameters():,} parameters")
     return ImportReport(
         architecture=str(config.architectures[0]),

@@ -25,7 +25,7 @@ from zoo.llama import library
 from zoo.machine.processor import here
 from zoo.progress import Reporter, Silent
 from zoo.teachers.logits import LogitServer
-from zoo.training import checkpoints, devices, handover, precision, versions
+from zoo.training import UNTRAINED, checkpoints, devices, handover, precision, versions
 from zoo.training.adapters import compute_dtype, preset_named
 from zoo.training.checkpoints import Progress
 from zoo.training.conversations import Conversation, Encoding, encode
@@ -296,16 +296,15 @@ def _check_processes(run: Run) -> None:
     if run.sharded and run.processes > 1:
         what, remedy = sharding.fault(run.spec.adapter)
         if what:
-            raise InputError(what, safe="Nothing was trained; the labels are kept.", remedy=remedy.capitalize())
+            raise InputError(what, safe=UNTRAINED, remedy=remedy.capitalize())
     if run.processes > run.spec.batch_rows:
         raise InputError(
-            f"{run.processes} processes cannot share the {run.spec.batch_rows} conversations of a step",
-            safe="Nothing was trained; the labels are kept.",
+            sharding.crowded(run.processes, run.spec.batch_rows), safe=UNTRAINED,
             remedy="Raise distill.batch_rows, or lower the setting processes",
-        )
+        )  # fmt: skip
     what, remedy = devices.fault(run.device, run.processes)
     if what:
-        raise InputError(what, safe="Nothing was trained; the labels are kept.", remedy=remedy[0].upper() + remedy[1:])
+        raise InputError(what, safe=UNTRAINED, remedy=remedy[0].upper() + remedy[1:])
 
 
 def _identity(

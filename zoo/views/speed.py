@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catalog.history import FIGURES, Figure, History
+from catalog.words import counted
 from zoo.history import store, tracks, views
 from zoo.history.tracks import SHORT, Track
 from zoo.views import outline
@@ -19,7 +20,8 @@ def screen(name: str, history: History, found: Sequence[Track]) -> Screen:
     """Trend lines first, then the same text as ``zoo bench history``."""
     parts = [_trends(found)] if found else []
     if history.aside:
-        parts.append(f"{len(history.aside)} lines of the history are set aside, because they cannot be read.")
+        one, several = "line of the history is set aside: it", "lines of the history are set aside: they"
+        parts.append(f"{counted(len(history.aside), one, several)} cannot be read.")
     parts.append(views.as_text(name, history, found))
     commands = (f"zoo bench history {name}", f"zoo bench history {name} --csv", "zoo bench import FILE")
     return Screen(f"Speed of {name} over time", tuple(parts), commands)

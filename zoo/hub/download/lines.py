@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from catalog.words import counted
 from zoo.errors import RESUMES, RemoteError
 from zoo.hub import Incoming
 from zoo.hub.download import spans as spans_room
@@ -199,8 +200,8 @@ class _Trickle:
             return
         if self.bytes < self.patience.least_bytes_per_second * seconds:
             raise RemoteError(
-                f"only {self.bytes} bytes arrived in {seconds:.0f} seconds", kind="stalled", transient=True,
-                facts={"bytes": self.bytes, "seconds": round(seconds, 1)},
+                f"only {counted(self.bytes, 'byte')} arrived in {counted(round(seconds), 'second')}",
+                kind="stalled", transient=True, facts={"bytes": self.bytes, "seconds": round(seconds, 1)},
                 remedy="Check the network",
                 again=RESUMES,
             )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from catalog.words import counted
 from zoo.errors import AGAIN, RESUMES, Again, RemoteError
 from zoo.hub.huggingface.asked import Asked, Facts, failed, not_a_hub, quoted
 from zoo.hub.interface import CONTENT_LOST
@@ -166,7 +167,7 @@ def _later(status: int, wait: float | None, now: float, asked: Asked, said: str,
 def when_again(wait: float, now: float) -> str:
     """When to try again, in ``wait`` seconds: a date if that is not soon."""
     if wait < 2 * 3600:
-        return f"in {wait:.0f} seconds"
+        return f"in {counted(round(wait), 'second')}"
     try:
         then = datetime.fromtimestamp(now + wait, UTC)
     except (ValueError, OverflowError, OSError):

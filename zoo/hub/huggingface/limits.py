@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from catalog.words import counted
 from zoo.errors import RESUMES, RemoteError
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def endless(request: Request, what: str) -> RemoteError:
 
 def too_slow(host: str, amount: int, seconds: float) -> RemoteError:
     """The error of a connection that brings next to nothing."""
-    return RemoteError(f"only {amount:,} bytes arrived from {host} in {seconds:.0f} seconds", kind="stalled",
+    came = f"only {counted(amount, 'byte')} arrived from {host} in {counted(round(seconds), 'second')}"
+    return RemoteError(came, kind="stalled",
                        facts={"address": host, "bytes": amount, "seconds": round(seconds, 1)}, transient=True,
                        remedy="Check the network", again=RESUMES)  # fmt: skip
 

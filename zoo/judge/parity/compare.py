@@ -108,9 +108,10 @@ def end_of_turn(folder: Seen, file: Seen, generated: Generated | None) -> Check:
     if generated is None:
         return Check("end_of_turn", True, f"Both stop after {_list(folder)}; there is no chat template.")
     if not generated.stopped and generated.strange:
-        said = f"The template ends an answer with {' and '.join(generated.strange)}, which is not a token of this "
-        said += "vocabulary, so llama.cpp goes on after it. Add it to the tokenizer as a special token, or use a "
-        said += "template that ends an answer with a token."
+        what, one = ("which is not a token", "it") if len(generated.strange) == 1 else ("which are not tokens", "them")
+        said = f"The template ends an answer with {' and '.join(generated.strange)}, {what} of this vocabulary, so "
+        said += f"llama.cpp goes on after {one}. Add {one} to the tokenizer as a special token, or use a template that "
+        said += "ends an answer with a token."
         return Check("end_of_turn", False, said)
     if not generated.stopped:
         first = file.named(generated.forced[0]) if generated.forced else "nothing"

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.words import counted
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.gguf.imatrix import Imatrix
 from zoo.llama import library
@@ -81,7 +82,8 @@ def windows(model: Model, texts: Sequence[Text], window_tokens: int) -> list[lis
         tokens = model.tokenize(text.content, add_special=True, parse_special=False)
         if len(tokens) < window_tokens:
             raise InputError(
-                f"the calibration text {text.name} has {len(tokens)} tokens, less than one window of {window_tokens}",
+                f"the calibration text {text.name} has {counted(len(tokens), 'token')}, less than one window of "
+                f"{window_tokens}",
                 remedy="Use a longer text or set quantize.imatrix_window_tokens lower",
             )
         for start in range(0, len(tokens) - window_tokens + 1, window_tokens):

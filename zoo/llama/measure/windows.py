@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.words import counted
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import Header, read_header
 from zoo.judge.evaluation import TextTaken
@@ -109,7 +110,7 @@ def cut(judge: Model, texts: Sequence[Text], window_tokens: int, windows: int) -
     for text, own in zip(texts, tokens, strict=True):
         if len(own) < window_tokens:
             raise InputError(
-                f"the text {text.name} has {len(own)} tokens, less than one window of {window_tokens}",
+                f"the text {text.name} has {counted(len(own), 'token')}, less than one window of {window_tokens}",
                 remedy="Use a longer text or set evaluate.window_tokens lower",
             )
     room = [len(own) // window_tokens for own in tokens]

@@ -15,6 +15,7 @@ from catalog.lock import Lock
 from catalog.recipe import Recipe, build
 from catalog.release import ModelFile, Release
 from catalog.shapes import WrongShape, shaped
+from catalog.words import counted
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.digests import digest, sha256_file
 from zoo.gguf import fingerprint, wording
@@ -103,7 +104,7 @@ def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
     estimate = costs.estimate(prepared.recipe, prepared.plan, to_run, 0, {}, student)
     work = preflight.Build(prepared.recipe, prepared.plan, to_run, prepared.world.tools)
     preflight.check(work, estimate, prepared.settings, report)
-    report.say(f"{len(to_run)} steps to run: {', '.join(to_run) or 'none'}")
+    report.say(f"{counted(len(to_run), 'step')} to run: {', '.join(to_run) or 'none'}")
 
     def use(built: engine.Built) -> dict[str, Path]:
         recipe = prepared.recipe
