@@ -63,9 +63,9 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     ),
 }
 PREFIX = "ZOO_"
-OTHER_VARIABLES = ("ZOO_CONVERTER", "ZOO_DEBUG", "ZOO_NODE_CACHE", "ZOO_TEACHER_TOKEN")
+OTHER_VARIABLES = ("ZOO_CONVERTER", "ZOO_DEBUG", "ZOO_NODE_CACHE", "ZOO_NODE_CACHE_GB", "ZOO_TEACHER_TOKEN")
 """Variables that are read elsewhere: the converter's folder, a traceback for a report, the folder of a node of a
-cluster, a token."""
+cluster and how much is kept there, a token."""
 LONGEST = 1000
 """Most characters of a setting; usable paths and addresses have a few hundred at most."""
 _MOST_FAULTS = 20

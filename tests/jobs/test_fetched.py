@@ -212,9 +212,13 @@ def test_names_of_the_other_side_cannot_lead_out_of_a_folder(tmp_path: Path) -> 
     for ask in (
         lambda: node.begin("../x"), lambda: node.lay("{}", {"../x": sha256}, {}), lambda: node.piece(KEY, "../x", 0, 1),
         lambda: node.lay("{}", {}, {"/x": sha256}), lambda: node.piece("..", "x", 0, 1),
+        lambda: node.hold(["../x"], [], []), lambda: node.hold([], ["../x"], []), lambda: node.hold([], [], ["../x"]),
     ):  # fmt: skip
-        with pytest.raises(Damaged):
-            ask()
+        with ExitStack() as held:
+            held.callback(node.leave)
+            node.hold([KEY], [sha256], [])
+            with pytest.raises(Damaged):
+                ask()
     store = Workspace(tmp_path / "other")
     digests = {path: file.sha256 for path, file in parcel_of(made).steps[KEY].items()}
     places = {path: made.folder / path for path in digests}
@@ -229,10 +233,15 @@ def test_names_of_the_other_side_cannot_lead_out_of_a_folder(tmp_path: Path) -> 
 
 def test_folders_of_steps_that_are_gone_are_deleted_and_one_that_is_used_stays(tmp_path: Path) -> None:
     node, other = Seat(tmp_path / "node"), Seat(tmp_path / "node")
-    used, work = map(Path, node.lay("{}", {}, {}))
+    node.hold([], [], [])
+    used, work, told = map(Path, node.lay("{}", {}, {}))
     (left := tmp_path / "node/zoos/left").mkdir()
-    mine, _ = map(Path, other.lay("{}", {}, {}))
+    other.hold([], [], [])
+    mine, _, _ = map(Path, other.lay("{}", {}, {}))
     assert used.is_dir() and mine.is_dir() and not left.exists() and work == tmp_path / "node/work"
+    assert told.read_text() == "{}" and not told.is_relative_to(used), "a source may have any name"
+    for closed in ("work", "files", "zoos"):
+        assert (tmp_path / "node" / closed).stat().st_mode & 0o777 == 0o700, "others cannot read what was sent"
     node.leave()
     other.leave()
     assert not [*(tmp_path / "node/zoos").iterdir()]

@@ -66,9 +66,10 @@ def test_a_node_with_another_version_is_named_and_one_without_the_folder_is_sent
     assert f"10.0.0.2 (pi) has gguf absent, this machine {mine['gguf']}" in said_of
     assert f"10.0.0.2 (pi) has zoo 0.0.1, this machine {mine['zoo']}" in said_of
     assert f"10.0.0.2 (pi) has torch 2.0.0, this machine {mine['torch']}" in said_of and len(said_of) == 3
-    assert nodes.sending({"folder": "/c"}, "pi", tmp_path, 1_200_000_000) == (
+    told = {"folder": "/c", "keeps_bytes": "200000000000"}
+    assert nodes.sending(told, "pi", tmp_path, 1_200_000_000) == (
         f"pi does not see {tmp_path}. Its steps get what they read by digest: 1.20 GB of what is here now, and the "
-        "results of other steps. It keeps them in /c"
+        "results of other steps. It keeps up to 200.0 GB in /c"
     )
 
 

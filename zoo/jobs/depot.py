@@ -1,8 +1,9 @@
 """The folder of a machine that does not see the zoo's folder: it gets what a step needs, and keeps what may be needed.
 
 In it are ``work``, a work folder as in a zoo, whose finished steps are named by their key; ``files``, by their digest;
-and in ``zoos`` a folder for each step that is being made, with the zoo's own files that the step reads. All of it can
-be deleted when no step runs.
+and in ``zoos`` a folder for each step that is being made, with the zoo's own files that the step reads. Nobody else can
+read them. What was not used for longest is deleted when the folder has more than its bound (``zoo.jobs.trim``). All of
+it can be deleted when no step runs.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ import os
 import platform
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from catalog.words import data_size
 from zoo.errors import Damaged, ZooError
 from zoo.files.blobs import Blobs
 from zoo.files.digests import sha256_file
-from zoo.files.locks import locked, locked_folder, locked_now
+from zoo.files.locks import locked_folder
 from zoo.files.whole import place_file
+from zoo.jobs import holds, trim
 from zoo.machine.resources import free_bytes
 from zoo.plan.costs import RESERVE_BYTES
 from zoo.plan.store import Workspace
@@ -33,8 +34,6 @@ from zoo.stages.artifact import RECORD
 
 VARIABLE = "ZOO_NODE_CACHE"
 """Of the environment of a node: where this folder is."""
-GIVEN = "given.json"
-"""In the folder of a step: what it is."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LEAVE = "delete nothing in that folder while a step runs"
 
@@ -53,11 +52,32 @@ class Depot:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or place()
-        self.store = Workspace(self.folder / "work")
-        self.blobs = Blobs(self.folder / "files")
+        self.store = Workspace(self.folder / trim.WORK)
+        self.blobs = Blobs(self.folder / trim.FILES)
         self._held = ExitStack()
         self._arriving = ExitStack()
-        self._zoo: Path | None = None
+        self._own: Path | None = None
+
+    def hold(self, keys: Sequence[str], digests: Sequence[str], places: Sequence[str]) -> None:
+        """Keep what a step uses until ``leave``, or until this process ends: finished steps and its own, files, and
+        places in the work folder."""
+        steps = [_key(key) for key in keys]
+        paths = [*steps, *(f"partial/{key}" for key in steps), *map(_safe, places)]
+        files = [self.blobs.path(one) for one in digests]
+        names = {f"{trim.WORK}/{path}" for path in paths} | {f"{trim.FILES}/{one.name}" for one in files}
+        zoos = self.folder / "zoos"
+        with self._writing():
+            for name in (trim.WORK, trim.FILES, trim.GOING, zoos.name):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+                (self.folder / name).chmod(0o700)
+            self._trim(0, names)
+            with locked_folder(zoos):
+                self._held.close()
+                self._own, self._held = holds.take(zoos, names)
+            locks = [*map(self.store.lock, steps), *(one.with_name("locks") / one.name for one in files)]
+            for used in (*locks, *(self.store.folder / path for path in places)):
+                with suppress(FileNotFoundError):
+                    os.utime(used)
 
     def steps_missing(self, keys: Sequence[str]) -> list[str]:
         """The keys whose finished steps are not here."""
@@ -68,9 +88,9 @@ class Depot:
         return [sha256 for sha256 in dict.fromkeys(digests) if not self.blobs.has(sha256)]
 
     def expect(self, size_bytes: int) -> None:
-        """Raises ZooError if the disk has no room for so many bytes."""
+        """Make room for so many bytes. Raises ZooError if the disk has none."""
         with self._writing():
-            self.store.folder.mkdir(parents=True, exist_ok=True)
+            self._trim(size_bytes)
         free = free_bytes(self.folder)
         if free < size_bytes + RESERVE_BYTES:
             raise ZooError(
@@ -103,22 +123,26 @@ class Depot:
             if self.store.finished(key) is None:
                 self.store.adopt(key, {path: self.blobs.path(sha256) for path, sha256 in digests.items()}, digests)
 
-    def lay(self, given: str, zoo: Mapping[str, str], work: Mapping[str, str]) -> tuple[str, str]:
-        """Make a zoo folder for a step, with files that have arrived. Returns this folder and the work folder.
+    def lay(self, given: str, zoo: Mapping[str, str], work: Mapping[str, str]) -> tuple[str, str, str]:
+        """Make a zoo folder for the step of ``hold``, with files that have arrived. Returns this folder, the work
+        folder, and the file with ``given``.
 
         given: for ``zoo.jobs.given``. zoo, work: digests by the path in each folder.
         """
+        if not self._own:
+            raise Damaged("no step was announced")
+        told, made = self._own / "given.json", self._own / "zoo"
         with self._writing():
-            self._zoo = self._new_zoo()
+            made.mkdir()
             for path, sha256 in zoo.items():
-                place_file(self.blobs.path(sha256), self._zoo / _safe(path))
+                place_file(self.blobs.path(sha256), made / _safe(path))
             with locked_folder(self.folder / "work" / "hub"):
                 for path, sha256 in work.items():
                     target = self.store.folder / _safe(path)
                     if not (target.exists() and target.samefile(self.blobs.path(sha256))):
                         place_file(self.blobs.path(sha256), target)
-            (self._zoo / GIVEN).write_text(given, encoding="utf-8")
-        return str(self._zoo), str(self.store.folder)
+            told.write_text(given, encoding="utf-8")
+        return str(made), str(self.store.folder), str(told)
 
     def made(self, key: str) -> dict[str, tuple[str, int]]:
         """Digest and size of every file of a finished step by its path, its record among them. Raises ZooError."""
@@ -149,23 +173,21 @@ class Depot:
 
     def leave(self) -> None:
         """Delete the zoo folder of the step, and hold nothing any more."""
-        if self._zoo:
-            shutil.rmtree(self._zoo, ignore_errors=True)
+        if self._own:
+            shutil.rmtree(self._own, ignore_errors=True)
+        self._own = None
         self._held.close()
         self._arriving.close()
+        # The step is finished, and the next one tries again.
+        with suppress(OSError):
+            self._trim(0)
 
-    def _new_zoo(self) -> Path:
-        """A new folder, held by a lock that ends with this process. Those of processes that are gone are deleted."""
-        zoos = self.folder / "zoos"
-        with locked_folder(zoos):
-            for left in zoos.iterdir():
-                with locked_now(left) as is_free:
-                    if is_free:
-                        shutil.rmtree(left, ignore_errors=True)
-            made = Path(tempfile.mkdtemp(dir=zoos))
-            self._held.close()
-            self._held.enter_context(locked(made))
-        return made
+    def _trim(self, arriving_bytes: int, names: Collection[str] = ()) -> None:
+        """names: what a step uses that is not held yet."""
+        with locked_folder(self.folder / "zoos"):
+            if used := holds.used(self.folder / "zoos"):
+                used = holds.Used({*used.names, *names}, used.since)
+                trim.trim(self.folder, used, arriving_bytes, arriving_bytes + RESERVE_BYTES)
 
     @contextmanager
     def _reading(self, key: str, path: str) -> Iterator[None]:

@@ -18,7 +18,7 @@ from zoo.errors import AGAIN, DamagedStep, ZooError
 from zoo.files.blobs import Blobs
 from zoo.files.digests import digest
 from zoo.files.whole import write_atomic
-from zoo.jobs import depot, given, parcels
+from zoo.jobs import given, parcels
 from zoo.jobs.engine import Hear, event
 from zoo.jobs.parcels import File, Parcel
 from zoo.jobs.tasks import Task
@@ -42,6 +42,7 @@ TRIES = 3
 class There(Protocol):
     """The node; see ``zoo.jobs.depot`` and ``zoo.jobs.raytask``."""
 
+    def hold(self, keys: Sequence[str], digests: Sequence[str], places: Sequence[str]) -> None: ...
     def steps_missing(self, keys: Sequence[str]) -> list[str]: ...
     def files_missing(self, digests: Sequence[str]) -> list[str]: ...
     def expect(self, size_bytes: int) -> None: ...
@@ -49,7 +50,7 @@ class There(Protocol):
     def add(self, sha256: str, start: int, data: bytes) -> None: ...
     def finish(self, sha256: str, size_bytes: int) -> bool: ...
     def adopt(self, key: str, digests: Mapping[str, str]) -> None: ...
-    def lay(self, given: str, zoo: Mapping[str, str], work: Mapping[str, str]) -> tuple[str, str]: ...
+    def lay(self, given: str, zoo: Mapping[str, str], work: Mapping[str, str]) -> tuple[str, str, str]: ...
     def make(self, words: Sequence[str], root: str, variables: Mapping[str, str]) -> tuple[int, list[str]]: ...
     def made(self, key: str) -> dict[str, tuple[str, int]]: ...
     def piece(self, key: str, path: str, start: int, count: int) -> bytes: ...
@@ -94,11 +95,12 @@ def make(task: Task, there: There, processor: Processor, home: Home, hear: Hear)
         except DamagedStep as damage:
             store.discard(damage.key)
             raise
+        there.hold([*parcel.steps, step.key], [*parcel.files(parcel.steps)], parcels.places(step.spec))
         give(parcel, there)
-        root, work = there.lay(
+        root, work, told = there.lay(
             given.text(plan, step.id, task.memory_bytes), _digests(parcel.zoo), _digests(parcel.work)
         )
-        words = [*home.words(task), "--work", work, "--given", f"{root}/{depot.GIVEN}", "--", task.recipe]
+        words = [*home.words(task), "--work", work, "--given", told, "--", task.recipe]
         code, lines = there.make(words, root, home.variables)
         for line in lines:
             hear(line)

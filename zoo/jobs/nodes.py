@@ -13,9 +13,9 @@ from zoo import extras
 from zoo.files.whole import write_atomic
 from zoo.jobs.tasks import Task
 
-FACTS = ("host", "seen", "processor", "folder")
-"""What a node says of itself that may differ: its name, the text of the marker, its processor, and where it keeps
-files if it does not see the marker. Everything else that it says is a version."""
+FACTS = ("host", "seen", "processor", "folder", "keeps_bytes")
+"""What a node says of itself that may differ: its name, the text of the marker, its processor, and where it keeps how
+much if it does not see the marker. Everything else that it says is a version."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def marked(work: Path) -> Iterator[tuple[str, str]]:
 
 def sending(found: Mapping[str, str], where: str, work: Path, size_bytes: int) -> str:
     """What a node is sent that does not see the work folder. size_bytes: of what is here now and missing there."""
+    most = data_size(int(found["keeps_bytes"]))
     return (
         f"{where} does not see {work}. Its steps get what they read by digest: {data_size(size_bytes)} of what is here "
-        f"now, and the results of other steps. It keeps them in {found['folder']}"
+        f"now, and the results of other steps. It keeps up to {most} in {found['folder']}"
     )

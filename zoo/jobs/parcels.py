@@ -62,6 +62,11 @@ def of(plan: Plan, id_: str, settings: Settings) -> Parcel:
         return Parcel({one.key: _step(one) for one in made if one}, zoo, work)
 
 
+def places(spec: Mapping[str, object]) -> list[str]:
+    """Where in the work folder a step with this spec finds its sources, or puts those that it fetches itself."""
+    return [path for one in _sources(spec) if (path := resolve.kept_at(one))]
+
+
 def _sources(spec: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     """The sources that a step resolves: its own, or that of the teacher which it asks itself."""
     for one in (spec, spec.get("teacher")):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zoo import __version__, stopping
 from zoo.files.digests import canonical_json
-from zoo.jobs import depot
+from zoo.jobs import depot, trim
 from zoo.jobs.depot import Depot
 from zoo.jobs.processes import finish
 
@@ -50,7 +50,7 @@ def make(
 
 def look(marker: str) -> Mapping[str, str]:
     """What the node of this process is: see ``zoo.jobs.nodes.FACTS``. "seen" is the text of the file ``marker``, "" if
-    it is not there."""
+    it is not there. Raises InputError for a bound of the node's folder that is not a number."""
     from zoo.machine import processor
     from zoo.plan import world
 
@@ -60,7 +60,8 @@ def look(marker: str) -> Mapping[str, str]:
         seen = ""
     facts = {"host": platform.node(), "seen": seen, "processor": canonical_json(asdict(processor.here()))}
     versions = {"zoo": __version__, "python": platform.python_version(), **world.tool_versions()}
-    return facts | {"folder": str(depot.place())} | versions
+    folder = depot.place()
+    return facts | {"folder": str(folder), "keeps_bytes": str(trim.most_bytes(folder))} | versions
 
 
 def lacking(keys: Sequence[str], digests: Sequence[str]) -> tuple[list[str], list[str]]:

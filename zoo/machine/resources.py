@@ -178,9 +178,18 @@ def _numbers(text: str) -> frozenset[int]:
 
 def free_bytes(folder: Path) -> int:
     """Free space where ``folder`` is or will be."""
+    return shutil.disk_usage(_there(folder)).free
+
+
+def disk_bytes(folder: Path) -> int:
+    """The size of the disk where ``folder`` is or will be."""
+    return shutil.disk_usage(_there(folder)).total
+
+
+def _there(folder: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return folder
 
 
 def free_cores(most: int, *, stat: Path = Path("/proc/stat"), sample_seconds: float = _SAMPLE_SECONDS) -> int:

@@ -106,10 +106,15 @@ def _commit(source: HubSource) -> str:
     return source.revision
 
 
-def _target(source: HubSource, cache: Path) -> Path:
+def kept_at(source: HubSource) -> Path:
+    """Where in the work folder ``fetch`` puts the files of a source."""
     # A folder for each file: what was fetched is recorded for a folder.
     part = f"-{hashlib.sha256(source.file.encode()).hexdigest()[:12]}" if source.file else ""
-    return cache / "hub" / source.repo.replace("/", "--") / f"{_commit(source)}{part}"
+    return Path("hub", source.repo.replace("/", "--"), f"{_commit(source)}{part}")
+
+
+def _target(source: HubSource, cache: Path) -> Path:
+    return cache / kept_at(source)
 
 
 def _of_root(files: Mapping[str, str] | None, file: str | None = None) -> dict[str, str]:

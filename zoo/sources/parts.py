@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,9 @@ def joined(parts: Sequence[Part], name: str, work: Path) -> Path:
     """
     key = digest([part.sha256 for part in parts])
     target = work / FOLDER / key / name
+    # What was used lately is kept. The file itself must not seem to have changed.
+    with suppress(OSError):
+        os.utime(target.parent)
     if not target.is_file():
         with locked_folder(target.parent):
             sweep(target.parent)

@@ -96,6 +96,12 @@ def folder_records(path: Path, root: Path | None = None) -> tuple[FileRecord, ..
         return tuple(sorted(FileRecord(n, real.stat().st_size, sha256_file(real)) for n, real in files.items()))
 
 
+def kept_at(spec: Mapping[str, object]) -> str:
+    """Where in the work folder ``resolve`` puts what it fetches for a source spec; "" for a source of no hub."""
+    source = sources.parse(text(spec["source"]))
+    return hub.kept_at(_at(source, spec)).as_posix() if isinstance(source, sources.HubSource) else ""
+
+
 def files_read(spec: Mapping[str, object], root: Path, cache: Path) -> tuple[Path, dict[str, Path]]:
     """What ``resolve`` reads for a source spec, as far as it is here: ``root`` or ``cache``, and by its path in there
     where each file is. None of a package.

@@ -198,6 +198,8 @@ def _cache(run: Run, question: Question) -> TeacherCache:
     with locked(
         folder.with_suffix(".lock"), lambda: run.report.say("another zoo is reading this teacher; waiting")
     ):
+        # What was used lately is kept.
+        folder.with_suffix(".lock").touch()
         return cache_teacher(question, folder, run.report, earlier=place)
 
 
