@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import smalldisk
 import stepsbegun
 import tinyzoo
 import waiting
@@ -27,7 +28,11 @@ import waiting
 from zoo import settings as settings_room
 from zoo.files.locks import locked_now
 from zoo.jobs import flags, nodes, raycluster, raytask
+from zoo.jobs.attempt import Try
+from zoo.jobs.engine import Ended, Worker
+from zoo.jobs.fetched import Home
 from zoo.jobs.nodes import Node
+from zoo.jobs.processes import Processes
 from zoo.jobs.tasks import Room, Schedule, Task
 from zoo.stages.table import STAGES
 
@@ -80,6 +85,17 @@ def test_what_is_no_address_of_a_cluster_is_refused(address: str, tmp_path: Path
     assert done.returncode == 2 and f"--on '{address}' is not the address of a Ray cluster" in done.stderr
 
 
+def test_a_head_node_that_cannot_start_its_own_process_is_not_asked_for_a_token() -> None:
+    """As Ray 2.60 says it when the machine is too busy."""
+    error = ConnectionAbortedError(
+        "Initialization failure from server:\nTraceback (most recent call last):\n  File \"proxier.py\", line 765\n"
+        "    if not self.proxy_manager.start_specific_server(\nRuntimeError: Starting Ray client server failed."
+    )
+    said = str(raycluster.unusable("ray://h:1", error, "token"))
+    assert "ray://h:1 cannot be used: RuntimeError: Starting Ray client server failed. Nothing was started." in said
+    assert "ray_client_server" in said and "token" not in said and "Traceback" not in said
+
+
 def test_what_a_cluster_places_itself_may_run_beside_anything() -> None:
     alone = replace(TASK, key="b", stage="benchmark", memory_bytes=1 << 50)
     schedule = Schedule([alone, TASK], Room(2, None, placed=True))
@@ -95,6 +111,24 @@ def test_settings_without_a_flag_go_to_the_nodes_as_variables(tmp_path: Path) ->
         ["-c", "import os, sys; sys.exit(os.environ['ZOO_PROCESSES'])"], str(zoo), flags.environment(given)
     )
     assert (code, lines) == (1, ["2\n"])
+
+
+@pytest.mark.long
+def test_a_full_disk_of_this_machine_is_no_lost_node(tmp_path: Path) -> None:
+    """It would be full on the next node too."""
+    ray = pytest.importorskip("ray")
+    (tmp_path / "zoo.toml").touch()
+    heard: list[str | None] = []
+    with smalldisk.mounted(tmp_path / "small", "16k") as small:
+        with pytest.raises(OSError, match="No space left"):
+            (small / "large").write_bytes(bytes(1 << 20))
+        home = Home(settings_room.load(tmp_path, {"work": str(small)}, {}), {}, lambda _: [], {})
+        one = Try(ray, home, {}, Processes(Worker([], gated=False), Room(1, None)), object, TASK)
+        one.listen(heard.append)
+        assert one.wait() == Ended(1)
+    said, end = heard
+    assert end is None and "No space left on device on this machine" in str(said) and str(small) in str(said)
+    assert "Free some space" in str(said)
 
 
 def free_ports(count: int) -> list[int]:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Protocol, cast
 
 from catalog import jsontext
-from zoo.errors import ZooError
+from zoo.errors import AGAIN, ZooError, remedy_for
 from zoo.jobs import fetched, nodes
 from zoo.jobs.engine import Attempt, Ended, Hear, event
 from zoo.jobs.fetched import Home, There
@@ -45,6 +45,7 @@ class Try:
     _actor: object = None
     _is_placed: bool = False
     _is_stopped: bool = False
+    _is_making: bool = False
     _judging: Attempt | None = None
 
     def listen(self, hear: Hear) -> None:
@@ -59,7 +60,7 @@ class Try:
             hear(event("error", str(error)))
             self.found = Ended(1)
         except Exception as error:  # noqa: BLE001 - this thread must not end without a word
-            self.found = Ended(1, f"was lost ({first_line(error)})")
+            self.found = self._lost_or_failed(error, hear)
         finally:
             self._free()
             self.is_over.set()
@@ -80,8 +81,22 @@ class Try:
             self._free()
 
     def end(self) -> None:
-        if not self.is_over.wait(2 * PATIENCE_SECONDS):
+        if self._judging:
+            self._judging.end()
+        # Nothing else needs time for its end: not a file that is being sent, and not a wait for another command.
+        if not self._is_making or not self.is_over.wait(2 * PATIENCE_SECONDS):
             self._free()
+
+    def _lost_or_failed(self, error: Exception, hear: Hear) -> Ended:
+        """An error of a disk of this machine is none of the node: elsewhere it would be the same."""
+        if not isinstance(error, OSError) or isinstance(error, ConnectionError | TimeoutError):
+            return Ended(1, f"was lost ({first_line(error)})")
+        said = ZooError(
+            f"{error.strerror or error} on this machine", where=str(error.filename or self.home.settings.work),
+            safe="Finished steps are kept.", remedy=remedy_for(error), again=AGAIN,
+        )  # fmt: skip
+        hear(event("error", str(said)))
+        return Ended(1)
 
     def _made(self, hear: Hear) -> Ended:
         self._actor = self.place()
@@ -120,6 +135,7 @@ class Try:
         """Call a method of the place on the node, and wait for what it returns."""
         if self._is_stopped:
             raise Stopped
+        self._is_making = method == "make"
         return self.ray.get(getattr(self._actor, method).remote(*given))
 
 

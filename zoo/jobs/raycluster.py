@@ -37,6 +37,8 @@ HERE = "auto"
 AUTH_MODE = "RAY_AUTH_MODE"
 TRIES = 4
 """How often a step is started: a step is not to blame for a lost node, and rented machines are taken back."""
+_ANSWERED = "Initialization failure from server"
+"""How Ray's errors begin whose reason is on the head node: it waits 30 seconds for a process of its own there."""
 LOOK_SECONDS = 60.0
 """How long a node has to say what it is. A worker of Ray starts in a few seconds."""
 
@@ -107,17 +109,23 @@ def _connect(ray: ModuleType, address: str) -> None:
     except ImportError as error:
         raise extras.explain(error) or error from None
     except Exception as error:  # Ray reports with a dozen kinds, down to those of gRPC
-        said = " ".join(str(error).split())[:300]
-        raise ZooError(
-            f"the Ray cluster {address} cannot be used: {said or type(error).__name__}", safe="Nothing was started.",
-            remedy=_remedy(os.environ.get(AUTH_MODE, "")), again=AGAIN,
-        ) from error  # fmt: skip
+        raise unusable(address, error, os.environ.get(AUTH_MODE, "")) from error
 
 
-def _remedy(mode: str) -> str:
-    """What to look at. mode: of authentication, here. Without it Ray sends no token to an address, and the head of a
-    cluster with a token is then silent. Zoo leaves it so: whom a token is sent to is for its owner to say.
+def unusable(address: str, error: Exception, mode: str) -> ZooError:
+    """Why the cluster cannot be used, in words. error: of Ray; mode: of authentication, here."""
+    return ZooError(
+        f"the Ray cluster {address} cannot be used: {first_line(error)}", safe="Nothing was started.",
+        remedy=_remedy(mode, has_answered=_ANSWERED in str(error)), again=AGAIN,
+    )  # fmt: skip
+
+
+def _remedy(mode: str, *, has_answered: bool) -> str:
+    """What to look at. Without a mode of authentication Ray sends no token to an address, and the head of a cluster
+    with a token is then silent. Zoo leaves it so: whom a token is sent to is for its owner to say.
     """
+    if has_answered:
+        return "Wait if its head node is busy. See there: /tmp/ray/session_latest/logs/ray_client_server*.err"
     if mode.lower() == "token":
         return "Give this machine the cluster's token, in ~/.ray/auth_token. On the head node: ray get-auth-token"
     return (
