@@ -196,6 +196,7 @@ def test_a_file_that_is_gone_is_said_with_what_to_do(tmp_path: Path) -> None:
     (place / "large").mkdir()
     with pytest.raises(ZooError, match=r"large of step \w{12} in \S+node cannot be read: Is a directory"):
         node.piece(KEY, "large", 0, 1)
+    node.hold([], [], [])
     with pytest.raises(ZooError, match=r"what was sent to \S+node was deleted before it was used.*sends it again"):
         node.lay("{}", {"a": "0" * 64}, {})
     made.path("large").unlink()

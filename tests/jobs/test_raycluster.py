@@ -27,9 +27,9 @@ import waiting
 
 from zoo import settings as settings_room
 from zoo.files.locks import locked_now
-from zoo.jobs import flags, nodes, raycluster, raytask
+from zoo.jobs import attempt, flags, nodes, raycluster, raytask
 from zoo.jobs.attempt import Try
-from zoo.jobs.engine import Ended, Worker
+from zoo.jobs.engine import Ended, Worker, event
 from zoo.jobs.fetched import Home
 from zoo.jobs.nodes import Node
 from zoo.jobs.processes import Processes
@@ -94,6 +94,12 @@ def test_a_head_node_that_cannot_start_its_own_process_is_not_asked_for_a_token(
     said = str(raycluster.unusable("ray://h:1", error, "token"))
     assert "ray://h:1 cannot be used: RuntimeError: Starting Ray client server failed. Nothing was started." in said
     assert "ray_client_server" in said and "token" not in said and "Traceback" not in said
+
+
+def test_an_error_of_a_node_says_where_it_was() -> None:
+    assert attempt.placed(event("error", "zoo: the disk is full"), "gpu-1") == event("error", "gpu-1: the disk is full")
+    for line in (None, "words of a library", "[1]", event("warning", "the disk is slow")):
+        assert attempt.placed(line, "gpu-1") == line
 
 
 def test_what_a_cluster_places_itself_may_run_beside_anything() -> None:

@@ -114,7 +114,7 @@ class Try:
             return ended(code)
         there = processor.from_record(jsontext.parse(found["processor"]))
         assert there, "a node of the same version says what its processor is"
-        code = fetched.make(self.task, seat, there, self.home, hear)
+        code = fetched.make(self.task, seat, there, self.home, lambda line: hear(placed(line, found["host"])))
         self._free()
         return ended(code) if code else self._judged(hear)
 
@@ -147,6 +147,15 @@ class _Far:
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         return lambda *given: self._one.ask(name, *given)
+
+
+def placed(line: str | None, host: str) -> str | None:
+    """A line of the process of a step; an error in it says on which machine."""
+    with suppress(ValueError):
+        told = jsontext.parse(line or "")
+        if isinstance(told, dict) and told.get("event") == "error":
+            return event("error", f"{host}: {str(told.get('text')).removeprefix('zoo: ')}")
+    return line
 
 
 def first_line(error: Exception) -> str:

@@ -33,8 +33,8 @@ Inode = tuple[int, int]
 @dataclass(frozen=True)
 class Entry:
     """What is kept or deleted as one. places: its files and folders, of which the first one names it. lock: is held
-    while it changes. is_named: whether a step that uses it says so in its hold; any other entry was last used after the
-    step began."""
+    while it changes. is_named: whether the hold of a step that uses it has its name; any other entry was last used
+    after that step began."""
 
     places: tuple[Path, ...]
     lock: Path | None
