@@ -21,7 +21,7 @@ from catalog import corpusfiles, dataplaces, packed, reports
 from catalog.checks import check_recipe
 from catalog.problems import Problem
 from zoo.corpora import stream
-from zoo.corpora.check import problems
+from zoo.corpora.check import File, check, problems
 from zoo.corpora.prompts import parse_prompts
 from zoo.errors import InputError
 
@@ -109,6 +109,13 @@ def test_every_reader_of_text_says_the_same(
         path = tmp_path / "a.json"
         path.write_bytes(PACKED[form])
         assert [(one.what, one.instead) for one in read(path)] == [packed.fault(PACKED[form], "a.json")], form
+
+
+def test_the_other_files_are_checked_too(tmp_path: Path) -> None:
+    for name, raw in (("a.jsonl", PACKED["zip"]), ("b.jsonl", b"{}\n")):
+        (tmp_path / name).write_bytes(raw)
+    found = check([File(tmp_path / name, name) for name in ("a.jsonl", "b.jsonl")]).problems
+    assert [one.file for one in found] == ["a.jsonl", "b.jsonl"] and "a zip archive" in found[0].what
 
 
 @pytest.mark.parametrize("form", [form for form in PACKED if form != "Parquet"])

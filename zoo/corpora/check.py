@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog import jsontext
+from catalog import jsontext, packed
 from catalog.corpora import BOM
 from catalog.jsontext import JsonObject
 from catalog.problems import LIMIT, Problem, show
@@ -93,6 +93,10 @@ class _File:
     most: int
 
     def check(self, advance: Advance) -> None:
+        # Here it is a problem of this file, so that the others are checked, too.
+        if packing := stream.misfit(stream.first_bytes(self.file.path, packed.LONGEST), self.file.shown):
+            self._note(1, [Fault("", *packing)])
+            return
         is_empty = True
         for first, lines in stream.batches(self.file.path, self.file.shown, advance):
             if first == 1 and (misfit := _misfit(lines[0])):

@@ -61,6 +61,13 @@ def batches(path: Path, shown_as: str, advance: Advance = unheard) -> Iterator[t
             yield number, list(rest.splitlines())
 
 
+def misfit(begin: bytes, shown_as: str) -> tuple[str, str] | None:
+    """What is wrong with a file that is neither text nor compressed so that it is read here, by its first bytes, and
+    what to do; None for what can be read."""
+    form = packed.form_of(begin)
+    return packed.fault(begin, shown_as) if form not in (None, packed.GZIP, packed.ZSTD) else None
+
+
 def first_bytes(path: Path, count: int) -> bytes:
     """The beginning of a file as it is on the disk. Raises OSError."""
     with os.fdopen(plainfiles.open_handle(path), "rb") as stream:
@@ -93,7 +100,7 @@ def _opened(raw: BufferedReader, shown_as: str) -> _Readable:
         module = extras.load("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
         found: _Readable = module.ZstdFile(raw)
         return found
-    if fault := packed.fault(begin, shown_as):
+    if fault := misfit(begin, shown_as):
         what, instead = fault
         raise InputError(what, where=f"{shown_as}:1", remedy=instead)
     return raw
