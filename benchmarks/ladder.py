@@ -43,10 +43,11 @@ TEXTS = "recipes/corpora/texts"
 
 @dataclass(frozen=True)
 class Asked:
-    """How many windows both sides read, with how many threads, and whether ours may stop early."""
+    """How many windows of how many tokens both sides read, with how many threads, and whether ours may stop early."""
 
     threads: int
     windows: int
+    window_tokens: int
     until_decided: bool
 
 
@@ -73,7 +74,7 @@ class Sides:
         """Our ladder: mean KLD of each file, and the bytes on the disk in addition to the quants."""
         _empty(self.ours)
         matrix = calibrate.collect(
-            self.model, [self._as_text(self.calibration)], threads=self.threads, window_tokens=WINDOW_TOKENS
+            self.model, [self._as_text(self.calibration)], threads=self.threads, window_tokens=self.asked.window_tokens
         )
         matrix.write(self.ours / "imatrix.gguf")
         files = {}
@@ -84,13 +85,13 @@ class Sides:
             self.model,
             files,
             [self._as_text(self.evaluation)],
-            Windows(WINDOW_TOKENS, self.asked.windows, self._early()),
+            Windows(self.asked.window_tokens, self.asked.windows, self._early()),
             threads=self.threads,
         )
         return {
             "kld_mean_nats": {k: v["kld_mean_nats"] for k, v in made["candidates"].items()},
             "base_bytes": 0,
-            "windows_read": made["rule"]["windows"],
+            "windows_read": {name: one["windows"] for name, one in made["candidates"].items()},
         }
 
     def _early(self) -> Early | None:
@@ -109,7 +110,7 @@ class Sides:
         """llama.cpp's ladder, the same figures."""
         _empty(self.theirs)
         matrix, base, threads = self.theirs / "imatrix.gguf", self.theirs / "base.kld", str(self.threads)
-        window = ("-c", str(WINDOW_TOKENS), "-t", threads)
+        window = ("-c", str(self.asked.window_tokens), "-t", threads)
         calibration, evaluation = str(self.calibration), str(self.evaluation)
         self.tools.run(
             "llama-imatrix", "-m", str(self.model), "-f", calibration, "-o", str(matrix), "--no-ppl", *window
@@ -169,16 +170,16 @@ def f16_file(say: Say) -> Path:
 def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     """The F16 file, the texts and both ways; afterwards the ladder gets one type more."""
     model, tools, threads = f16_file(say), peers.tools(say), material.threads_or_cores(arguments.threads)
-    asked = Asked(threads, arguments.windows, arguments.until_decided)
+    asked = Asked(threads, arguments.windows, arguments.window_tokens, arguments.until_decided)
     with tempfile.TemporaryDirectory(prefix="ladder-", dir=material.CACHE) as folder:
         sides = Sides(model, Path(folder), tools, asked)
         settings: dict[str, Any] = {
             "model": "SmolLM2-135M-Instruct, F16",
             "ladder": list(LADDER),
-            "window_tokens": WINDOW_TOKENS,
+            "window_tokens": asked.window_tokens,
             "windows": asked.windows,
             "until_decided": asked.until_decided,
-            "evaluated_tokens": WINDOW_TOKENS * asked.windows,
+            "evaluated_tokens": asked.window_tokens * asked.windows,
             "threads": threads,
             "peer": peers.PACKAGE,
         }
@@ -206,6 +207,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     parser = pairs.parser("ladder", str(__doc__), PAIRS, threads=True)
     parser.add_argument("--windows", type=int, default=WINDOWS, metavar="N", help="windows of text, %(default)s")
+    parser.add_argument(
+        "--window-tokens", type=int, default=WINDOW_TOKENS, metavar="N", help="tokens of a window, %(default)s"
+    )
     parser.add_argument("--until-decided", action="store_true", help="ours stops as soon as everything is decided")
     return pairs.main(parser.parse_args(argv), prepare)
 
