@@ -67,6 +67,12 @@ def test_other_versions_are_refused() -> None:
         worker.refuse_other_versions([own, {**own, "bitsandbytes": "1"}])
 
 
+def test_a_library_s_words_are_said_without_its_source() -> None:
+    said = "[/__w/torch/gloo/pair.cc:534] Connection closed by peer [127.0.0.1]:5678\n\nAt:\n  /a/b.py(72): f"
+    assert worker.plain(said) == "Connection closed by peer [127.0.0.1]:5678"
+    assert worker.plain("no [such] thing") == "no [such] thing"
+
+
 LOST = Ended("Connection closed by peer", "", "", lost=True, late=False)
 FULL = Ended("The disk is full", "", "Free space", lost=False, late=False)
 LATE = dataclasses.replace(LOST, late=True)
@@ -179,7 +185,8 @@ def test_a_killed_process_ends_all_and_a_resume_has_the_same_bytes(
 @pytest.mark.long
 def test_a_process_that_hangs_is_named(home: Path) -> None:
     folder = home / "hangs-scratch"
-    with pytest.raises(ZooError, match="Process 2 of 2 of the training no longer answers the others"):
+    words = r"^Process 2 of 2 of the training no longer answers the others \(waited for 20 seconds\)"
+    with pytest.raises(ZooError, match=words):
         run(home, "hangs", Signalling(folder, "1", signal.SIGSTOP), patience_seconds=20.0)
     assert processes_of(folder) == []
 

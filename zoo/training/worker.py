@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -39,6 +40,8 @@ from zoo.training.teacher.served import ServedTeacher
 from zoo.training.teacher.vllm import Vllm
 from zoo.training.trainer import train
 
+_SOURCE = re.compile(r"\[[^\]\s]*/[^\]\s]*:\d+\] *")
+"""As gloo begins its messages: ``[/some/where/pair.cc:534] Connection closed by peer``."""
 ABANDONED = 75
 """Exit code when the program that started the training is gone (EX_TEMPFAIL)."""
 
@@ -103,8 +106,8 @@ def main(folder: Path) -> int:
         return 1
     except (RuntimeError, OSError, ValueError) as error:
         # torch has one class for what a lost connection, a time-out and its own refusals raise.
-        reason = " ".join(str(error).split())[:500]
         late = time.monotonic() - report.moved >= given.patience_seconds
+        reason = f"waited for {given.patience_seconds:g} seconds" if late else plain(str(error))
         _note(folder, rank, Ended(reason, "", "", lost=isinstance(error, RuntimeError), late=late))
         return 1
     except Exception as error:  # its class is for whoever mends it: the traceback goes to the log
@@ -157,6 +160,11 @@ def _cache(given: Handover, spec: Distill, rows: tuple[EncodedRow, ...], ranks: 
         teacher, rows, spec.top_k, spec.temperature, given.width, given.device, as_stored=given.as_stored, vllm=vllm
     )
     return cache_teacher(question, Path(given.cache), Silent(), share=Share(ranks.rank, ranks.world))
+
+
+def plain(text: str) -> str:
+    """What a library says on one line, without where in its own source, or from where it was called."""
+    return _SOURCE.sub("", " ".join(text.split())).partition(" At: ")[0].strip()[:500]
 
 
 def _leave(code: int) -> NoReturn:
