@@ -383,6 +383,32 @@ def test_a_stopped_command_ends_its_steps_also_on_nodes_that_do_not_see_the_fold
     assert done.returncode == 3 and "plain: plain 1.0.0 misses its gates" in done.stderr, done.stderr
 
 
+@pytest.mark.long
+def test_commands_at_the_same_time_share_steps_and_nodes_and_no_secret_leaves_this_machine(apart: Nodes) -> None:
+    assert apart.hidden
+    # Names that no text of ours has.
+    variables = ("HF_TOKEN", "ZOO_TEACHER_TOKEN", "AWS_SECRET_ACCESS_KEY")
+    tokens = {name: f"secret{secrets.token_hex(8)}" for name in variables}
+    zoos = [tinyzoo.make_tiny_zoo(apart.hidden / name) for name in ("first", "second")]
+    for zoo in zoos:
+        tinyzoo.write_recipe(zoo, tinyzoo.smallest_recipe(zoo, "plain"))
+    command = ("release", "plain", "--on", apart.address, "--threads", "1")
+    # Two in the same folder, of which one makes a step that the other waits for, and one with the same steps elsewhere.
+    releases = [tinyzoo.start(zoo, *command, **apart.keys, **tokens) for zoo in (zoos[0], *zoos)]
+    for release in releases:
+        _, err = release.communicate(timeout=1200)
+        assert release.returncode == 0 and "was lost" not in err and "Traceback" not in err, err
+    first, second = (tinyzoo.files_of(zoo / "build/releases/plain/1.0.0") for zoo in zoos)
+    assert first == second and len(first) > 5
+    begun = sum((stepsbegun.begun_in(cache / "work") for cache in apart.caches if cache.is_dir()), Counter[str]())
+    steps = tinyzoo.steps_of(zoos[0], "plain").values()
+    assert 0 < max(begun[key] for key in steps) <= len(zoos), "a zoo makes a step once"
+    for place in (apart.folder, apart.hidden):
+        for token in tokens.values():
+            found = subprocess.run(["grep", "-rlaF", token, place], capture_output=True, text=True, check=False)
+            assert not found.stdout, found.stdout
+
+
 def importing(apart: Nodes) -> bool:
     return any(stepsbegun.worker_for("import/student", cache / "work") for cache in apart.caches)
 

@@ -39,6 +39,8 @@ TRIES = 4
 """How often a step is started: a step is not to blame for a lost node, and rented machines are taken back."""
 _ANSWERED = "Initialization failure from server"
 """How Ray's errors begin whose reason is on the head node: it waits 30 seconds for a process of its own there."""
+CONNECT_TRIES = 3
+"""How often a head node is asked that has answered. Several commands at the same time can be too much for it."""
 LOOK_SECONDS = 60.0
 """How long a node has to say what it is. A worker of Ray starts in a few seconds."""
 
@@ -101,15 +103,18 @@ def connected(work: Work, address: str, settings: Settings, report: Reporter) ->
 
 def _connect(ray: ModuleType, address: str) -> None:
     target = HERE if address == SCHEME else address
-    try:
-        with warnings.catch_warnings():
-            # The error says the same.
-            warnings.simplefilter("ignore")
-            ray.init(target, logging_level="ERROR", log_to_driver=False)
-    except ImportError as error:
-        raise extras.explain(error) or error from None
-    except Exception as error:  # Ray reports with a dozen kinds, down to those of gRPC
-        raise unusable(address, error, os.environ.get(AUTH_MODE, "")) from error
+    for more in reversed(range(CONNECT_TRIES)):
+        try:
+            with warnings.catch_warnings():
+                # The error says the same.
+                warnings.simplefilter("ignore")
+                ray.init(target, logging_level="ERROR", log_to_driver=False)
+            return
+        except ImportError as error:
+            raise extras.explain(error) or error from None
+        except Exception as error:  # Ray reports with a dozen kinds, down to those of gRPC
+            if not more or _ANSWERED not in str(error):
+                raise unusable(address, error, os.environ.get(AUTH_MODE, "")) from error
 
 
 def unusable(address: str, error: Exception, mode: str) -> ZooError:
