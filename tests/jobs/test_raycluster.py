@@ -238,8 +238,11 @@ def test_a_killed_worker_and_a_killed_node_lose_their_step_only_and_the_bytes_ar
     killed = []
     for kind in ("worker", "node"):
         found = 0
+        # The second time, the checkpoint is there before the step begins.
         while release.poll() is None and not (
-            found := has_checkpoint(zoo / "build/work") and stepsbegun.worker("distill", zoo)
+            found := has_checkpoint(zoo / "build/work")
+            and max(stepsbegun.begun(zoo).values()) > len(killed)
+            and stepsbegun.worker("distill", zoo)
         ):
             time.sleep(0.005)
         ray_worker = parent(found)
