@@ -92,6 +92,20 @@ def heard() -> Iterator[None]:
             signal.signal(number, before[number])
 
 
+@contextmanager
+def kept() -> Iterator[None]:
+    """Whatever a library listens to within the block, signals do afterwards what they did before it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     """A child process that the system ends when this process is gone for any reason. Options as for Popen."""
     import subprocess

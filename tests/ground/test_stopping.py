@@ -203,3 +203,11 @@ def test_a_child_does_not_outlive_its_parent() -> None:
     orphan = [*stopping.bound(["true"])]
     orphan[orphan.index(str(os.getpid()))] = "1"
     assert subprocess.run(orphan, check=False).returncode == (0 if os.getpid() == 1 else 1)
+
+
+def test_what_a_library_listens_to_is_undone() -> None:
+    before = {number: signal.getsignal(number) for number in (*stopping.SIGNALS, signal.SIGINT)}
+    with stopping.kept():
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+    assert {number: signal.getsignal(number) for number in before} == before

@@ -94,8 +94,8 @@ class _Pool:
             one.error = text.removeprefix("zoo: ")
         elif kind == "warning":
             self.report.warn(f"{who}: {text}")
-        elif kind == "say" and text.startswith("["):
-            self.report.say(f"{one.task.recipe} {text}")
+        elif kind == "say" and not text.startswith(" "):  # not that it is still working
+            self.report.say(f"{one.task.recipe} {text}" if text.startswith("[") else f"{who}: {text}")
 
     def _ended(self, one: _Running) -> None:
         assert one.attempt

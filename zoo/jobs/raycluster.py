@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Protocol
 
-from zoo import extras
+from zoo import extras, stopping
 from zoo.errors import AGAIN, DamagedStep, InputError, ZooError
 from zoo.jobs import flags, nodes, parcels, raytask
 from zoo.jobs.attempt import Try, first_line
@@ -105,7 +105,8 @@ def _connect(ray: ModuleType, address: str) -> None:
     target = HERE if address == SCHEME else address
     for more in reversed(range(CONNECT_TRIES)):
         try:
-            with warnings.catch_warnings():
+            # Ray's own answer to SIGTERM ends this process without a word.
+            with warnings.catch_warnings(), stopping.kept():
                 # The error says the same.
                 warnings.simplefilter("ignore")
                 ray.init(target, logging_level="ERROR", log_to_driver=False)
