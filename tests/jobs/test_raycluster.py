@@ -360,7 +360,8 @@ def test_nodes_that_do_not_see_the_folder_are_sent_what_steps_read_and_the_bytes
     steps = tinyzoo.steps_of(zoo, "tutored")
     begun = sum((stepsbegun.begun_in(cache / "work") for cache in apart.caches), stepsbegun.begun(zoo))
     assert {key for key, times in stepsbegun.begun(zoo).items() if times > 1} <= {steps["distill"]}
-    assert {id_.partition("/")[0] for id_, key in steps.items() if key in begun} >= {"import", "label", "distill"}
+    # What takes less than a second leaves no journal; these load torch.
+    assert {id_.partition("/")[0] for id_, key in steps.items() if key in begun} >= {"import", "distill"}
     away = sum((stepsbegun.begun_in(cache / "work") for cache in apart.caches), Counter[str]())
     assert not {key for id_, key in steps.items() if id_.startswith("corpus")} & {*away}
     assert not list((zoo / "build/work/partial").iterdir()) and not list((zoo / "build/work").glob("cluster-*"))
