@@ -11,10 +11,14 @@ CHATS = [
 
 
 class Heard(Silent):
-    """warnings: every one, in order."""
+    """warnings and said: every one, in order."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)

@@ -75,6 +75,16 @@ def test_a_checkpoint_of_shares_is_the_complete_one_and_either_kind_continues_it
             assert all(hasattr(one, "device_mesh") == sharded for one in model.parameters())
 
 
+def test_checkpoints_of_another_run_are_told_of_where_there_are_any(tmp_path: Path) -> None:
+    for name, said in (("one", []), ("two", []), ("three", ["belong to a different student"])):
+        heard = Heard()
+        checkpoints.open_run(tmp_path, name, heard)
+        assert [words in line for words, line in zip(said, heard.said, strict=True)] == [True] * len(said)
+        if name == "two":
+            (tmp_path / "checkpoint-00000002").mkdir()
+    assert [one.name for one in tmp_path.iterdir()] == ["run.json"]
+
+
 def test_whoever_does_not_write_gathers_and_keeps_nothing(alone: None, tmp_path: Path) -> None:
     del alone
     model, optimizer = stepped(sharded=True, scratch=tmp_path)

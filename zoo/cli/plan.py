@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
-from click.core import ParameterSource
 
 from catalog.words import data_size
 from zoo.cli.common import MOST_JOBS, Call, options
@@ -53,7 +52,8 @@ def command(
             remedy="Write: zoo plan NAME, or: zoo plan --all",
         )
     context = click.get_current_context()
-    typed = [name for name in asked if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    sources = {name: context.get_parameter_source(name) for name in asked}
+    typed = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     if as_jobs is None and typed:
         raise InputError(f"--{typed[0]} needs --as-jobs", remedy="Write: --as-jobs slurm, or: --as-jobs kubernetes")
     if not every and as_jobs is None and len(recipes) == 1:

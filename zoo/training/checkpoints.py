@@ -61,7 +61,7 @@ def open_run(scratch: Path, identity: str, report: Reporter) -> None:
     known = read_json(scratch / RUN)
     if known == {"identity": identity}:
         return
-    if known is not None:
+    if known is not None and _folders(scratch):
         report.say(
             "The checkpoints belong to a different student, corpus or setting. Training starts from the beginning"
         )
