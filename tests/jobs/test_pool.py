@@ -107,9 +107,11 @@ def test_what_this_machine_lacks_is_said_in_full_before_anything_runs(tmp_path: 
         done = tinyzoo.run(zoo, *command, "--jobs", "2", "--device", "cuda")
         assert done.returncode == 1, done.stderr
         assert re.search(r"tutored cannot be built here yet:?\n +the device is cuda, but ", done.stderr), done.stderr
-        assert "all" in " ".join(command) or not begun(zoo)
+        # A journal would not tell of steps that take less than a second.
+        finished = {place.name for place in (zoo / "build/work").glob("[0-9a-f]*") if len(place.name) == 64}
+        assert "--all" in command or not finished
     assert "1 released, 1 failed" in done.stdout
-    assert begun(zoo).keys() <= {*tinyzoo.steps_of(zoo, "plain").values()}, "no step of tutored alone"
+    assert finished == {*tinyzoo.steps_of(zoo, "plain").values()}, "no step of tutored alone"
 
 
 @pytest.mark.long

@@ -110,7 +110,7 @@ def main(folder: Path) -> int:
         reason = f"waited for {given.patience_seconds:g} seconds" if late else plain(str(error))
         _note(folder, rank, Ended(reason, "", "", lost=isinstance(error, RuntimeError), late=late))
         return 1
-    except Exception as error:  # its class is for whoever mends it: the traceback goes to the log
+    except Exception as error:  # none of the kinds above, so its traceback goes to the log
         what = f"Process {rank + 1} of {world} of the training failed with {type(error).__name__}: {error}"
         _note(folder, rank, Ended(what[:500], "", SEE_LOG.format(folder.name), lost=False, late=False))
         raise
