@@ -191,7 +191,7 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
 
         # The first run is the warm-up, so the extra file is not in any sample's time.
         yield Comparison(
-            name="ladder",
+            name="ladder_until_decided" if asked.until_decided else "ladder",
             question="Is our ladder with importance matrix and KLD of each file faster than llama.cpp's tools?",
             a=Side("calibrate, 6 x quantize, evaluate in lock step", we),
             b=Side("llama-imatrix, 6 x llama-quantize, 7 x llama-perplexity", sides.they),

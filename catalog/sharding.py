@@ -13,6 +13,13 @@ def crowded(processes: int, batch_rows: int) -> str:
     return f"{processes} processes cannot share the {counted(batch_rows, 'conversation')} of a step"
 
 
+def uneven(processes: int, machines: int) -> str:
+    """Why so many processes cannot be divided among the machines; "" if they can."""
+    if processes % machines == 0:
+        return ""
+    return f"{counted(processes, 'process', 'processes')} cannot be divided evenly among {machines} machines"
+
+
 def fault(adapter: str) -> tuple[str, str]:
     """(why a training with this adapter cannot be kept in shares, what to do instead); two empty texts if it can."""
     if adapter != "qlora":

@@ -110,3 +110,14 @@ def is_private_way(address: str) -> bool:
     """Whether nobody on the way can read what is sent to ``address``."""
     parts = urlsplit(address)
     return parts.scheme == "https" or is_loopback(parts.hostname or "")
+
+
+def meeting(text: str) -> tuple[str, int] | None:
+    """Host and port of ``HOST:PORT`` or ``[IPV6]:PORT``; None for anything else."""
+    host, colon, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    is_bracketed = host != bare and host == f"[{bare}]"
+    sound = bool(colon and bare) and (is_bracketed or ":" not in bare) and not set(bare) & set("[]/@ ")
+    if not (sound and bare.isprintable() and port.isascii() and port.isdecimal() and len(port) <= 5):
+        return None
+    return (bare, int(port)) if 0 < int(port) < 65_536 else None

@@ -52,6 +52,8 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     ),
     "processes": ("ZOO_PROCESSES", "1", "processes that train together, each on its part of a step: one for each GPU"),
     "sharding": ("ZOO_SHARDING", "none", "how they keep weights and moments: none (each has all) or full (its share)"),
+    "machines": ("ZOO_MACHINES", "1", "machines that share the processes; on the others: zoo join HOST:PORT"),
+    "meeting": ("ZOO_MEETING", "", "HOST:PORT of this machine, where the others find a training"),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
     "teacher": ("ZOO_TEACHER", "", "address of the server of teachers with a source server:MODEL, as http://HOST:PORT/v1"),
     "vllm": ("ZOO_VLLM", "", "environment of Python that has vLLM, for engine: vllm; it cannot be in that of zoo"),
@@ -71,7 +73,7 @@ LONGEST = 1000
 _MOST_FAULTS = 20
 """Problems that are listed: one for each setting, and some of unknown ones."""
 _FOLDERS = ("work", "releases", "catalog", "evidence", "site")
-_NUMBERS = ("site_files_mb", "threads", "processes")
+_NUMBERS = ("site_files_mb", "threads", "processes", "machines")
 
 
 _PRICES = r"(\d{1,6}(?:\.\d{1,6})?) (\d{1,6}(?:\.\d{1,6})?) ([A-Z]{3})"
@@ -224,6 +226,16 @@ class Settings:
     def processes(self) -> int:
         """Processes that train together."""
         return int(self.text("processes"))
+
+    @property
+    def machines(self) -> int:
+        """Machines among which the processes are divided."""
+        return int(self.text("machines"))
+
+    @property
+    def meeting(self) -> tuple[str, int] | None:
+        """Host and port where other machines find a training; None if no setting names them."""
+        return addresses.meeting(self.text("meeting"))
 
     @property
     def sharding(self) -> str:
@@ -384,6 +396,15 @@ def _checked(name: str, value: Value) -> Value:
         raise InputError(
             f"processes is {show(value.text)}", where=value.origin, remedy="Write a whole number from 1 to 999"
         )
+    if name == "machines" and not re.fullmatch(r"[1-9]\d?", value.text):
+        raise InputError(
+            f"machines is {show(value.text)}", where=value.origin, remedy="Write a whole number from 1 to 99"
+        )
+    if name == "meeting" and value.text and addresses.meeting(value.text) is None:
+        raise InputError(
+            f"meeting is {show(value.text)}", where=value.origin,
+            remedy="Write HOST:PORT, for example node1:29400. An IPv6 address is in brackets: [fd00::1]:29400",
+        )  # fmt: skip
     if name == "sharding" and value.text not in sharding.KINDS:
         raise InputError(
             f"sharding is {show(value.text)}", where=value.origin, remedy=f"Write {' or '.join(sharding.KINDS)}"

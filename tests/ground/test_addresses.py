@@ -162,3 +162,17 @@ def test_capitals_in_scheme_and_host_mean_the_same(tmp_path: Path) -> None:
     assert settings.load(tmp_path, {"hub": "Http://127.0.0.1:9"}, {}).hub == "http://127.0.0.1:9"
     found = Hubs(tmp_path, "HTTP://Hub.Example").open("HTTP://HUB.example")
     assert found.name == "http://hub.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("node1:29400", ("node1", 29400)), ("10.0.0.7:1", ("10.0.0.7", 1)), ("[fd00::1]:29400", ("fd00::1", 29400)),
+        ("[::1%eth0]:65535", ("::1%eth0", 65535)), ("node1", None), ("node1:", None), (":29400", None),
+        ("node1:0", None), ("node1:65536", None), ("node1:٣", None), ("fd00::1:29400", None), ("[fd00::1:29400", None),
+        ("http://node1:29400", None), ("user@node1:29400", None), ("a b:1", None), ("node1\n:1", None), ("", None),
+        ("node1:99999999999999", None), ("[]:1", None),
+    ],
+)  # fmt: skip
+def test_where_machines_meet(text: str, found: tuple[str, int] | None) -> None:
+    assert addresses.meeting(text) == found

@@ -52,7 +52,7 @@ def test_every_setting_is_described_and_has_its_variable(root: Path) -> None:
     for name, variable, _, words in described:
         assert variable == f"ZOO_{name.upper()}" and words
         own = {"threads": "7", "device": "cuda:1", "builder": "urn:x", "site_url": "https://x.org"}
-        own |= {"processes": "3", "sharding": "full"}
+        own |= {"processes": "3", "sharding": "full", "machines": "3", "meeting": "[fd00::1]:29400"}
         own |= {"teacher": "http://localhost:8080/v1", "teacher_prices": "0.50 1.50 CAD"}
         value = (own | {"site_files_mb": "9", "program": "https://y.org"}).get(name, "given")
         assert origins(room.load(root, {}, {variable: value}))[name] == (value, f"environment {variable}")
@@ -78,6 +78,13 @@ def test_processes(root: Path) -> None:
     assert room.load(root, {}, {"ZOO_PROCESSES": "8"}).sharding == "none"
     assert room.load(root, {}, {"ZOO_PROCESSES": "8", "ZOO_SHARDING": "full"}).sharding == "full"
     assert room.load(root, {}, {"ZOO_SHARDING": "full"}).sharding == "none", "one process has no other share"
+
+
+def test_machines(root: Path) -> None:
+    alone = room.load(root, {}, {})
+    assert (alone.machines, alone.meeting) == (1, None)
+    found = room.load(root, {}, {"ZOO_MACHINES": "4", "ZOO_MEETING": "node1:29400"})
+    assert (found.machines, found.meeting) == (4, ("node1", 29400))
 
 
 def test_the_nearest_zoo_counts(root: Path) -> None:
@@ -131,6 +138,8 @@ def test_no_zoo(tmp_path: Path) -> None:
         ("processes = 0", 'processes is "0"', "Write a whole number from 1"),
         ("processes = 1.5", "setting processes is not a whole number", "Write processes = 1"),
         ('sharding = "half"', 'sharding is "half"', "Write none or full"),
+        ("machines = 100", 'machines is "100"', "Write a whole number from 1 to 99"),
+        ('meeting = "node1"', 'meeting is "node1"', "Write HOST:PORT, for example node1:29400"),
         ("sharding = true", "setting sharding is not text", 'Write it in quotes: sharding = "..."'),
         ('work = " "', "setting work is empty", "Write a path"),
         ('hub = ""', "setting hub is empty", "Write a path"),

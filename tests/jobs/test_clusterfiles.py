@@ -166,6 +166,19 @@ def test_tasks_train_together_as_here(
     assert {line.split("|")[1] for line in commands(zoo / "build/jobs")} == {"2full"}
 
 
+def test_steps_of_many_recipes_have_a_machine_each(
+    zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PROCESSES": "2", "MACHINES": "2", "MEETING": "localhost:29400"}.items():
+        monkeypatch.setenv(f"ZOO_{name}", value)
+    for command in (("plan", "aa", "--as-jobs", "slurm"), ("build", "aa", "--jobs", "2"), ("build", "aa", "--on", "ray://")):
+        code = main(list(command))
+        said = capsys.readouterr().err
+        assert code == 2 and "the setting machines is 2, but steps that are spread train on one machine each" in said
+        assert "environment ZOO_MACHINES" in said
+    assert not (zoo / "build/jobs").exists()
+
+
 def test_slurm_scripts_ask_for_what_the_plan_counts(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, answer, _ = plan(capsys, "bb", "--as-jobs", "slurm", "--device", "cuda")
     folder, seen = zoo / "build/jobs", set[str]()

@@ -43,7 +43,7 @@ def made(
         World(
             TOOLS | changes.get("tools", {}), files, threads, changes.get("device", "cpu"),
             teacher_device=changes.get("teacher_device", "cpu"), processes=changes.get("processes", 1),
-            sharding=changes.get("sharding", "none"),
+            sharding=changes.get("sharding", "none"), machines=changes.get("machines", 1),
         ),
     )  # fmt: skip
 

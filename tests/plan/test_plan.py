@@ -270,7 +270,10 @@ def test_threads_change_training_only(plain: Recipe, tutored: Recipe) -> None:
     shared = made(tutored, processes=2, sharding="full")
     assert changed(made(tutored, processes=2), shared) == after(before, "distill")
     assert shared.step("distill").spec["sharding"] == "full"
-    for name in ("processes", "sharding"):
+    spread = made(tutored, processes=2, machines=2)
+    assert changed(made(tutored, processes=2), spread) == after(before, "distill"), "each has the threads of a machine"
+    assert spread.step("distill").spec["machines"] == 2
+    for name in ("processes", "sharding", "machines"):
         assert name not in before.step("distill").spec, "it keeps the key that it always had"
     assert changed(before, made(tutored, teacher_device="cuda")) == after(before, "label")
     assert made(plain, threads=3) == made(plain)

@@ -88,6 +88,15 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
             for kind in ("none", "full")
         )
         assert copies and shares and copies - shares == (16 * world - share) * 100_000_000
+
+    def memory(rows: int, **together: object) -> int:
+        recipe = put(tutored, distill={"batch_rows": rows})
+        return costs.estimate(recipe, made(recipe, **together), ["distill"], 0, weights).memory_bytes or 0
+
+    of_four = memory(16, processes=8, machines=4)
+    assert of_four == memory(4, processes=2), "a machine has two of the processes, and a quarter of the rows"
+    shares = memory(16, processes=8, machines=4, sharding="full")
+    assert of_four - shares == (2 * 16 - (16 // 4 + 8)) * 100_000_000, "a quarter of the shares, and what is gathered"
     for micro, most in ((1000, 1000), (100, 500), (10_000, 4000)):
         parts = estimated(50_000, **base, micro_tokens=micro).memory_bytes
         assert parts and one - parts == pytest.approx((4000 - most) * token, abs=2), "one conversation is never divided"

@@ -73,6 +73,25 @@ def test_a_training_on_a_gpu_needs_one(
     assert "GPU" not in faults(["corpus/prompts"]), "nothing is trained"
 
 
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"ZOO_PROCESSES": "2", "ZOO_MACHINES": "2"}, "no setting says where the machines meet: export ZOO_MEETING="),
+        ({"ZOO_MACHINES": "2", "ZOO_MEETING": "node1:29400"}, "1 process cannot be divided evenly among 2 machines"),
+        ({"ZOO_PROCESSES": "3", "ZOO_MACHINES": "2"}, "3 processes cannot be divided evenly among 2 machines: change"),
+        ({"ZOO_PROCESSES": "2", "ZOO_MACHINES": "2", "ZOO_MEETING": "node1:29400"}, ""),
+    ],
+)  # fmt: skip
+def test_machines_that_cannot_train_together(
+    environment: dict[str, str], said: str, tutored: Recipe, tmp_path: Path
+) -> None:
+    (tmp_path / "zoo.toml").touch()
+    build = Build(tutored, made(tutored), ["distill"], {})
+    with pytest.raises(ZooError) as caught:
+        preflight.check(build, Costs(1, 0, 0, 0, ()), load(tmp_path, {}, environment), Silent())
+    assert said in str(caught.value) and ("machines" in str(caught.value)) == bool(said)
+
+
 @pytest.mark.parametrize(("rows", "words"), [(1, "the 1 conversation of a step"), (3, "the 3 conversations of a step")])
 def test_more_processes_than_conversations_are_counted(rows: int, words: str) -> None:
     assert sharding.crowded(4, rows) == f"4 processes cannot share {words}"

@@ -22,7 +22,7 @@ from waiting import until  # noqa: E402 - after the skip
 
 from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
 from zoo.files.digests import sha256_file  # noqa: E402 - after the skip
-from zoo.training import handover, launch, together, worker  # noqa: E402 - after the skip
+from zoo.training import handover, launch, meeting, together, worker  # noqa: E402 - after the skip
 from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
 from zoo.training.files import write_json  # noqa: E402 - after the skip
 from zoo.training.handover import Ended, Handover  # noqa: E402 - after the skip
@@ -95,13 +95,13 @@ LATE = dataclasses.replace(LOST, late=True)
 def test_who_failed_is_named(
     notes: dict[int, Ended], codes: dict[str, int] | None, what: str, tmp_path: Path
 ) -> None:
-    (tmp_path / handover.LOG).write_text("warning\nno port is free\n\n")
+    (tmp_path / handover.LOG.format(0)).write_text("warning\nno port is free\n\n")
     for rank, note in notes.items():
         write_json(tmp_path / handover.ENDED.format(rank), dataclasses.asdict(note))
     if codes:
-        write_json(tmp_path / handover.FAILED, codes)
+        write_json(tmp_path / handover.FAILED.format(0), codes)
     with pytest.raises(ZooError, match=what) as caught:
-        raise together.fault(tmp_path, 2)
+        raise together.fault(tmp_path, meeting.alone(2))
     assert "Run the same command again" in str(caught.value)
 
 
@@ -147,16 +147,16 @@ worker.main(Path(sys.argv[1]))
 def test_an_error_that_nobody_foresaw_is_told_with_its_kind_and_where_its_traceback_is(tmp_path: Path) -> None:
     folder = tmp_path / "together"
     handover.write(folder, GIVEN, SPEC, [EncodedRow("row 1", (1, 2), (False, True))])
-    log, environment = folder / handover.LOG, {**os.environ, "RANK": "1", "WORLD_SIZE": "2"}
+    log, environment = folder / handover.LOG.format(0), {**os.environ, "RANK": "1", "WORLD_SIZE": "2"}
     command = [sys.executable, "-P", "-c", BROKEN, str(folder)]
     with log.open("wb") as messages:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages, env=environment)
         assert process.wait() == 1
     assert process.stdin and "Traceback" in log.read_text()
     process.stdin.close()
-    error = together.fault(folder, 2)
+    error = together.fault(folder, meeting.alone(2))
     assert error.what == "Process 2 of 2 of the training failed with KeyError: 'layer 3'"
-    assert error.remedy == "The messages of the processes are in together/processes.log of this step's folder"
+    assert error.remedy == "The messages of the processes are in together/processes-*.log of this step's folder"
 
 
 @pytest.mark.long

@@ -34,7 +34,8 @@ def models(folder: Path) -> Path:
 
 def run(home: Path, name: str, report: Any = None, processes: int = 2, **changes: Any) -> list[float]:
     """Train on eight rows, three in a step, so that the last step of an epoch has two. The losses."""
-    more = {name: changes.pop(name) for name in ("patience_seconds", "sharded") if name in changes}
+    of_run = ("patience_seconds", "sharded", "machines", "meeting")
+    more = {name: changes.pop(name) for name in of_run if name in changes}
     spec = dataclasses.replace(SPEC, **changes)
     models, folders = (home / "student", home / "teacher"), (home / f"{name}-out", home / f"{name}-scratch")
     done = distill(

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OFFERED = re.compile(r"(?:\A|: |`|run |with )zoo ([a-z]+)((?: [^\s`]+)*)")
 """A command as messages offer it, and the words after it."""
 
-WORD = re.compile(r"[A-Z{<~\d]|[\w.-]+[./@-][\w./@-]*|last\Z|data\Z")
+WORD = re.compile(r"[A-Z{<~\d]|[\w.-]+[./@:-][\w./@:-]*|last\Z|data\Z")
 """A name, a placeholder for one, a path, or what is written in its place."""
 
 PROSE = {

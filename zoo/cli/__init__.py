@@ -14,6 +14,7 @@ COMMANDS = {
     "review": "Show what a pull request changes, for its reviewer.",
     "plan": "Show what a recipe would run, fetch and cost.",
     "build": "Build the release of a recipe, without publishing it.",
+    "join": "Train together with another machine.",
     "release": "Build, check the gates, publish and record.",
     "sign": "Sign a built release before it is published.",
     "publish": "Publish a built release.",
@@ -54,6 +55,7 @@ EXAMPLES = {
     "review": ("zoo review main..HEAD", "zoo review v1..v2 --out report.md"),
     "plan": ("zoo plan my-model", "zoo plan --all", "zoo plan --all --as-jobs slurm"),
     "build": ("zoo build my-model",),
+    "join": ("zoo join node1:29400",),
     "release": (
         "zoo release my-model", "zoo release my-model other-model --hub build/hub", "zoo release --all --jobs 4",
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zoo import commandline
 from zoo import settings as settings_room
+from zoo.errors import InputError
 from zoo.settings import Settings
 
 
@@ -41,3 +42,13 @@ def word(recipe: str, folder: Path, root: Path) -> str:
         return recipe
     path = (folder / recipe).resolve()
     return path.relative_to(root.resolve()).as_posix() if path.is_relative_to(root.resolve()) else str(path)
+
+
+def refuse_machines(settings: Settings) -> None:
+    """Raise InputError for trainings on several machines: each would wait for others at the same address."""
+    if settings.machines > 1:
+        raise InputError(
+            f"the setting machines is {settings.machines}, but steps that are spread train on one machine each",
+            where=settings.values["machines"].origin,
+            remedy="Set machines to 1 (export ZOO_MACHINES=1), or leave out --jobs and --on",
+        )

@@ -136,6 +136,7 @@ def together(
     Returns, by recipe, why one cannot be built; what the others share with it is made. If this process ends, those of
     the steps end with it.
     """
+    flags.refuse_machines(settings)
     faults: dict[str, ZooError] = {}
     # The processes of a cluster look at their own machines.
     for recipe, planned in () if spread.on else plans.items():

@@ -57,6 +57,7 @@ def write(plans: Mapping[str, Planned], wanted: Wanted, settings: Settings, here
     Raises InputError for a folder with other files, and for places that the machines of a cluster could not see.
     """
     folder = wanted.out if wanted.out.is_absolute() else here / wanted.out
+    flags.refuse_machines(settings)
     _refuse(wanted, folder, settings)
     placed = {flags.word(name, here, settings.root): planned for name, planned in plans.items()}
     tasks = union(placed)

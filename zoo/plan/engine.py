@@ -190,6 +190,7 @@ def _make(
                 teacher=settings.teacher,
                 redaction_key=settings.redaction_key,
                 vllm=settings.vllm,
+                meeting=settings.meeting,
             )
             try:
                 facts = _facts(step, context)

@@ -68,8 +68,8 @@ class World:
 
     processors: this machine's, then others whose finished steps may be in the work folder. finished: whether the step
     with a key is there. A step that another processor finished is used: what depends on a processor is not better
-    because it is made here, and a training may have taken days. processes: that train together; sharding: what each of
-    them keeps.
+    because it is made here, and a training may have taken days. processes: that train together, on so many
+    ``machines``; sharding: what each of them keeps.
     """
 
     tools: Mapping[str, str]
@@ -81,6 +81,7 @@ class World:
     teacher_device: str = "cpu"
     processes: int = 1
     sharding: str = sharding.NONE
+    machines: int = 1
 
 
 def make(recipe: Recipe, recipe_sha256: str, lock: Lock, world: World) -> Plan:
@@ -292,6 +293,9 @@ class _Maker:
         if self.world.processes > 1:
             # Their sums have another order. Trainings of one process keep the keys that they always had.
             spec["processes"] = self.world.processes
+        if self.world.machines > 1:
+            # The threads of each process are others.
+            spec["machines"] = self.world.machines
         if training.adapter == "qlora":
             # Other trainings have one merge, or none, and keep the keys that they always had.
             spec["merges"] = 2

@@ -144,6 +144,10 @@ def _together(name: str, training: Distill | Tune, settings: Settings) -> Iterat
     if settings.processes > training.batch_rows:
         crowded = sharding.crowded(settings.processes, training.batch_rows)
         yield f"{crowded}: raise {name}.batch_rows, or lower the setting processes"
+    if uneven := sharding.uneven(settings.processes, settings.machines):
+        yield f"{uneven}: change the setting processes or machines"
+    if settings.machines > 1 and settings.meeting is None:
+        yield "no setting says where the machines meet: export ZOO_MEETING=HOST:PORT, a free port of this machine"
     if settings.sharding != sharding.NONE and any(found := sharding.fault(training.adapter)):
         yield ": ".join(found)
 
@@ -152,7 +156,7 @@ def _device(settings: Settings) -> Iterator[str]:
     """Why the device cannot be had. torch is asked, which takes a second to import: only for a training on a GPU."""
     from zoo.training import devices
 
-    if any(found := devices.fault(settings.device, settings.processes)):
+    if any(found := devices.fault(settings.device, settings.processes // settings.machines)):
         yield ": ".join(found)
 
 

@@ -44,7 +44,7 @@ def look(
     return World(
         {**own, VLLM: vllm} if vllm else own, files, settings.threads, settings.device,
         (here, *others), lambda key: work.finished(key) is not None, teacher_device(settings.device),
-        settings.processes, settings.sharding,
+        settings.processes, settings.sharding, settings.machines,
     )  # fmt: skip
 
 

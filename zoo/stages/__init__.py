@@ -23,7 +23,7 @@ from zoo.stages.table import STAGES
 class Context:
     """What a stage may use. ``work`` is the work folder, for caches that several recipes share; ``teacher`` is the
     server of a teacher that is asked over HTTP, ``vllm`` the environment that has vLLM, ``redaction_key`` the file with
-    the secret key of redacted rows."""
+    the secret key of redacted rows, ``meeting`` the host and port where other machines find a training."""
 
     spec: Mapping[str, object]
     inputs: Mapping[str, Artifact]
@@ -37,6 +37,7 @@ class Context:
     teacher: Teacher = NO_TEACHER
     redaction_key: Path | None = None
     vllm: OtherPython | None = None
+    meeting: tuple[str, int] | None = None
 
 
 Facts = Mapping[str, object]

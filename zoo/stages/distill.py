@@ -83,6 +83,8 @@ def train(context: Context, models: Models, spec: Distill, name: str) -> Facts:
             role=models.role,
             server=_server(context, spec.top_k),
             vllm=_vllm(context),
+            machines=whole(context.spec.get("machines", 1)),
+            meeting=context.meeting,
         )
     ).to_json()
     timing = report.pop("timing")

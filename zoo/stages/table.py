@@ -267,9 +267,12 @@ def _distill_memory(need: Need) -> int:
     parts. Every process has the weights, and its share of a step's rows."""
     d = _training(need)
     row = min(4 * d.row_tokens * need.vocabulary, READ_LOGITS_BYTES) * LOGITS_COPIES
-    processes = whole(need.spec.get("processes", 1))
+    machines = whole(need.spec.get("machines", 1))
+    # Of this machine, as are its rows of a step.
+    processes = whole(need.spec.get("processes", 1)) // machines
+    rows = -(-d.batch_rows // machines)
     in_shares = need.spec.get("sharding") == sharding.FULL
-    together = min(processes * most_tokens(d), max(d.batch_rows, processes) * d.row_tokens)
+    together = min(processes * most_tokens(d), max(rows, processes) * d.row_tokens)
     logits = 4 * together * need.vocabulary * LOGITS_COPIES
     compared = need.teacher_weights if isinstance(d, Distill) else 0
     if isinstance(d, Distill) and (loss := d.loss):
@@ -278,8 +281,8 @@ def _distill_memory(need: Need) -> int:
     layers = need.layers or guessed(need.weights)
     between = together * layers.token_bytes(need.kept, again=bool(d.gradient_checkpointing))
     kept = (16 if need.spec["adapter"] == "none" else 6) * need.weights
-    # Shares add up to one training. Every process reads the complete weights first, in float32.
-    kept = max(kept + 8 * need.weights, 4 * need.weights * processes) if in_shares else kept * processes
+    # Shares add up to one training, on all machines. Every process reads the complete weights first, in float32.
+    kept = max(kept // machines + 8 * need.weights, 4 * need.weights * processes) if in_shares else kept * processes
     trained = kept + logits + int(between)
     by_llama = need.spec.get("teacher_engine") == LLAMA
     teacher = (2 if by_llama or _keeps_files(need) else 4) * compared

@@ -129,6 +129,14 @@ def restore(
     return None
 
 
+def last(scratch: Path) -> int | None:
+    """The step of the newest checkpoint, if it is complete; damaged ones are left to ``restore``."""
+    try:
+        return _sound(_folders(scratch)[-1]).step
+    except (IndexError, OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
 def _sound(folder: Path) -> Progress:
     """The progress of a checkpoint whose files are unchanged. Raises ValueError, KeyError or other errors that a record
     of another shape causes.

@@ -14,12 +14,16 @@ from catalog import jsontext
 from catalog.jsonvalues import table
 from catalog.recipe import Distill, build, plain
 from catalog.shapes import shaped
+from zoo.files import digests
 from zoo.training.conversations import EncodedRow
 from zoo.training.files import write_json, write_whole
 
-JOB, ROWS, ENDED, FAILED = "job.json", "rows.safetensors", "ended-{}.json", "failed.json"
-LOG = "processes.log"
-SEE_LOG = f"The messages of the processes are in {{}}/{LOG} of this step's folder"
+JOB, ROWS = "job.json", "rows.safetensors"
+ENDED = "ended-{}.json"
+"""With the number of a process, how it ended."""
+FAILED, LOG = "failed-{}.json", "processes-{}.log"
+"""With the number of a machine, which of its processes failed, and what they printed."""
+SEE_LOG = f"The messages of the processes are in {{}}/{LOG.format('*')} of this step's folder"
 """With the name of the handover's folder, what to do about an error that no process could explain."""
 MARK = "zoo-training "
 """Begins a line of a process's standard output that is meant for the program."""
@@ -66,13 +70,18 @@ class Ended:
 def write(folder: Path, given: Handover, spec: Distill, rows: Sequence[EncodedRow]) -> None:
     """Write the folder; notes of an earlier start are deleted."""
     folder.mkdir(parents=True, exist_ok=True)
-    for note in folder.glob(ENDED.format("*")):
+    for note in (*folder.glob(ENDED.format("*")), *folder.glob(FAILED.format("*"))):
         note.unlink()
     ends = torch.tensor([0, *(len(row.input_ids) for row in rows)]).cumsum(0)
     ids = torch.tensor([token for row in rows for token in row.input_ids], dtype=torch.int32)
     mask = torch.tensor([wanted for row in rows for wanted in row.mask], dtype=torch.bool)
     write_whole(folder / ROWS, lambda part: save_file({"ends": ends, "ids": ids, "mask": mask}, part))
     write_json(folder / JOB, {"given": asdict(given), "spec": plain(spec)})
+
+
+def digest(folder: Path) -> str:
+    """Digest of what ``write`` wrote. Raises OSError for a folder that is not one."""
+    return digests.digest([digests.sha256_file(folder / name) for name in (JOB, ROWS)])
 
 
 def read(folder: Path) -> tuple[Handover, Distill, tuple[EncodedRow, ...]]:

@@ -1,7 +1,7 @@
-"""Start the processes of a training with torchrun: ``python -m zoo.training.launch FOLDER PROCESSES``.
+"""Start this machine's processes of a training with torchrun: ``python -m zoo.training.launch FOLDER PLACE``.
 
 A process of its own, because torchrun installs handlers of signals. Which processes failed by themselves, and how, is
-then in the folder; those that torchrun ended because of them are not.
+then in the folder; those that torchrun ended because of them are not. PLACE is a ``meeting.Place`` as JSON.
 """
 
 from __future__ import annotations
@@ -15,8 +15,14 @@ from pathlib import Path
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import get_args_parser, run
 
+from catalog import jsontext
+from catalog.shapes import shaped
 from zoo.training.files import write_json
 from zoo.training.handover import FAILED
+from zoo.training.meeting import Place
+
+_TOGETHER_SECONDS = 600
+"""Within these the machines have imported torch."""
 
 
 class Ending(logging.Filter):
@@ -42,24 +48,36 @@ class Ending(logging.Filter):
         return True
 
 
-def main(folder: Path, processes: str) -> int:
+def main(folder: Path, place: Place) -> int:
     """0, or 1 if a process failed: the others are ended then, and the folder has the exit codes of those that were
     not.
     """
-    (folder / FAILED).unlink(missing_ok=True)
-    options = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={processes}", "--max-restarts=0"]
+    failed = folder / FAILED.format(place.number)
+    failed.unlink(missing_ok=True)
+    options = [*_meeting(place), f"--nproc-per-node={place.processes}", "--max-restarts=0"]
     # Else torchrun makes a folder for its records in the system's, and leaves it there.
-    options.append(f"--log-dir={folder / 'torchrun'}")
+    options.append(f"--log-dir={folder / f'torchrun-{place.number}'}")
     arguments = [*options, "-m", "zoo.training.worker", str(folder)]
     with Ending.watched() as ending:
         try:
             run(get_args_parser().parse_args(arguments))  # type: ignore[no-untyped-call]  # of torch
         except ChildFailedError as error:
             own = {str(rank): one.exitcode for rank, one in error.failures.items() if one.pid not in ending.pids}
-            write_json(folder / FAILED, own)
+            write_json(failed, own)
             return 1
     return 0
 
 
+def _meeting(place: Place) -> list[str]:
+    """How the processes find each other, for torchrun."""
+    if place.machines == 1:
+        return ["--standalone", "--local-addr=127.0.0.1"]
+    return [
+        f"--nnodes={place.machines}", f"--node-rank={place.number}", f"--local-addr={place.own}",
+        "--rdzv-backend=static", f"--master-addr={place.address}", f"--master-port={place.port}",
+        f"--rdzv-conf=timeout={_TOGETHER_SECONDS}",
+    ]  # fmt: skip
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    sys.exit(main(Path(sys.argv[1]), shaped(jsontext.parse(sys.argv[2]), Place)))

@@ -25,7 +25,7 @@ from zoo.llama import library
 from zoo.machine.processor import here
 from zoo.progress import Reporter, Silent
 from zoo.teachers.logits import LogitServer
-from zoo.training import UNTRAINED, checkpoints, devices, handover, precision, versions
+from zoo.training import UNTRAINED, checkpoints, devices, handover, meeting, precision, versions
 from zoo.training.adapters import compute_dtype, preset_named
 from zoo.training.checkpoints import Progress
 from zoo.training.conversations import Conversation, Encoding, encode
@@ -73,7 +73,8 @@ class Run:
     out: gets the finished folder; scratch keeps what a resume needs. shared: folder of teacher caches by digest, which
     other students then use too; None keeps this one in ``scratch``. processes: that train together, each on its rows
     of a step; patience_seconds: how long one waits for another before it gives up; sharded: each keeps its share of the
-    weights instead of all of them. as_stored: the teacher computes in the format of its weights. role: what ``student``
+    weights instead of all of them. machines: on which the processes run, as many on each; meeting: host and port where
+    the others find this one. as_stored: the teacher computes in the format of its weights. role: what ``student``
     is in the recipe, for messages: a teacher is trained as a student of text. server: of a teacher whose logits a
     server gives; then there is no ``teacher``. vllm: computes the logits of the model folder ``teacher``, if given.
     """
@@ -96,6 +97,8 @@ class Run:
     role: str = "student"
     server: LogitServer | None = None
     vllm: Vllm | None = None
+    machines: int = 1
+    meeting: tuple[str, int] | None = None
 
     @property
     def trained(self) -> str:
@@ -163,8 +166,11 @@ def _train(run: Run, job: Job, source: Path | ServedTeacher | None) -> tuple[Pro
 
 def _together(run: Run, job: Job, source: Path | ServedTeacher | None) -> int | None:
     """Train in several processes; the step resumed from."""
+    if (last := checkpoints.last(run.scratch)) == job.spec.steps:
+        return last  # nothing is left for other machines, which may be gone
     folder = (run.scratch / "together").resolve()
-    threads = max(1, run.threads // run.processes) if run.device == "cpu" else run.threads
+    each = run.processes // run.machines
+    threads = max(1, run.threads // each) if run.device == "cpu" else run.threads
     given = Handover(
         student=str(run.student.resolve()),
         scratch=str(run.scratch.resolve()),
@@ -182,7 +188,11 @@ def _together(run: Run, job: Job, source: Path | ServedTeacher | None) -> int | 
         vllm=run.vllm.version if run.vllm else None,
     )
     handover.write(folder, given, job.spec, job.rows)
-    return train_together(folder, run.processes, job.spec.steps, threads, run.report)
+    place = meeting.alone(each)
+    if run.meeting and run.machines > 1:
+        offer = meeting.Offer(str(folder), handover.digest(folder), run.device, each, run.machines)
+        place = meeting.lead(run.meeting, offer, run.report)
+    return train_together(folder, place, job.spec.steps, threads, run.report)
 
 
 def _cache(run: Run, question: Question) -> TeacherCache:
@@ -304,7 +314,9 @@ def _check_processes(run: Run) -> None:
             sharding.crowded(run.processes, run.spec.batch_rows), safe=UNTRAINED,
             remedy="Raise distill.batch_rows, or lower the setting processes",
         )  # fmt: skip
-    what, remedy = devices.fault(run.device, run.processes)
+    if what := sharding.uneven(run.processes, run.machines):
+        raise InputError(what, safe=UNTRAINED, remedy="Change the setting processes or machines")
+    what, remedy = devices.fault(run.device, run.processes // run.machines)
     if what:
         raise InputError(what, safe=UNTRAINED, remedy=remedy[0].upper() + remedy[1:])
 
@@ -352,5 +364,6 @@ def _report(
         loss=asdict(run.spec.loss) if run.spec.loss else {},
         processes=run.processes if run.processes > 1 else None,
         sharding=sharding.FULL if run.sharded and run.processes > 1 else None,
+        machines=run.machines if run.machines > 1 else None,
         timing={"wall_seconds": progress.seconds, "tokens_per_second": speed, "resumed_from_step": resumed},
     )

@@ -36,6 +36,11 @@ class Ranks:
         distributed.all_reduce(sum_)
         return float(sum_)
 
+    def same(self, value: int, device: str) -> bool:
+        """Whether every process has this ``value``; all get the same answer."""
+        mean = self.total(value, device) / self.world
+        return self.total(abs(value - mean), device) == 0
+
     def wait(self) -> None:
         """Until every process is here."""
         if self.world > 1:

@@ -20,8 +20,8 @@ class DistillReport:
     dropped_rows: conversations that were not trained on; refused_rows: {key, reason} of those among them that the chat
     template refuses. overflowed_steps: left out because their gradient is beyond float16. loss: as the recipe has it.
     older_answers: the teacher's were taken over from the cache of an earlier version. processes: that trained together,
-    if several did; sharding: ``full`` if each kept its share of the weights. teacher: what is known of one on a server.
-    The last seven are only written if there is something in them.
+    if several did; machines: that they ran on, if several; sharding: ``full`` if each kept its share of the weights.
+    teacher: what is known of one on a server. The last eight are only written if there is something in them.
     """
 
     method: str
@@ -46,10 +46,12 @@ class DistillReport:
     merges: Merges | None = None
     sharding: str | None = None
     teacher: dict[str, object] = field(default_factory=dict)
+    machines: int | None = None
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready data, keys in field order."""
         rare = (
             "refused_rows", "overflowed_steps", "loss", "older_answers", "processes", "sharding", "merges", "teacher",
+            "machines",
         )  # fmt: skip
         return {name: value for name, value in asdict(self).items() if value or name not in rare}

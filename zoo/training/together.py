@@ -1,55 +1,78 @@
-"""Train in several processes, from the program's side: start them, show what they report, and name who failed."""
+"""Train in several processes, from the program's side: start this machine's, show what they report, and name who
+failed."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from catalog import jsontext
 from catalog.jsonvalues import table, whole
 from catalog.shapes import WrongShape, shaped
 from zoo import stopping
 from zoo.errors import AGAIN, ZooError
-from zoo.machine import endings
+from zoo.machine import endings, network
 from zoo.progress import Reporter
 from zoo.training.files import read_json
 from zoo.training.handover import ENDED, FAILED, LOG, MARK, SEE_LOG, Ended
+from zoo.training.meeting import Place
 
 STOPPED_WITHIN_SECONDS = 40
 """torchrun gives its processes 30 s before it kills them."""
 KEPT = "The checkpoints are kept."
+_INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
+"""Environment variables that name the network interface, for torch's two ways to talk."""
+_Heard = TypeVar("_Heard")
 
 
-def train_together(folder: Path, processes: int, steps: int, threads: int, report: Reporter) -> int | None:
+def train_together(folder: Path, place: Place, steps: int, threads: int, report: Reporter) -> int | None:
     """Train as the ``handover`` in ``folder`` says; the step of the checkpoint that was continued from, or None.
 
     Raises ZooError if a process fails: then all have ended. They end, too, if this process does, for any reason.
     """
-    command = [sys.executable, "-P", "-m", "zoo.training.launch", str(folder), str(processes)]
-    resumed = None
-    with (folder / LOG).open("wb") as log:
+    return _run(folder, place, threads, lambda lines: _listen(lines, steps, report))
+
+
+def take_part(folder: Path, place: Place, threads: int) -> None:
+    """Train as another machine's ``handover`` says, which shows what is reported. Raises ZooError like
+    ``train_together``."""
+    _run(folder, place, threads, _unheard)
+
+
+def _run(folder: Path, place: Place, threads: int, listen: Callable[[IO[bytes]], _Heard]) -> _Heard:
+    command = [sys.executable, "-P", "-m", "zoo.training.launch", str(folder), json.dumps(asdict(place))]
+    with (folder / LOG.format(place.number)).open("wb") as log:
         process = stopping.start(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=_environment(threads)
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=_environment(place, threads)
         )
         try:
             assert process.stdout
-            resumed = _listen(process.stdout, steps, report)
+            heard = listen(process.stdout)
             code = process.wait()
         finally:
             _end(process)
     if code:
-        raise fault(folder, processes)
-    return resumed
+        raise fault(folder, place)
+    return heard
 
 
-def fault(folder: Path, processes: int) -> ZooError:
-    """What went wrong, from the notes of those that could write one and the exit codes of those that could not."""
+def fault(folder: Path, place: Place) -> ZooError:
+    """What went wrong, from the notes of those that could write one and the exit codes of those that could not. Of
+    other machines, a note may come later than this."""
+    processes = place.world
     notes = {rank: note for rank in range(processes) if (note := _note(folder, rank))}
-    codes = {int(rank): whole(code) for rank, code in table(read_json(folder / FAILED) or {}).items()}
+    codes = {
+        int(rank): whole(code)
+        for machine in range(place.machines)
+        for rank, code in table(read_json(folder / FAILED.format(machine)) or {}).items()
+    }
     for note in notes.values():
         if not note.lost:
             return ZooError(note.what, safe=note.safe or KEPT, remedy=note.remedy, again=AGAIN)
@@ -58,22 +81,23 @@ def fault(folder: Path, processes: int) -> ZooError:
     # is a SIGABRT.
     killed = sorted(codes, key=lambda rank: (codes[rank] >= 0, codes[rank] == -signal.SIGABRT))
     late = any(note.late for note in notes.values())
-    if not late and killed and (found := endings.fault(_named(killed[0], processes), codes[killed[0]])):
+    if not late and killed and (found := endings.fault(_named(killed[0], place), codes[killed[0]])):
         return found
     if notes and silent:
         reason = next(iter(notes.values())).what
         return ZooError(
-            f"{_named(silent[0], processes)} no longer answers the others ({reason})", safe=KEPT, again=AGAIN
+            f"{_named(silent[0], place)} no longer answers the others ({reason})", safe=KEPT, again=AGAIN
         )
-    reason = next((note.what for note in notes.values()), "") or _last_line(folder / LOG)
+    reason = next((note.what for note in notes.values()), "") or _last_line(folder / LOG.format(place.number))
     return ZooError(
         f"The {processes} processes of the training ended: {reason}", safe=KEPT,
         remedy=SEE_LOG.format(folder.name), again=AGAIN,
     )  # fmt: skip
 
 
-def _named(rank: int, processes: int) -> str:
-    return f"Process {rank + 1} of {processes} of the training"
+def _named(rank: int, place: Place) -> str:
+    where = f", on machine {rank // place.processes + 1} of {place.machines}," if place.machines > 1 else ""
+    return f"Process {rank + 1} of {place.world} of the training{where}"
 
 
 def _note(folder: Path, rank: int) -> Ended | None:
@@ -83,12 +107,14 @@ def _note(folder: Path, rank: int) -> Ended | None:
         return None
 
 
-def _environment(threads: int) -> dict[str, str]:
-    """One machine's processes talk through its loopback address. They import what this process would."""
-    loopback = "lo0" if sys.platform == "darwin" else "lo"
-    return {
-        **os.environ, "OMP_NUM_THREADS": str(threads), "GLOO_SOCKET_IFNAME": loopback, "PYTHONSAFEPATH": "1",
-    }  # fmt: skip
+def _environment(place: Place, threads: int) -> dict[str, str]:
+    """One machine's processes talk through its loopback address, those of several through the network on which the
+    machines have met, unless the user names another. They import what this process would."""
+    own = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONSAFEPATH": "1"}
+    if place.machines == 1:
+        return {**own, "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo"}
+    named = network.interface(place.own)
+    return {**(dict.fromkeys(_INTERFACES, named) if named else {}), **own}
 
 
 def _listen(lines: IO[bytes], steps: int, report: Reporter) -> int | None:
@@ -108,6 +134,12 @@ def _listen(lines: IO[bytes], steps: int, report: Reporter) -> int | None:
             elif message.get("resumed") is not None:
                 resumed = whole(message["resumed"])
     return resumed
+
+
+def _unheard(lines: IO[bytes]) -> None:
+    """Until all have ended; the machine that leads shows what they say."""
+    for _ in lines:
+        pass
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

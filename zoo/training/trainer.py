@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from zoo.errors import ModelFileError
+from zoo.errors import AGAIN, ModelFileError, ZooError
 from zoo.training import checkpoints
 from zoo.training.adapters import load_trainable, preset_named
 from zoo.training.checkpoints import Progress
@@ -84,6 +84,13 @@ def _restored(
     found = checkpoints.restore(scratch, model, optimizer, job.report)
     if not job.ranks.rank:
         job.ranks.wait()
+    if not job.ranks.same(found.step if found else 0, job.device):
+        raise ZooError(
+            "The machines do not see the same checkpoint, so their work folder is not the same one",
+            safe="Nothing was trained. Checkpoints are kept.",
+            remedy="Share the folder, or wait a minute until all machines see what was written",
+            again=AGAIN,
+        )
     return found
 
 

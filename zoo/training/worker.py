@@ -87,7 +87,7 @@ def main(folder: Path) -> int:
     report = Wire(rank)
     given, spec, rows = handover.read(folder)
     try:
-        device = given.device if given.device == "cpu" else f"cuda:{os.environ['LOCAL_RANK']}"
+        device = given.device if given.device != "cuda" else f"cuda:{os.environ['LOCAL_RANK']}"
         with repeatable(given.threads, device):
             _meet(given, device)
             batches = Batches([len(row.input_ids) for row in rows], spec.batch_rows, spec.seed)

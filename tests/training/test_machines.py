@@ -1,0 +1,327 @@
+"""One training on several machines: how they meet, and that they train as one machine does.
+
+Two commands on this machine stand for two machines: they share a folder, and nothing else but the network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("peft")
+
+from shortchats import Heard
+from togetherruns import PARTS, Signalling, models, processes_of, run
+from waiting import until
+
+import zoo
+from zoo.errors import InputError, ZooError
+from zoo.files.digests import sha256_file
+from zoo.machine import network
+from zoo.training import meeting
+from zoo.training.meeting import Offer, Place
+
+OFFER = Offer("/work/steps/1/together", "ab" * 32, "cpu", 2, 3)
+
+
+def free() -> tuple[str, int]:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return "127.0.0.1", int(found.getsockname()[1])
+
+
+class Leading:
+    """A training that waits, in a thread: its place, or its error."""
+
+    def __init__(self, where: tuple[str, int], offer: Offer = OFFER, patience_seconds: float = 60.0) -> None:
+        self.heard = Heard()
+        self.found: list[Place | ZooError] = []
+        self.thread = threading.Thread(target=self._lead, args=(where, offer, patience_seconds))
+        self.thread.start()
+
+    def _lead(self, *given: Any) -> None:
+        where, offer, patience = given
+        try:
+            self.found.append(meeting.lead(where, offer, self.heard, patience))
+        except ZooError as error:
+            self.found.append(error)
+
+    def end(self) -> Place | ZooError:
+        self.thread.join(30)
+        return self.found[0]
+
+
+def joining(where: tuple[str, int], look: Callable[[Offer], str] = lambda _: "") -> Callable[[], tuple[Offer, Place]]:
+    """Joins in a thread; the result waits for its end."""
+    found: list[tuple[Offer, Place]] = []
+    thread = threading.Thread(target=lambda: found.append(meeting.join(where, look, Heard())))
+    thread.start()
+
+    def end() -> tuple[Offer, Place]:
+        thread.join(30)
+        return found[0]
+
+    return end
+
+
+@contextmanager
+def said(where: tuple[str, int], *lines: bytes) -> Iterator[socket.socket]:
+    """A connection that says these lines."""
+    with socket.create_connection(where, timeout=30) as line:
+        for one in lines:
+            line.sendall(one + b"\n")
+        yield line
+
+
+READY = (json.dumps({"zoo": zoo.__version__}).encode(), b'{"ready": true}')
+
+
+def waits(where: tuple[str, int]) -> None:
+    until(lambda: socket.socket().connect_ex(where) == 0)
+
+
+# --- The meeting
+
+
+def test_every_machine_gets_its_own_number_and_the_same_port() -> None:
+    where = free()
+    # Two come before the training waits.
+    others = [joining(where), joining(where)]
+    lead = Leading(where)
+    found = [end() for end in others]
+    own = lead.end()
+    assert isinstance(own, Place) and own == Place(0, 3, 2, "127.0.0.1", own.port, "127.0.0.1") and own.world == 6
+    assert all(offer == OFFER for offer, _ in found)
+    assert sorted(place.number for _, place in found) == [1, 2]
+    assert {(place.machines, place.processes, place.address, place.port) for _, place in found} == {
+        (3, 2, "127.0.0.1", own.port)
+    }
+
+
+def test_nobody_waits_for_a_machine_that_is_gone_and_a_stranger_is_none() -> None:
+    where = free()
+    lead = Leading(where)
+    waits(where)
+    with said(where, *READY):
+        until(lambda: "2 of 3" in " ".join(lead.heard.said))
+    until(lambda: any("is gone again" in one for one in lead.heard.said))
+    for stranger in (b"GET / HTTP/1.1\r\n", b"\xff\xfe", b"[]", b'{"ready": 1}', b"9" * 5000, b"x" * 100_000):
+        with said(where, stranger):
+            pass
+    with said(where, b'{"fault": "no GPU"}') as line:
+        assert line.recv(10) == b""
+    others = [joining(where), joining(where)]
+    assert isinstance(lead.end(), Place)
+    assert sorted(end()[1].number for end in others) == [1, 2]
+    assert 'The machine 127.0.0.1 cannot take part: "no GPU"' in lead.heard.said
+
+
+def test_a_machine_that_cannot_take_part_is_told_why_and_the_training_goes_on() -> None:
+    where = free()
+    lead = Leading(where, Offer("/x", "00", "cuda", 1, 2))
+    with pytest.raises(InputError, match="This machine cannot take part: torch finds no GPU"):
+        meeting.join(where, lambda offer: f"torch finds no GPU for {offer.device}", Heard())
+    with said(where, b'{"zoo": "0.0.1"}') as line:
+        told = line.makefile("rb").readline()
+    assert json.loads(told) == {"refused": f"that training needs zoo {zoo.__version__}, and here is \"0.0.1\""}
+    end = joining(where)
+    assert isinstance(lead.end(), Place) and end()[1].number == 1
+    assert any('it has zoo "0.0.1"' in one for one in lead.heard.said)
+
+
+def test_too_few_machines_end_the_training_with_what_to_do() -> None:
+    where = free()
+    lead = Leading(where, patience_seconds=1.0)
+    waits(where)
+    with said(where, *READY):
+        found = lead.end()
+    assert isinstance(found, ZooError) and found.what == "Of 2 other machines, 1 came to train with this one"
+    with pytest.raises(ZooError, match="Of 1 other machine, none came"):
+        meeting.lead(where, Offer("/x", "00", "cpu", 1, 2), Heard(), 0.1)
+
+
+@pytest.mark.parametrize("where", [("192.0.2.1", 29400), ("no.such.host.invalid", 29400)])
+def test_a_meeting_that_is_not_on_this_machine_is_refused(where: tuple[str, int]) -> None:
+    with pytest.raises(InputError, match="This machine cannot wait at") as caught:
+        meeting.lead(where, OFFER, Heard())
+    assert "as the others reach it" in caught.value.remedy
+
+
+def test_a_port_in_use_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(InputError, match="Address already in use"):
+        meeting.lead(("127.0.0.1", int(taken.getsockname()[1])), OFFER, Heard())
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "is not a training of zoo"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not a training of zoo"),
+        (b'{"folder": 7}\n', "is not a training of zoo"),
+        (b'{"refused": "enough machines have come already"}\n', "enough machines have come already"),
+        (b"", "ended before it began"),
+    ],
+)
+def test_what_answers_and_is_no_training_is_told(answer: bytes, error: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def once() -> None:
+            line, _ = door.accept()
+            with line:
+                line.recv(1000)
+                line.sendall(answer)
+
+        thread = threading.Thread(target=once)
+        thread.start()
+        with pytest.raises(ZooError, match=error):
+            meeting.join(("127.0.0.1", int(door.getsockname()[1])), lambda _: "", Heard())
+        thread.join()
+
+
+def test_a_name_that_stands_for_the_loopback_address_opens_every_address() -> None:
+    """Debian writes its own name beside 127.0.1.1 into /etc/hosts."""
+    assert meeting._bound("node1", "127.0.1.1") == ""
+    assert meeting._bound("node1", "10.0.0.7") == "10.0.0.7"
+    assert meeting._bound("127.0.1.1", "127.0.1.1") == "127.0.1.1"
+    assert meeting._bound("localhost", "::1") == "::1"
+
+
+def test_the_interface_of_an_address() -> None:
+    pytest.importorskip("psutil")
+    assert network.interface("127.0.0.1") in {"lo", "lo0"}
+    assert network.interface("192.0.2.1") == ""
+
+
+# --- Real processes
+
+SAME = """
+import json, os, sys
+from torch import distributed
+from zoo.training.ranks import Ranks
+rank = int(sys.argv[2])
+distributed.init_process_group("gloo", init_method="file://" + sys.argv[1], rank=rank, world_size=3)
+ranks = Ranks(rank, 3)
+print(json.dumps([ranks.same(one[rank], "cpu") for one in ([6, 6, 6], [6, 6, 3], [5, 10, 15], [0, 0, 0])]), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.long
+def test_all_processes_learn_whether_they_have_the_same(tmp_path: Path) -> None:
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": network.interface("127.0.0.1")}
+    commands = [[sys.executable, "-P", "-c", SAME, str(tmp_path / "store"), str(rank)] for rank in range(3)]
+    started = [subprocess.Popen(one, stdout=subprocess.PIPE, env=environment) for one in commands]
+    assert [json.loads(one.communicate()[0]) for one in started] == [[True, False, False, True]] * 3
+
+
+@contextmanager
+def joined(where: tuple[str, int]) -> Iterator[subprocess.Popen[str]]:
+    """``zoo join`` in a process of its own; it has ended afterwards."""
+    command = [sys.executable, "-P", "-m", "zoo", "join", f"{where[0]}:{where[1]}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return models(tmp_path_factory.mktemp("machines"))
+
+
+@pytest.fixture(scope="module")
+def whole(home: Path) -> list[float]:
+    """The losses of a training in two processes of one machine."""
+    return run(home, "whole", **PARTS)
+
+
+def together(home: Path, name: str, where: tuple[str, int], report: Any = None, **changes: Any) -> list[float]:
+    return run(home, name, report, machines=2, meeting=where, **PARTS, **changes)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("sharded", [False, True])
+def test_two_machines_give_the_bytes_of_one(sharded: bool, home: Path, whole: list[float]) -> None:
+    right = run(home, "shares", sharded=True, **PARTS) if sharded else whole
+    where, name = free(), f"two{sharded}"
+    with joined(where) as other:
+        assert together(home, name, where, sharded=sharded) == right
+        out, said = other.communicate(timeout=120)
+    assert other.returncode == 0, said
+    assert "The training has ended. This was machine 2 of 2." in out and "trains with 1 process (cpu)" in said
+    one, two = (home / f"{own}-out" / "model.safetensors" for own in (name, "shares" if sharded else "whole"))
+    assert sha256_file(one) == sha256_file(two)
+
+
+@pytest.mark.long
+def test_a_machine_that_is_gone_is_named_and_a_resume_has_the_same_bytes(home: Path, whole: list[float]) -> None:
+    where = free()
+    with joined(where) as other:
+        with pytest.raises(ZooError, match=r"^Process 2 of 2 of the training, on machine 2 of 2, ") as caught:
+            together(home, "gone", where, Killing(other))
+        assert "The checkpoints are kept." in str(caught.value)
+    assert processes_of(home / "gone-scratch") == []
+    with joined(where) as other:
+        assert together(home, "gone", where) == whole
+        other.communicate(timeout=120)
+    one, two = (home / f"{own}-out" / "model.safetensors" for own in ("gone", "whole"))
+    assert sha256_file(one) == sha256_file(two)
+    # Nothing is left to train, so no other machine is needed.
+    assert together(home, "gone", where) == whole
+
+
+class Killing(Signalling):
+    """Kills the command of the other machine after some steps."""
+
+    def __init__(self, other: subprocess.Popen[str]) -> None:
+        super().__init__(Path(), "", signal.SIGKILL)
+        self.other = other
+
+    @contextmanager
+    def task(self, what: str, total: float | None, unit: str) -> Iterator[Any]:
+        del total, unit
+        steps = 0
+
+        def advance(amount: float) -> None:
+            del amount
+            nonlocal steps
+            steps += 1
+            if what == "distil" and steps == self.after:
+                self.other.kill()
+
+        yield advance
+
+
+@pytest.mark.long
+def test_the_other_machines_end_with_the_one_that_leads(home: Path) -> None:
+    where, folder = free(), home / "leads-scratch"
+    with joined(where) as other:
+        with pytest.raises(ZooError, match=r"Process 1 of 2 of the training, on machine 1 of 2, was killed"):
+            together(home, "leads", where, Signalling(folder, "0", signal.SIGKILL))
+        _, said = other.communicate(timeout=120)
+    assert other.returncode == 1 and "Process 1 of 2 of the training, on machine 1 of 2," in said
+    assert "Run the same command again" in said and "Traceback" not in said
+    assert processes_of(folder) == []
+
+
+@pytest.mark.long
+def test_a_folder_that_is_not_shared_is_refused(tmp_path: Path) -> None:
+    where = free()
+    lead = Leading(where, Offer(str(tmp_path / "none"), "00", "cpu", 1, 2), patience_seconds=90.0)
+    command = [sys.executable, "-P", "-m", "zoo", "join", f"127.0.0.1:{where[1]}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=80)
+    assert done.returncode == 2 and "The work folder must be shared, at the same path" in done.stderr
+    joining(where)
+    assert isinstance(lead.end(), Place)
