@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from tinygguf import make_tiny_gguf
 
 from zoo.judge.evaluation import comparable_perplexity
 from zoo.judge.questions import KLD, Bound, Question, Rule
+from zoo.llama.measure import lockstep
 from zoo.llama.measure.early import BLOCK_WINDOWS, order_of
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.measure.windows import Early, Text, Window, Windows
 from zoo.llama.quantize.quantize import Wanted, quantize
+from zoo.progress import unheard
 
 pytest.importorskip("llama_cpp")
 
@@ -130,3 +136,30 @@ def test_the_order_is_a_function_of_the_tokens() -> None:
     assert sorted(order_of(taken)) == list(range(50))
     assert order_of(taken) == order_of(list(taken)) != list(range(50))
     assert order_of(taken) != order_of([*taken[1:], taken[0]])
+
+
+def test_the_next_window_is_read_while_the_last_files_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every worker but one waits at the beginning of each block."""
+    first, second = Window("en", [1, 3, 3], 0), Window("en", [2, 3, 3], 0)
+    read, begun = list[int](), threading.Event()
+
+    def window_logits(judge: object, tokens: list[int], first: int) -> np.ndarray:
+        del judge, first
+        read.append(tokens[0])
+        if tokens[0] == 2:
+            begun.set()
+        return np.zeros((2, 4), np.float32)
+
+    def compare_window(model: object, window: Window, expected: np.ndarray) -> bool:
+        del model, expected
+        return window == second or begun.wait(20)
+
+    monkeypatch.setattr(lockstep, "window_logits", window_logits)
+    monkeypatch.setattr(lockstep, "compare_window", compare_window)
+    models: Any = {"a": None}
+    nobody: Any = None
+    with lockstep.comparing(nobody, models, 2) as some:
+        _, found = some.compare([first], ["a"], unheard, second)
+        assert found == {"a": [True]}
+        own, _ = some.compare([second], ["a"], unheard)
+    assert read == [1, 2] and own[0].tolist() == pytest.approx([math.log(4)] * 2)

@@ -64,21 +64,20 @@ def _submit(arrays: Sequence[Array], order: Order) -> Iterator[str]:
         # A stop between two arrays leaves those before it in the queue.
         yield from (
             "submitted=()",
-            "note() {",
-            '  submitted+=("${2%%;*}")',
-            '  echo "Submitted $1. To cancel everything so far: scancel ${submitted[*]}"',
+            "at_the_end() {",
+            '  ((${#submitted[@]} == 0)) || echo "To cancel what was submitted: scancel ${submitted[*]}"',
             "}",
+            "trap at_the_end EXIT",
         )
     for array in arrays:
         wanted = ":".join(f"${{{_variable(name)}%%;*}}" for name in array.needs)
         after = f' --dependency="afterany:{wanted}"' if wanted else ""
         yield f'{_variable(array.name)}=$(sbatch --parsable "$@"{after} {array.name}.sbatch)'
-        yield f'note {array.name} "${_variable(array.name)}"'
+        yield f'submitted+=("${{{_variable(array.name)}%%;*}}")'
+        yield f"echo Submitted {array.name}"
     count = sum(len(array.commands) for array in arrays)
     said = f"Submitted {counted(count, 'step')} in {counted(len(arrays), 'array')}."
     yield f"echo {shlex.quote(f'{said} When all have ended, run: {order.release}')}"
-    if arrays:
-        yield 'echo "To cancel them: scancel ${submitted[*]}"'
 
 
 def _variable(name: str) -> str:

@@ -55,8 +55,8 @@ class Read:
     stop: Stop | None = None
 
 
-Measure = Callable[[Sequence[Window], Sequence[str]], Block]
-"""Measures windows with the files that are named."""
+Measure = Callable[[Sequence[Window], Sequence[str], Window | None], Block]
+"""Measures windows with the files that are named. The last is the window that probably follows."""
 
 
 def read_early(early: Early, taken: Sequence[Window], files: Sequence[str], measure: Measure) -> Read:
@@ -118,9 +118,14 @@ class _Kept:
         path, windows = self.folder / f"{number:05}{some}.npz", self.blocks[number]
         found = _load(path, windows, names)
         if found is None:
-            found = self.measure(windows, names)
+            found = self.measure(windows, names, self._following(number))
             write_atomic(path, _packed(found, windows))
         return found
+
+    def _following(self, number: int) -> Window | None:
+        """The first window of the next block, unless an earlier run has measured that block."""
+        is_last = number + 1 == len(self.blocks)
+        return None if is_last or any(self.folder.glob(f"{number + 1:05}*.npz")) else self.blocks[number + 1][0]
 
 
 _FIELDS = tuple(field.name for field in fields(divergence.Window))

@@ -103,11 +103,11 @@ def _measured(
     """The figures of all windows of ``asked``, or of as many as it takes."""
     early, taken = asked
     total = lockstep.tokens_of(taken, len(models))
-    with report.task("Evaluating", total, "tokens") as advance:
+    comparing = lockstep.comparing(judge, models, threads)
+    with report.task("Evaluating", total, "tokens") as advance, comparing as some:
 
-        def measure(windows: Sequence[Window], names: Sequence[str]) -> Block:
-            named = {name: models[name] for name in names}
-            return Block(*lockstep.compare_models(judge, named, windows, threads, advance))
+        def measure(windows: Sequence[Window], names: Sequence[str], following: Window | None = None) -> Block:
+            return Block(*some.compare(windows, names, advance, following))
 
         if early is None:
             every = list(range(len(taken)))

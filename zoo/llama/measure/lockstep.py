@@ -6,6 +6,9 @@ turn, stays fast on a busy machine, and gives the same figures for any number of
 
 The reference's logits of a window stay in memory until the last candidate has been compared with them; the order of the
 work keeps this to about two windows at a time. Candidates' logits are compared batch by batch in llama.cpp's memory.
+
+If windows are compared part by part, the reference reads the first window of the next part while the last candidates
+are compared: otherwise workers would wait at each end and each beginning.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ BATCH_TOKENS = 64
 """Read at a time: llama.cpp keeps two batches' logits per open model; larger batches are no faster on a core."""
 
 Compared = list[divergence.Window]
+_Own = tuple[NDArray[np.float32], Floats]
 
 
 @contextmanager
@@ -54,42 +58,84 @@ def tokens_of(taken: Sequence[Window], models: int) -> float:
 def compare_models(
     judge: Model, models: Mapping[str, Model], taken: Sequence[Window], workers: int, advance: Advance
 ) -> tuple[list[Floats], dict[str, Compared]]:
-    """The reference's negative log-likelihoods (nats) per window, and per model its comparison of every window.
+    """``Comparing.compare`` for all windows in one call."""
+    with comparing(judge, models, workers) as some:
+        return some.compare(taken, list(models), advance)
 
-    Raises ModelFileError naming the model whose logits are not finite.
-    """
-    run = _Run(judge, models, taken)
+
+@contextmanager
+def comparing(judge: Model, models: Mapping[str, Model], workers: int) -> Iterator[Comparing]:
+    """The models, with so many workers. Work that has begun ends with the block; other work is cancelled."""
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for done in as_completed(run.submit(pool)):
-                advance(done.result())
-        except BaseException:
+            yield Comparing(judge, models, pool)
+        finally:
             pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return [run.own[i] for i in range(len(taken))], {
-        name: [run.found[name, i] for i in range(len(taken))] for name in models
-    }
+
+
+@dataclass
+class Comparing:
+    """The reference and the models that are compared with it. ``ahead``: the window that it reads already."""
+
+    judge: Model
+    models: Mapping[str, Model]
+    pool: ThreadPoolExecutor
+    ahead: tuple[Window, Future[_Own]] | None = None
+
+    def __post_init__(self) -> None:
+        self._busy = {name: Lock() for name in ("", *self.models)}
+
+    def compare(
+        self, taken: Sequence[Window], names: Sequence[str], advance: Advance, following: Window | None = None
+    ) -> tuple[list[Floats], dict[str, Compared]]:
+        """The reference's negative log-likelihoods (nats) per window, and per named model its comparison of every
+        window. following: the first window of the next call, if it is known.
+
+        Raises ModelFileError naming the model whose logits are not finite.
+        """
+        known, self.ahead = self.ahead, None
+        first = known[1] if known and known[0] == taken[0] else None
+        run = _Run(self.judge, {name: self.models[name] for name in names}, taken, self._busy, first)
+        jobs = run.submit(self.pool)
+        if following is not None:
+            self.ahead = following, self.pool.submit(_read, self.judge, following, self._busy[""])
+        for done in as_completed(jobs):
+            advance(done.result())
+        return [run.own[i] for i in range(len(taken))], {
+            name: [run.found[name, i] for i in range(len(taken))] for name in names
+        }
+
+
+def _read(judge: Model, window: Window, busy: Lock) -> _Own:
+    """The reference's logits of a window, and their negative log-likelihoods (nats)."""
+    with busy:
+        logits = window_logits(judge, window.tokens[:-1], first=window.first)
+    nll = nll_nats(logits, window.targets)
+    if not np.isfinite(nll).all():
+        raise not_finite(judge)
+    return logits, nll
 
 
 @dataclass
 class _Run:
-    """The work in progress. ``held`` maps a window's number to the reference's logits."""
+    """The work in progress. ``held`` maps a window's number to the reference's logits; ``first``: those of the first
+    one, if it is read already."""
 
     judge: Model
     models: Mapping[str, Model]
     taken: Sequence[Window]
+    busy: Mapping[str, Lock]
+    first: Future[_Own] | None = None
     own: dict[int, Floats] = field(default_factory=dict)
     found: dict[tuple[str, int], divergence.Window] = field(default_factory=dict)
     held: dict[int, Future[NDArray[np.float32]]] = field(default_factory=dict)
     waiting: dict[int, int] = field(default_factory=dict)
     count: Lock = field(default_factory=Lock)
-    busy: dict[str, Lock] = field(default_factory=dict)
 
     def submit(self, pool: ThreadPoolExecutor) -> list[Future[float]]:
         """Submit all work in the order in which it must start: a window is read just before the last candidate of the
         previous one, so that no worker waits and few windows are in memory.
         """
-        self.busy = {name: Lock() for name in ("", *self.models)}
         jobs = []
         names = list(self.models)
         for number in range(len(self.taken)):
@@ -108,11 +154,10 @@ class _Run:
     def _read(self, number: int) -> float:
         window = self.taken[number]
         try:
-            with self.busy[""]:
-                logits = window_logits(self.judge, window.tokens[:-1], first=window.first)
-            nll = nll_nats(logits, window.targets)
-            if not np.isfinite(nll).all():
-                raise not_finite(self.judge)
+            if self.first and number == 0:
+                logits, nll = self.first.result()
+            else:
+                logits, nll = _read(self.judge, window, self.busy[""])
         except BaseException as error:
             self.held[number].set_exception(error)
             raise
