@@ -89,6 +89,21 @@ def test_a_damaged_checkpoint_is_left_out_and_touches_nothing(damage: str, tmp_p
     assert torch.equal(model.weight.detach(), before)
 
 
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_process_that_writes_none_deletes_none(damage: str, tmp_path: Path) -> None:
+    """What another machine sees of a shared folder may be old."""
+    tmp_path /= "scratch"
+    tmp_path.mkdir()
+    trained(tmp_path)
+    DAMAGE[damage](tmp_path / "checkpoint-00000002")
+    (tmp_path / "checkpoint-00000003.part").mkdir()
+    before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    model, heard = torch.nn.Linear(3, 2), Heard()
+    found = restore(tmp_path, model, torch.optim.AdamW(model.parameters()), heard, sweep=False)
+    assert found and found.step == 1 and heard.warnings == ["checkpoint-00000002 is damaged and is ignored"]
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
+
+
 def test_a_valid_one_is_taken(tmp_path: Path) -> None:
     weights = trained(tmp_path)
     model = torch.nn.Linear(3, 2)

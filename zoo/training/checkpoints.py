@@ -109,10 +109,13 @@ def save(
 
 
 def restore(
-    scratch: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, report: Reporter
+    scratch: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, report: Reporter, *, sweep: bool = True
 ) -> Progress | None:
-    """Load the newest complete checkpoint into ``model`` and ``optimizer``; None if there is none."""
-    for part in scratch.glob("checkpoint-*.part"):
+    """Load the newest complete checkpoint into ``model`` and ``optimizer``; None if there is none.
+
+    sweep: damaged ones are deleted. Only the process that writes them may do so: what another machine sees may be old.
+    """
+    for part in scratch.glob("checkpoint-*.part") if sweep else ():
         shutil.rmtree(part)
     for folder in reversed(_folders(scratch)):
         try:
@@ -122,7 +125,8 @@ def restore(
             _refuse_others(model, weights, moments)
         except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError):
             report.warn(f"{folder.name} is damaged and is ignored")
-            shutil.rmtree(folder)
+            if sweep:
+                shutil.rmtree(folder)
             continue
         _fill(model, optimizer, weights, moments)
         return progress

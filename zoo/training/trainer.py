@@ -81,7 +81,7 @@ def _restored(
     """Restore the newest checkpoint; the first process does so before the others, because it deletes damaged ones."""
     if job.ranks.rank:
         job.ranks.wait()
-    found = checkpoints.restore(scratch, model, optimizer, job.report)
+    found = checkpoints.restore(scratch, model, optimizer, job.report, sweep=not job.ranks.rank)
     if not job.ranks.rank:
         job.ranks.wait()
     if not job.ranks.same(found.step if found else 0, job.device):
