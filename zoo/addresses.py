@@ -117,7 +117,15 @@ def meeting(text: str) -> tuple[str, int] | None:
     host, colon, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     is_bracketed = host != bare and host == f"[{bare}]"
-    sound = bool(colon and bare) and (is_bracketed or ":" not in bare) and not set(bare) & set("[]/@ ")
-    if not (sound and bare.isprintable() and port.isascii() and port.isdecimal() and len(port) <= 5):
+    sound = bool(colon and bare) and (is_bracketed or ":" not in bare) and not set(bare) & set("[]/@* ")
+    if not (sound and _is_name(bare) and port.isascii() and port.isdecimal() and len(port) <= 5):
         return None
     return (bare, int(port)) if 0 < int(port) < 65_536 else None
+
+
+def _is_name(host: str) -> bool:
+    """Whether a system can look the host up: a part of its name has 1 to 63 characters."""
+    try:
+        return host.isprintable() and bool(host.encode("idna"))
+    except UnicodeError:
+        return False

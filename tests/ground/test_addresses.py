@@ -172,6 +172,7 @@ def test_capitals_in_scheme_and_host_mean_the_same(tmp_path: Path) -> None:
         ("node1:0", None), ("node1:65536", None), ("node1:٣", None), ("fd00::1:29400", None), ("[fd00::1:29400", None),
         ("http://node1:29400", None), ("user@node1:29400", None), ("a b:1", None), ("node1\n:1", None), ("", None),
         ("node1:99999999999999", None), ("[]:1", None),
+        ("*:29400", None), ("a..b:29400", None), (f"{'a' * 64}:29400", None), (f"{'a' * 63}:1", ("a" * 63, 1)),
     ],
 )  # fmt: skip
 def test_where_machines_meet(text: str, found: tuple[str, int] | None) -> None:
