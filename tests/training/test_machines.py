@@ -5,12 +5,14 @@ Two commands on this machine stand for two machines: they share a folder, and no
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +32,8 @@ import zoo
 from zoo.errors import InputError, ZooError
 from zoo.files.digests import sha256_file
 from zoo.machine import network
-from zoo.training import meeting
+from zoo.training import handover, meeting
+from zoo.training import joining as joining_room
 from zoo.training.meeting import Offer, Place
 
 OFFER = Offer("/work/steps/1/together", "ab" * 32, "cpu", 2, 3)
@@ -116,6 +119,11 @@ def test_nobody_waits_for_a_machine_that_is_gone_and_a_stranger_is_none() -> Non
     with said(where, *READY):
         until(lambda: "2 of 3" in " ".join(lead.heard.said))
     until(lambda: any("is gone again" in one for one in lead.heard.said))
+    with said(where, b'{"ready": true}') as line:
+        line.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            line.recv(10)
+        assert not any("is ready" in one for one in lead.heard.said[2:]), "it has not said its version"
     for stranger in (b"GET / HTTP/1.1\r\n", b"\xff\xfe", b"[]", b'{"ready": 1}', b"9" * 5000, b"x" * 100_000):
         with said(where, stranger):
             pass
@@ -138,6 +146,33 @@ def test_a_machine_that_cannot_take_part_is_told_why_and_the_training_goes_on() 
     end = joining(where)
     assert isinstance(lead.end(), Place) and end()[1].number == 1
     assert any('it has zoo "0.0.1"' in one for one in lead.heard.said)
+
+
+def test_who_comes_too_late_is_told() -> None:
+    where = free()
+    lead = Leading(where, Offer("/x", "00", "cpu", 1, 2))
+    waits(where)
+    with said(where, READY[0]) as late, late.makefile("rb") as lines:
+        assert "folder" in json.loads(lines.readline())
+        end = joining(where)
+        assert isinstance(lead.end(), Place) and end()[1].number == 1
+        assert json.loads(lines.readline()) == {"refused": "enough machines have come already"}
+
+
+def test_a_machine_that_cannot_write_in_the_folder_does_not_take_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "job.json").write_text("{}")
+    (tmp_path / "rows.safetensors").write_text("")
+    offer = Offer(str(tmp_path), handover.digest(tmp_path), "cpu", 1, 2)
+    assert joining_room._fault(offer) == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["job.json", "rows.safetensors"]
+
+    def refuse(**_: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert joining_room._fault(offer) == f"no files can be written in {tmp_path} (Read-only file system)"
 
 
 def test_too_few_machines_end_the_training_with_what_to_do() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,5 +33,11 @@ def _fault(offer: Offer) -> str:
         return f"{offer.folder} cannot be read ({error.strerror}). The work folder must be shared, at the same path"
     if not same:
         return f"{offer.folder} has other files here than there. The work folder must be shared, at the same path"
+    try:
+        # Else the others would wait for processes that cannot begin.
+        with tempfile.TemporaryFile(dir=offer.folder):
+            pass
+    except OSError as error:
+        return f"no files can be written in {offer.folder} ({error.strerror})"
     what, remedy = devices.fault(offer.device, offer.processes)
     return f"{what}: {remedy}" if what else ""

@@ -36,6 +36,7 @@ AGAIN_SECONDS = 2.0
 """Between two looks whether a training has begun to wait."""
 _LONGEST = 65_536
 """Bytes of a line: a path and a few numbers."""
+_ENOUGH = "enough machines have come already"
 _REFUSED_SAFE = "The training waits for another machine."
 _Message = TypeVar("_Message")
 
@@ -117,10 +118,11 @@ def _gather(door: socket.socket, guests: _Guests, until: float) -> None:
 
 @dataclass(eq=False)
 class _Guest:
-    """A machine that has come. name: its address."""
+    """A machine that has come. name: its address. asked: whether it knows what to take part in."""
 
     line: socket.socket
     name: str
+    asked: bool = False
     heard: bytearray = field(default_factory=bytearray)
 
 
@@ -173,16 +175,17 @@ class _Guests:
                 _tell(guest.line, refused=f"that training needs zoo {zoo.__version__}, and here is {version}")
                 self._forget(guest)
             else:
+                guest.asked = True
                 _tell(guest.line, **asdict(self.offer))
         elif "fault" in told:
             self.report.say(f"The machine {guest.name} cannot take part: {show(told['fault'], 500)}")
             self._forget(guest)
-        elif told.get("ready") is True and guest not in self.ready:
+        elif told.get("ready") is True and guest.asked and guest not in self.ready:
             self._sit(guest)
 
     def _sit(self, guest: _Guest) -> None:
         if self.complete():
-            _tell(guest.line, refused="enough machines have come already")
+            _tell(guest.line, refused=_ENOUGH)
             self._forget(guest)
             return
         self.ready.append(guest)
@@ -193,6 +196,9 @@ class _Guests:
         port = _free_port()
         for number, guest in enumerate(self.ready, start=1):
             _tell(guest.line, number=number, port=port)
+        for guest in self.present:
+            if guest not in self.ready:
+                _tell(guest.line, refused=_ENOUGH)
         own = str(self.ready[0].line.getsockname()[0])
         return Place(0, self.offer.machines, self.offer.processes, own, port, own)
 
