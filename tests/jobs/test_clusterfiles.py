@@ -145,6 +145,18 @@ def test_named_recipes_are_released_by_name(zoo: Path, engine: str, capsys: pyte
     assert "zoo release aa bb" in submit and "--all" not in submit
 
 
+@pytest.mark.parametrize("engine", ["slurm", "kubernetes"])
+def test_the_release_takes_the_steps_that_were_made(
+    zoo: Path, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the flags of the plan, it would train again: threads and device are in the keys of steps."""
+    more = ["--image", "r.example/zoo:1"] if engine == "kubernetes" else []
+    assert main(["plan", "aa", "--as-jobs", engine, "--threads", "8", "--device", "cuda", *more]) == 0
+    release = "zoo release aa --threads 8 --device cuda"
+    assert capsys.readouterr().out.rstrip().endswith(f"run: {release}")
+    assert release in (zoo / "build/jobs/submit.sh").read_text(encoding="utf-8")
+
+
 def test_a_recipe_that_cannot_be_planned_stops_no_other(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = zoo / "recipes/wrong.yaml"
     wrong.write_text("zoo: 1\nname: wrong\n", encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from catalog.problems import show
 from catalog.words import counted
+from zoo import commandline
 from zoo.errors import InputError
 from zoo.files.whole import write_atomic
 from zoo.jobs import flags, kubernetes, slurm
@@ -62,7 +63,8 @@ def write(plans: Mapping[str, Planned], wanted: Wanted, settings: Settings, here
     placed = {flags.word(name, here, settings.root): planned for name, planned in plans.items()}
     tasks = union(placed)
     root = str(settings.root.resolve())
-    release = "zoo release --all" if wanted.every else shlex.join(["zoo", "release", *plans])
+    # With the user's flags: with other threads or another device, the trainings would be other steps.
+    release = commandline.line(settings, "release", *(["--all"] if wanted.every else map(shlex.quote, plans)))
     command = shlex.join(["zoo", "plan", *plans, "--as-jobs", wanted.engine]) if len(plans) < 5 else (
         f"zoo plan --as-jobs {wanted.engine}, for {len(plans)} recipes"
     )  # fmt: skip
