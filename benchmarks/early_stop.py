@@ -30,7 +30,7 @@ from catalog.release import Loss, Release
 from zoo.choose.domination import worse
 from zoo.choose.pick import Shelf
 from zoo.judge import gates
-from zoo.judge.deciding import Figures, read_on
+from zoo.judge.deciding import TOKENS, Figures, read_on
 from zoo.judge.questions import KLD, Question, Rule
 from zoo.judge.sequence import interval
 from zoo.llama.measure.early import BLOCK_WINDOWS
@@ -120,7 +120,8 @@ class Zoo:
 
         def fetch(number: int, names: Sequence[str]) -> Figures:
             block = places[number * BLOCK_WINDOWS :][: sizes[number]]
-            return {key: values[block].tolist() for key, values in self.table.items() if key[0] in names}
+            found = {key: values[block].tolist() for key, values in self.table.items() if key[0] in names}
+            return {**found, **{(file, TOKENS): [self.scored] * len(block) for file in names}}
 
         return read_on(self.rule, self.files, sizes, fetch, lambda _: True)[1]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.judge import deciding
-from zoo.judge.deciding import Look, answer, look, stop
+from zoo.judge.deciding import SAME_TOP, TOKENS, Look, answer, look, stop
 from zoo.judge.questions import KLD, Bound, Question, Rule
 
 ALPHA = 0.001
@@ -49,8 +49,8 @@ def test_the_worse_end_of_the_interval_of_all_windows_is_what_counts(at_most: bo
 
 
 def test_one_bound_that_fails_answers_a_question_whose_others_are_open() -> None:
-    figures = {("a", KLD): spread(0.9, 0.05, 12), ("a", "same_top_share"): spread(0.9, 0.2, 12)}
-    both = Question("both", (Bound("a", KLD, 0.02, True, 0.0), Bound("a", "same_top_share", 0.9, False, 0.0)))
+    figures = {("a", KLD): spread(0.9, 0.05, 12), ("a", SAME_TOP): spread(0.9, 0.2, 12), ("a", TOKENS): [100] * 12}
+    both = Question("both", (Bound("a", KLD, 0.02, True, 0.0), Bound("a", SAME_TOP, 0.9, False, 0.0)))
     assert answer(both, figures, 100, ALPHA) is False
 
 
@@ -136,8 +136,8 @@ def test_a_settled_file_is_read_again_when_another_comes_close_to_it_after_all()
     """The windows of b that come after a has left are below those of a: in the end neither is worse."""
     a = spread(0.1, 0.001, 60)
     b = [mean + one for mean, one in zip([0.9] * 4 + [0.05] * 56, spread(0, 0.001, 60, seed=1), strict=True)]
-    all_ = {("a", KLD): a, ("b", KLD): b, ("b", "same_top_share"): spread(0.9001, 0.05, 60)}
-    rule = Rule((Question("b", (Bound("b", "same_top_share", 0.9, False, 0.0),)),), None)
+    all_ = {("a", KLD): a, ("b", KLD): b, ("b", SAME_TOP): spread(0.9001, 0.05, 60), ("b", TOKENS): [100] * 60}
+    rule = Rule((Question("b", (Bound("b", SAME_TOP, 0.9, False, 0.0),)),), None)
     last, counts, asked = read(rule, all_, "ab")
     assert (last.why, counts) == ("decided", {"a": 60, "b": 60})
     again = asked.index((1, "a"))
@@ -159,3 +159,26 @@ def test_alpha_is_shared_by_all_intervals(monkeypatch: pytest.MonkeyPatch) -> No
     look(Rule((Question("it holds", (Bound("a", KLD, 0.9, True, 0.0),)),), None), figures, ["a", "b", "c"], 100)
     assert set(used) == {deciding.ALPHA / 4}
     assert len(used) == 4
+
+
+@pytest.mark.parametrize(("bound", "found"), [(0.9, True), (0.97, True), (0.99, None), (0.999, None), (1.0, None)])
+def test_windows_that_all_agree_do_not_settle_a_bound_close_to_one(bound: float, found: bool | None) -> None:
+    """They have no spread, but one token in 1016 may still differ."""
+    figures = {("a", SAME_TOP): [1.0] * 8, ("a", TOKENS): [127] * 8}
+    question = Question("a gate", (Bound("a", SAME_TOP, bound, False, 2.0),))
+    assert answer(question, figures, 120, ALPHA) is found
+    assert answer(question, figures, 8, ALPHA) is True, "these are all"
+
+
+@pytest.mark.parametrize(("share", "bound"), [(0.9985, 0.999), (0.995, 0.997), (0.985, 0.99)])
+def test_a_gate_on_a_share_is_judged_as_all_windows_judge_it(share: float, bound: float) -> None:
+    random, differ = np.random.default_rng(0), 0
+    gate = Question("a gate", (Bound("a", SAME_TOP, bound, False, 2.0),))
+    for _ in range(60):
+        means = [float(one) for one in random.binomial(127, share, 120) / 127]
+        figures = {("a", SAME_TOP): means, ("a", TOKENS): [127] * 120, ("a", KLD): [0.001] * 120}
+        _, counts, _ = read(Rule((gate,), None), figures, "a")
+        both = [means[: counts["a"]], means]
+        ends = [np.mean(own) - 2 * np.std(own, ddof=1) / len(own) ** 0.5 for own in both]
+        differ += (ends[0] >= bound) != (ends[1] >= bound)
+    assert differ <= 1

@@ -21,7 +21,10 @@ from catalog.words import counted
 from zoo.judge.divergence import Window
 from zoo.judge.evaluation import Stop
 from zoo.judge.questions import KLD, Bound, Question, Rule
-from zoo.judge.sequence import Interval, interval
+from zoo.judge.sequence import Interval, interval, is_apart
+
+TOKENS, SAME_TOP = "tokens", "same_top_share"
+"""The metric that counts the scored tokens of each window, and the one that is a share of them."""
 
 ALPHA = 0.01
 """The probability that any interval of an evaluation ever misses."""
@@ -30,9 +33,10 @@ METHOD = (
     "Windows are read in a random order that their tokens determine. After every block, each open question has an "
     "interval for the mean over all windows that stays valid however often one looks (an anytime-valid t-test with a "
     "Gaussian mixture, for windows without replacement); all of them together miss with a probability of at most 1 %, "
-    "if means over a window are near enough to Gaussian. A file whose questions are all settled is not read further, "
-    "unless one that is might still come close to it. An asked error is relative to the mean KLD, and counts the "
-    "windows as drawn from endless text."
+    "if means over a window are near enough to Gaussian. A share of tokens must be apart from its bound also by a test "
+    "that counts tokens (Krichevsky and Trofimov), because windows that all agree show no spread. A file whose "
+    "questions are all settled is not read further, unless one that is might still come close to it. An asked error is "
+    "relative to the mean KLD, and counts the windows as drawn from endless text."
 )
 
 Key = tuple[str, str]
@@ -138,6 +142,11 @@ def _holds(bound: Bound, figures: Figures, population: int, alpha: float) -> boo
     values = figures[bound.file, bound.metric]
     low, high = interval(values, alpha, population)
     added = bound.sigmas * _error(values, population)
+    if bound.metric == SAME_TOP and len(values) < population:
+        limit = bound.bound - added if bound.at_most else bound.bound + added
+        count = int(sum(figures[bound.file, TOKENS]))
+        if not is_apart(statistics.fmean(values), count, min(max(limit, 0.0), 1.0), alpha):
+            return None
     if bound.at_most:
         return _within(Interval(low + added, high + added), bound.bound)
     return _within(Interval(added - high, added - low), -bound.bound)
@@ -150,7 +159,8 @@ def figures_of(windows: Mapping[str, Sequence[Window]]) -> dict[Key, list[float]
         for file, own in windows.items()
         for metric, means in (
             (KLD, [one.kld_nats.mean() for one in own]),
-            ("same_top_share", [one.same_top.mean() for one in own]),
+            (SAME_TOP, [one.same_top.mean() for one in own]),
+            (TOKENS, [len(one.same_top) for one in own]),
             ("ln_ppl_ratio", [(one.candidate_nll_nats - one.reference_nll_nats).mean() for one in own]),
         )
     }

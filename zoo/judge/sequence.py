@@ -94,3 +94,21 @@ def _inverted(y: Floats, a: Floats, alpha: float) -> Interval:
         return EVERYTHING
     half = math.sqrt(rest * share / (1 - share) / total)
     return Interval(centre - half, centre + half)
+
+
+def is_apart(share: float, count: int, bound: float, alpha: float) -> bool:
+    """Whether so many answers, of which this share is yes, exclude that yes has the probability ``bound``.
+
+    Windows whose tokens all agree have no spread, so their interval above would be a point after two of them. The test
+    of Krichevsky and Trofimov (1981), a mixture of all probabilities, needs no spread: it is valid however often one
+    looks, and errs with a probability of at most alpha if the answers are independent.
+    """
+    apart = _surprise(share, bound) + _surprise(1 - share, 1 - bound)
+    return count * apart >= math.log(2 / alpha) + math.log(count) / 2
+
+
+def _surprise(share: float, bound: float) -> float:
+    """The part of one answer in the divergence of ``share`` from ``bound``."""
+    if share <= 0:
+        return 0.0
+    return share * math.log(share / bound) if bound > 0 else math.inf

@@ -19,7 +19,7 @@ def evaluation(recipe: Recipe, files: Sequence[str]) -> dict[str, object]:
     if recipe.evaluate.until != "decided":
         return spec
     questions = [*_gates(recipe, files[1:]), *_choices(files[0], files[1:])]
-    return {**spec, "settled_files": "leave", "questions": plain(questions)}
+    return {**spec, "settled_files": "leave", "shares": "by tokens", "questions": plain(questions)}
 
 
 def _gates(recipe: Recipe, files: Sequence[str]) -> Iterator[Question]:
