@@ -71,6 +71,11 @@ def test_a_library_s_words_are_said_without_its_source() -> None:
     said = "[/__w/torch/gloo/pair.cc:534] Connection closed by peer [127.0.0.1]:5678\n\nAt:\n  /a/b.py(72): f"
     assert worker.plain(said) == "Connection closed by peer [127.0.0.1]:5678"
     assert worker.plain("no [such] thing") == "no [such] thing"
+    wrapped = (
+        "Got the following error when running the callback: RuntimeError: [/g/pair.cc:1] Read error [::1]:7598: Reset "
+        "by peer. This is typically caused by a remote worker hanging. GLHF! \N{BEACH WITH UMBRELLA}"
+    )
+    assert worker.plain(wrapped) == "Read error [::1]:7598: Reset by peer"
 
 
 LOST = Ended("Connection closed by peer", "", "", lost=True, late=False)
@@ -89,6 +94,7 @@ LATE = dataclasses.replace(LOST, late=True)
         ({}, {"1": -signal.SIGABRT}, r"^Process 2 of 2 of the training ended with signal 6 \(SIGABRT\)"),
         ({0: LOST}, {"0": 1}, r"^Process 2 of 2 of the training no longer answers the others \(Connection closed"),
         ({0: LOST, 1: FULL}, {"1": 1}, "^The disk is full"),
+        ({0: LATE, 1: LATE}, {"0": 1, "1": 1}, "^The processes of the training no longer reach each other: each Conn"),
         ({}, None, "^The 2 processes of the training ended: no port is free"),
     ],
 )
@@ -103,6 +109,19 @@ def test_who_failed_is_named(
     with pytest.raises(ZooError, match=what) as caught:
         raise together.fault(tmp_path, meeting.alone(2))
     assert "Run the same command again" in str(caught.value)
+
+
+def test_a_machine_that_was_ready_and_does_not_begin_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = meeting.Place(0, 2, 1, "127.0.0.1", 29400, "127.0.0.1")
+
+    def wait(_: object) -> None:
+        raise torch.distributed.DistStoreError("Timed out after 601 seconds waiting for clients. 1/2 clients joined.")
+
+    monkeypatch.setattr(launch, "run", wait)
+    assert launch.main(tmp_path, place) == 1
+    assert str(together.fault(tmp_path, place)).startswith(
+        "Another machine was ready, but did not begin within 10 minutes. The checkpoints are kept. See what zoo join"
+    )
 
 
 @pytest.mark.parametrize(("ends", "code"), [("exit 3", 3), ("kill -TERM $$", -signal.SIGTERM)])

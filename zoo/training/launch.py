@@ -10,15 +10,17 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
+from torch import distributed
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import get_args_parser, run
 
 from catalog import jsontext
 from catalog.shapes import shaped
 from zoo.training.files import write_json
-from zoo.training.handover import FAILED
+from zoo.training.handover import ENDED, FAILED, Ended
 from zoo.training.meeting import Place
 
 _TOGETHER_SECONDS = 600
@@ -64,6 +66,11 @@ def main(folder: Path, place: Place) -> int:
         except ChildFailedError as error:
             own = {str(rank): one.exitcode for rank, one in error.failures.items() if one.pid not in ending.pids}
             write_json(failed, own)
+            return 1
+        except distributed.DistStoreError:
+            what = f"Another machine was ready, but did not begin within {_TOGETHER_SECONDS // 60} minutes"
+            late = Ended(what, "", "See what zoo join said there. Then run it again", lost=False, late=False)
+            write_json(folder / ENDED.format(place.number * place.processes), asdict(late))
             return 1
     return 0
 

@@ -88,6 +88,13 @@ def fault(folder: Path, place: Place) -> ZooError:
         return ZooError(
             f"{_named(silent[0], place)} no longer answers the others ({reason})", safe=KEPT, again=AGAIN
         )
+    if notes and all(note.late for note in notes.values()):
+        reason = next(iter(notes.values())).what
+        return ZooError(
+            f"The processes of the training no longer reach each other: each {reason}", safe=KEPT,
+            remedy="Check the network between the machines" if place.machines > 1 else SEE_LOG.format(folder.name),
+            again=AGAIN,
+        )  # fmt: skip
     reason = next((note.what for note in notes.values()), "") or _last_line(folder / LOG.format(place.number))
     return ZooError(
         f"The {processes} processes of the training ended: {reason}", safe=KEPT,

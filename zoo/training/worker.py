@@ -42,6 +42,8 @@ from zoo.training.trainer import train
 
 _SOURCE = re.compile(r"\[[^\]\s]*/[^\]\s]*:\d+\] *")
 """As gloo begins its messages: ``[/some/where/pair.cc:534] Connection closed by peer``."""
+_AROUND = re.compile(r"^Got the following error when running the callback: RuntimeError: | This is typically .*$")
+"""As torch wraps them, with a guess and a greeting."""
 ABANDONED = 75
 """Exit code when the program that started the training is gone (EX_TEMPFAIL)."""
 
@@ -164,7 +166,8 @@ def _cache(given: Handover, spec: Distill, rows: tuple[EncodedRow, ...], ranks: 
 
 def plain(text: str) -> str:
     """What a library says on one line, without where in its own source, or from where it was called."""
-    return _SOURCE.sub("", " ".join(text.split())).partition(" At: ")[0].strip()[:500]
+    said = _SOURCE.sub("", " ".join(text.split())).partition(" At: ")[0]
+    return _AROUND.sub("", said).strip().removesuffix(".")[:500]
 
 
 def _leave(code: int) -> NoReturn:
