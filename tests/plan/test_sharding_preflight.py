@@ -42,6 +42,27 @@ def test_weights_of_4_bits_in_shares(
     assert ("training would go wrong without a message: set sharding to none, or take" in str(caught.value)) == named
 
 
+class _Heard(Silent):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warned: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
+def test_a_preset_for_a_gpu_is_named_with_its_recipe(tutored: Recipe, tmp_path: Path) -> None:
+    """Many recipes are checked together, so a warning without a name would be nobody's."""
+    (tmp_path / "zoo.toml").touch()
+    recipe, heard = put(tutored, distill={"adapter": "lora", "preset": "ampere-balanced"}), _Heard()
+    build = Build(recipe, made(recipe), ["distill"], dict.fromkeys(TRAINING_TOOLS, "1"))
+    preflight.check(build, Costs(1, 0, 0, 0, ()), load(tmp_path, {}, {}), heard)
+    assert heard.warned == [
+        f"preset ampere-balanced of {recipe.name} is meant for a GPU, but device is cpu. This will be very slow"
+    ]
+
+
 @pytest.mark.parametrize(
     ("cards", "device", "processes", "said"),
     [

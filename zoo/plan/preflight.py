@@ -65,7 +65,9 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
         report.warn(words)
     for training in trainings.values():
         if settings.device == "cpu" and training.preset != "cpu-small" and training.adapter != "none":
-            report.warn(f"preset {training.preset} is meant for a GPU, but device is cpu. This will be very slow")
+            report.warn(
+                f"preset {training.preset} of {plan.name} is meant for a GPU, but device is cpu. This will be very slow"
+            )
     _refuse(f"{plan.name} cannot be built here yet", faults)
 
 
