@@ -158,6 +158,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "lock": ("lock remote",),
     "doctor": ("doctor", "doctor remote"),
     "converter": ("converter --sdist nowhere.tar.gz",),
+    "join": ("join nowhere",),
 }
 OF_CATALOG = ("pull", "verify", "watch", "yank", "unyank", "card")
 """Commands that go to the hub of a release. Only these may talk to an address that the user did not name."""

@@ -224,6 +224,24 @@ def test_what_answers_and_is_no_training_is_told(answer: bytes, error: str) -> N
         thread.join()
 
 
+@pytest.mark.parametrize("code", [socket.EAI_NONAME, socket.EAI_NODATA])
+def test_a_name_that_is_not_known_is_refused_and_one_that_cannot_be_looked_up_is_not(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again, unknown = socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), socket.gaierror(code, "Name not known")
+    errors = [again, unknown]
+
+    def refuse(*_: object, **__: object) -> None:
+        raise errors.pop(0)
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(meeting, "AGAIN_SECONDS", 0.0)
+    heard = Heard()
+    with pytest.raises(InputError, match="no machine named nowhere is known here"):
+        meeting.join(("nowhere", 29400), lambda _: "", heard)
+    assert not errors and "Temporary failure" in heard.said[0]
+
+
 def test_a_name_that_stands_for_the_loopback_address_opens_every_address() -> None:
     """Debian writes its own name beside 127.0.1.1 into /etc/hosts."""
     assert meeting._bound("node1", "127.0.1.1") == ""

@@ -36,6 +36,8 @@ AGAIN_SECONDS = 2.0
 """Between two looks whether a training has begun to wait."""
 _LONGEST = 65_536
 """Bytes of a line: a path and a few numbers."""
+_UNKNOWN = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
+"""Codes of a name that no one has. That the name cannot be looked up now is another one."""
 _ENOUGH = "enough machines have come already"
 _REFUSED_SAFE = "The training waits for another machine."
 _Message = TypeVar("_Message")
@@ -296,6 +298,11 @@ def _reached(meeting: tuple[str, int], report: Reporter) -> Iterator[socket.sock
             line = socket.create_connection(meeting, timeout=ANSWERED_SECONDS)
         except OSError as error:
             reason = str(error.strerror or error)
+            if isinstance(error, socket.gaierror) and error.errno in _UNKNOWN:
+                raise InputError(
+                    f"no machine named {meeting[0]} is known here ({reason})",
+                    remedy="Check the name, or write the IP address",
+                ) from None
             if reason != told:
                 report.say(f"No training waits at {address(meeting)} yet ({reason}). Looking again until one does")
                 told = reason
