@@ -89,7 +89,10 @@ class Signalling(Heard):
             nonlocal steps
             steps += 1
             if what == "distil" and steps == self.after:
-                (pid,) = (pid for pid in processes_of(self.folder) if rank_of(pid) == self.rank)
-                os.kill(pid, self.number)
+                self.act()
 
         yield advance
+
+    def act(self) -> None:
+        (pid,) = (pid for pid in processes_of(self.folder) if rank_of(pid) == self.rank)
+        os.kill(pid, self.number)
