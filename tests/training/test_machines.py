@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +27,19 @@ pytest.importorskip("torch")
 pytest.importorskip("peft")
 
 from shortchats import Heard
-from togetherruns import PARTS, Signalling, models, processes_of, run
+from togetherruns import GIVEN, PARTS, SPEC, Signalling, models, processes_of, run
 from waiting import until
 
 import zoo
 from zoo.errors import InputError, ZooError
 from zoo.files.digests import sha256_file
 from zoo.machine import network
-from zoo.training import handover, meeting
+from zoo.training import handover, leading, meeting
 from zoo.training import joining as joining_room
+from zoo.training.conversations import EncodedRow
 from zoo.training.meeting import Offer, Place
 
-OFFER = Offer("/zoo/build/work/partial/1/scratch/together", "ab" * 32, "cpu", 2, 3)
+OFFER = Offer("/zoo/build/work/partial/1/scratch/together", "ab" * 32, "cpu", 2, 3, 1)
 
 
 def free() -> tuple[str, int]:
@@ -56,7 +59,7 @@ class Leading:
     def _lead(self, *given: Any) -> None:
         where, offer, patience = given
         try:
-            self.found.append(meeting.lead(where, offer, self.heard, patience))
+            self.found.append(leading.lead(where, offer, self.heard, patience))
         except ZooError as error:
             self.found.append(error)
 
@@ -68,7 +71,7 @@ class Leading:
 def joining(where: tuple[str, int], look: Callable[[Offer], str] = lambda _: "") -> Callable[[], tuple[Offer, Place]]:
     """Joins in a thread; the result waits for its end."""
     found: list[tuple[Offer, Place]] = []
-    thread = threading.Thread(target=lambda: found.append(meeting.join(where, look, Heard())))
+    thread = threading.Thread(target=lambda: found.append(joining_room.arrive(where, look, Heard())))
     thread.start()
 
     def end() -> tuple[Offer, Place]:
@@ -137,9 +140,9 @@ def test_nobody_waits_for_a_machine_that_is_gone_and_a_stranger_is_none() -> Non
 
 def test_a_machine_that_cannot_take_part_is_told_why_and_the_training_goes_on() -> None:
     where = free()
-    lead = Leading(where, Offer("/x", "00", "cuda", 1, 2))
+    lead = Leading(where, Offer("/x", "00", "cuda", 1, 2, 1))
     with pytest.raises(InputError, match="This machine cannot take part: torch finds no GPU"):
-        meeting.join(where, lambda offer: f"torch finds no GPU for {offer.device}", Heard())
+        joining_room.arrive(where, lambda offer: f"torch finds no GPU for {offer.device}", Heard())
     with said(where, b'{"zoo": "0.0.1"}') as line:
         told = line.makefile("rb").readline()
     assert json.loads(told) == {"refused": f"that training needs zoo {zoo.__version__}, and here is \"0.0.1\""}
@@ -148,9 +151,56 @@ def test_a_machine_that_cannot_take_part_is_told_why_and_the_training_goes_on() 
     assert any('it has zoo "0.0.1"' in one for one in lead.heard.said)
 
 
+def test_a_machine_that_is_gone_without_a_word_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one without power, or without its network: the connection stays open."""
+    monkeypatch.setattr(meeting, "ANSWERED_SECONDS", 1.0)
+    where = free()
+    lead = Leading(where, Offer("/x", "00", "cpu", 1, 2, 1))
+    waits(where)
+    with said(where, *READY) as silent:
+        until(lambda: any("is gone again" in one for one in lead.heard.said))
+        end = joining(where)
+        assert isinstance(lead.end(), Place) and end()[1].number == 1
+        assert [json.loads(one) for one in silent.makefile("rb")][1:] == [{"call": True}]
+    assert sum("is ready: 2 of 2" in one for one in lead.heard.said) == 2
+
+
+def test_a_machine_is_not_called_before_enough_are_ready() -> None:
+    where = free()
+    lead = Leading(where)
+    waits(where)
+    # What it says of itself before it is asked does not count.
+    with said(where, *READY, b'{"here": true}') as first, first.makefile("rb") as lines:
+        lines.readline()
+        with said(where, *READY) as second:
+            assert json.loads(lines.readline()) == {"call": True}
+            got = b""
+            while b"call" not in got:
+                got += second.recv(1000)
+            second.sendall(b'{"here": true}\n')
+            second.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                second.recv(1000)
+            first.sendall(b'{"here": true}\n')
+            assert json.loads(lines.readline())["number"] in {1, 2}
+    assert isinstance(lead.end(), Place)
+
+
+def test_machines_that_others_cannot_reach_at_their_loopback_address_take_another() -> None:
+    assert leading._shared(["127.0.0.1", "10.0.0.7"]) == "10.0.0.7"
+    assert leading._shared(["127.0.0.1", "::1"]) == "127.0.0.1"
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        end = joining(("127.0.0.1", int(door.getsockname()[1])))
+        line, _ = door.accept()
+        with line:
+            meeting.tell(line, **asdict(OFFER))
+            meeting.tell(line, **asdict(meeting.Start(2, 29401, "10.0.0.7")))
+            assert end()[1] == Place(2, 3, 2, "10.0.0.7", 29401, "10.0.0.7")
+
+
 def test_who_comes_too_late_is_told() -> None:
     where = free()
-    lead = Leading(where, Offer("/x", "00", "cpu", 1, 2))
+    lead = Leading(where, Offer("/x", "00", "cpu", 1, 2, 1))
     waits(where)
     with said(where, READY[0]) as late, late.makefile("rb") as lines:
         assert "folder" in json.loads(lines.readline())
@@ -164,15 +214,35 @@ def test_a_machine_that_cannot_write_in_the_folder_does_not_take_part(
 ) -> None:
     (tmp_path / "job.json").write_text("{}")
     (tmp_path / "rows.safetensors").write_text("")
-    offer = Offer(str(tmp_path), handover.digest(tmp_path), "cpu", 1, 2)
-    assert joining_room._fault(offer) == ""
+    offer = Offer(str(tmp_path), handover.digest(tmp_path), "cpu", 1, 2, 1)
+    assert joining_room._fault(offer, Heard()) == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["job.json", "rows.safetensors"]
 
     def refuse(**_: Any) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    assert joining_room._fault(offer) == f"no files can be written in {tmp_path} (Read-only file system)"
+    assert joining_room._fault(offer, Heard()) == f"no files can be written in {tmp_path} (Read-only file system)"
+
+
+def test_a_copy_of_the_folder_is_not_taken_for_it_and_a_late_view_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the zoo's folder was copied to every machine, and where a network's file system shows an old state."""
+    monkeypatch.setattr(joining_room, "AGAIN_SECONDS", 0.01)
+    folder, rows, heard = tmp_path / "together", [EncodedRow("row 1", (1, 2), (False, True))], Heard()
+    handover.write(folder, GIVEN, SPEC, rows)
+    shutil.copytree(folder, tmp_path / "copy")
+    handover.write(folder, GIVEN, SPEC, rows)
+    right = Offer(str(tmp_path / "copy"), handover.digest(folder), "cpu", 1, 2, 1)
+    assert joining_room._fault(right, heard, 0.0) == (
+        f"{tmp_path}/copy has other files here than there. The work folder must be shared, at the same path"
+    )
+    threading.Timer(0.2, lambda: shutil.copytree(folder, tmp_path / "copy", dirs_exist_ok=True)).start()
+    assert joining_room._fault(right, heard, 30.0) == ""
+    assert heard.said == [
+        f"{tmp_path}/copy has other files here than there. Looking again for 30 seconds: a shared folder can be late"
+    ]
 
 
 def test_too_few_machines_end_the_training_with_what_to_do() -> None:
@@ -183,19 +253,19 @@ def test_too_few_machines_end_the_training_with_what_to_do() -> None:
         found = lead.end()
     assert isinstance(found, ZooError) and found.what == "Of 2 other machines, 1 came to train with this one"
     with pytest.raises(ZooError, match="Of 1 other machine, none came"):
-        meeting.lead(where, Offer("/x", "00", "cpu", 1, 2), Heard(), 0.1)
+        leading.lead(where, Offer("/x", "00", "cpu", 1, 2, 1), Heard(), 0.1)
 
 
 @pytest.mark.parametrize("where", [("192.0.2.1", 29400), ("no.such.host.invalid", 29400)])
 def test_a_meeting_that_is_not_on_this_machine_is_refused(where: tuple[str, int]) -> None:
     with pytest.raises(InputError, match="This machine cannot wait at") as caught:
-        meeting.lead(where, OFFER, Heard())
+        leading.lead(where, OFFER, Heard())
     assert "as the others reach it" in caught.value.remedy
 
 
 def test_a_port_in_use_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(InputError, match="Address already in use"):
-        meeting.lead(("127.0.0.1", int(taken.getsockname()[1])), OFFER, Heard())
+        leading.lead(("127.0.0.1", int(taken.getsockname()[1])), OFFER, Heard())
 
 
 @pytest.mark.parametrize(
@@ -220,7 +290,7 @@ def test_what_answers_and_is_no_training_is_told(answer: bytes, error: str) -> N
         thread = threading.Thread(target=once)
         thread.start()
         with pytest.raises(ZooError, match=error):
-            meeting.join(("127.0.0.1", int(door.getsockname()[1])), lambda _: "", Heard())
+            joining_room.arrive(("127.0.0.1", int(door.getsockname()[1])), lambda _: "", Heard())
         thread.join()
 
 
@@ -235,19 +305,19 @@ def test_a_name_that_is_not_known_is_refused_and_one_that_cannot_be_looked_up_is
         raise errors.pop(0)
 
     monkeypatch.setattr(socket, "create_connection", refuse)
-    monkeypatch.setattr(meeting, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(joining_room, "AGAIN_SECONDS", 0.0)
     heard = Heard()
     with pytest.raises(InputError, match="no machine named nowhere is known here"):
-        meeting.join(("nowhere", 29400), lambda _: "", heard)
+        joining_room.arrive(("nowhere", 29400), lambda _: "", heard)
     assert not errors and "Temporary failure" in heard.said[0]
 
 
 def test_a_name_that_stands_for_the_loopback_address_opens_every_address() -> None:
     """Debian writes its own name beside 127.0.1.1 into /etc/hosts."""
-    assert meeting._bound("node1", "127.0.1.1") == ""
-    assert meeting._bound("node1", "10.0.0.7") == "10.0.0.7"
-    assert meeting._bound("127.0.1.1", "127.0.1.1") == "127.0.1.1"
-    assert meeting._bound("localhost", "::1") == "::1"
+    assert leading._bound("node1", "127.0.1.1") == ""
+    assert leading._bound("node1", "10.0.0.7") == "10.0.0.7"
+    assert leading._bound("127.0.1.1", "127.0.1.1") == "127.0.1.1"
+    assert leading._bound("localhost", "::1") == "::1"
 
 
 def test_the_interface_of_an_address() -> None:
@@ -346,6 +416,19 @@ class Killing(Signalling):
         self.other.kill()
 
 
+class KillingStarter(Signalling):
+    """Kills what this process has started for the training, after some steps."""
+
+    def act(self) -> None:
+        (pid,) = (pid for pid in processes_of(self.folder) if parent_of(pid) == os.getpid())
+        os.kill(pid, self.number)
+
+
+def parent_of(pid: int) -> int:
+    # After the command's name, which may have brackets: the state, and then the parent.
+    return int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+
+
 @pytest.mark.long
 def test_the_other_machines_end_with_the_one_that_leads(home: Path) -> None:
     where, folder = free(), home / "leads-scratch"
@@ -359,11 +442,23 @@ def test_the_other_machines_end_with_the_one_that_leads(home: Path) -> None:
 
 
 @pytest.mark.long
+def test_when_what_starts_the_processes_is_killed_all_machines_end(home: Path) -> None:
+    where, folder = free(), home / "starter-scratch"
+    report = KillingStarter(folder, "", signal.SIGKILL)
+    with joined(where) as other:
+        with pytest.raises(ZooError, match=r"^What starts the processes of the training, on machine 1 of 2, was kill"):
+            together(home, "starter", where, report, steps=4000)
+        _, said = other.communicate(timeout=120)
+    assert other.returncode == 1 and "on machine 1 of 2, no longer answers the others" in said
+    until(lambda: processes_of(folder) == [])
+
+
+@pytest.mark.long
 def test_a_folder_that_is_not_shared_is_refused(tmp_path: Path) -> None:
     where = free()
-    lead = Leading(where, Offer(str(tmp_path / "none"), "00", "cpu", 1, 2), patience_seconds=90.0)
+    lead = Leading(where, Offer(str(tmp_path / "none"), "00", "cpu", 1, 2, 1), patience_seconds=180.0)
     command = [sys.executable, "-P", "-m", "zoo", "join", f"127.0.0.1:{where[1]}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=80)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
     assert done.returncode == 2 and "The work folder must be shared, at the same path" in done.stderr
     joining(where)
     assert isinstance(lead.end(), Place)

@@ -16,7 +16,16 @@ import tinyzoo
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
-from togetherruns import PARTS, SPEC, Signalling, models, processes_of, run, trained  # noqa: E402 - after the skip
+from togetherruns import (  # noqa: E402 - after the skip
+    GIVEN,
+    PARTS,
+    SPEC,
+    Signalling,
+    models,
+    processes_of,
+    run,
+    trained,
+)
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, start_processes  # noqa: E402 - after the skip
 from waiting import until  # noqa: E402 - after the skip
 
@@ -25,11 +34,8 @@ from zoo.files.digests import sha256_file  # noqa: E402 - after the skip
 from zoo.training import handover, launch, meeting, together, worker  # noqa: E402 - after the skip
 from zoo.training.conversations import EncodedRow  # noqa: E402 - after the skip
 from zoo.training.files import write_json  # noqa: E402 - after the skip
-from zoo.training.handover import Ended, Handover  # noqa: E402 - after the skip
+from zoo.training.handover import Ended  # noqa: E402 - after the skip
 from zoo.training.parts import dealt  # noqa: E402 - after the skip
-
-GIVEN = Handover("student", "scratch", "teacher", "cache", "float32", "cpu", 2, 90, 1, 60.0)
-
 
 # --- What needs no second process
 

@@ -14,6 +14,7 @@ from shortchats import CHATS, Heard
 from tinymodel import make_tiny_llama
 
 from catalog.recipe import Distill
+from zoo.training.handover import Handover
 from zoo.training.loop import Run, distill
 
 SPEC = Distill(
@@ -21,6 +22,7 @@ SPEC = Distill(
     warmup_steps=2, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=3, loss=None, micro_tokens=None,
     gradient_checkpointing=None,
 )  # fmt: skip
+GIVEN = Handover("student", "scratch", "teacher", "cache", "float32", "cpu", 2, 90, 1, 60.0)
 PARTS = {"micro_tokens": 48}
 """So that a process with two conversations, of 32 tokens each, takes one after the other."""
 

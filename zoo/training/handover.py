@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -68,7 +69,7 @@ class Ended:
 
 
 def write(folder: Path, given: Handover, spec: Distill, rows: Sequence[EncodedRow]) -> None:
-    """Write the folder; notes of an earlier start are deleted."""
+    """Write the folder; notes of an earlier start are deleted. No copy that was made before has its ``digest``."""
     folder.mkdir(parents=True, exist_ok=True)
     for note in (*folder.glob(ENDED.format("*")), *folder.glob(FAILED.format("*"))):
         note.unlink()
@@ -76,7 +77,7 @@ def write(folder: Path, given: Handover, spec: Distill, rows: Sequence[EncodedRo
     ids = torch.tensor([token for row in rows for token in row.input_ids], dtype=torch.int32)
     mask = torch.tensor([wanted for row in rows for wanted in row.mask], dtype=torch.bool)
     write_whole(folder / ROWS, lambda part: save_file({"ends": ends, "ids": ids, "mask": mask}, part))
-    write_json(folder / JOB, {"given": asdict(given), "spec": plain(spec)})
+    write_json(folder / JOB, {"given": asdict(given), "spec": plain(spec), "start": secrets.token_hex(16)})
 
 
 def digest(folder: Path) -> str:

@@ -25,7 +25,7 @@ from zoo.llama import library
 from zoo.machine.processor import here
 from zoo.progress import Reporter, Silent
 from zoo.teachers.logits import LogitServer
-from zoo.training import UNTRAINED, checkpoints, devices, handover, meeting, precision, versions
+from zoo.training import UNTRAINED, checkpoints, devices, handover, leading, meeting, precision, versions
 from zoo.training.adapters import compute_dtype, preset_named
 from zoo.training.checkpoints import Progress
 from zoo.training.conversations import Conversation, Encoding, encode
@@ -190,8 +190,8 @@ def _together(run: Run, job: Job, source: Path | ServedTeacher | None) -> int | 
     handover.write(folder, given, job.spec, job.rows)
     place = meeting.alone(each)
     if run.meeting and run.machines > 1:
-        offer = meeting.Offer(str(folder), handover.digest(folder), run.device, each, run.machines)
-        place = meeting.lead(run.meeting, offer, run.report)
+        offer = meeting.Offer(str(folder), handover.digest(folder), run.device, each, run.machines, threads)
+        place = leading.lead(run.meeting, offer, run.report)
     return train_together(folder, place, job.spec.steps, threads, run.report)
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -52,6 +53,7 @@ def _run(folder: Path, place: Place, threads: int, listen: Callable[[IO[bytes]],
         process = stopping.start(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=_environment(place, threads)
         )
+        threading.Thread(target=_end_the_rest, args=(process,), daemon=True).start()
         try:
             assert process.stdout
             heard = listen(process.stdout)
@@ -59,13 +61,20 @@ def _run(folder: Path, place: Place, threads: int, listen: Callable[[IO[bytes]],
         finally:
             _end(process)
     if code:
-        raise fault(folder, place)
+        raise fault(folder, place, code)
     return heard
 
 
-def fault(folder: Path, place: Place) -> ZooError:
+def _end_the_rest(process: subprocess.Popen[bytes]) -> None:
+    """When torchrun has ended, the processes that it left behind, if something killed it."""
+    process.wait()
+    assert process.stdin
+    process.stdin.close()
+
+
+def fault(folder: Path, place: Place, code: int = 1) -> ZooError:
     """What went wrong, from the notes of those that could write one and the exit codes of those that could not. Of
-    other machines, a note may come later than this."""
+    other machines, a note may come later than this. code: torchrun's own, negative for a signal."""
     processes = place.world
     notes = {rank: note for rank in range(processes) if (note := _note(folder, rank))}
     codes = {
@@ -82,6 +91,9 @@ def fault(folder: Path, place: Place) -> ZooError:
     killed = sorted(codes, key=lambda rank: (codes[rank] >= 0, codes[rank] == -signal.SIGABRT))
     late = any(note.late for note in notes.values())
     if not late and killed and (found := endings.fault(_named(killed[0], place), codes[killed[0]])):
+        return found
+    starter = f"What starts the processes of the training{_on(place.number, place)}"
+    if not late and (found := endings.fault(starter, code)):
         return found
     if notes and silent:
         reason = next(iter(notes.values())).what
@@ -103,8 +115,11 @@ def fault(folder: Path, place: Place) -> ZooError:
 
 
 def _named(rank: int, place: Place) -> str:
-    where = f", on machine {rank // place.processes + 1} of {place.machines}," if place.machines > 1 else ""
-    return f"Process {rank + 1} of {place.world} of the training{where}"
+    return f"Process {rank + 1} of {place.world} of the training{_on(rank // place.processes, place)}"
+
+
+def _on(number: int, place: Place) -> str:
+    return f", on machine {number + 1} of {place.machines}," if place.machines > 1 else ""
 
 
 def _note(folder: Path, rank: int) -> Ended | None:
