@@ -15,6 +15,7 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "catalog": ("catalog",),
     "card": ("catalog", "evidence", "hub", "releases"),
     "collection": ("namespace", "hub", "catalog", "collection"),
+    "plan": ("work", "threads", "device"),
     "publish": EVERY,
     "pull": ("catalog", "hub"),
     "release": EVERY,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -155,6 +156,21 @@ def test_the_release_takes_the_steps_that_were_made(
     release = "zoo release aa --threads 8 --device cuda"
     assert capsys.readouterr().out.rstrip().endswith(f"run: {release}")
     assert release in (zoo / "build/jobs/submit.sh").read_text(encoding="utf-8")
+
+
+def test_the_files_name_the_command_that_writes_them_again(zoo: Path) -> None:
+    words = ["aa", "--as-jobs", "kubernetes", "--out", "new jobs", "--jobs", "3", "--image", "r.example/zoo:1"]
+    assert main(["plan", *words, "--claim", "mine", "--threads", "8"]) == 0
+    first = {path.name: path.read_text(encoding="utf-8") for path in (zoo / "new jobs").iterdir()}
+    again = next(line for line in first["submit.sh"].splitlines() if "Written by" in line).partition("Written by: ")[2]
+    assert again == (
+        "zoo plan aa --as-jobs kubernetes --out 'new jobs' --jobs 3 --image r.example/zoo:1 --claim mine --threads 8"
+    )
+    assert main(shlex.split(again)[1:]) == 0
+    assert {path.name: path.read_text(encoding="utf-8") for path in (zoo / "new jobs").iterdir()} == first
+    assert main(["plan", "--all", "--as-jobs", "slurm"]) == 0
+    submit = (zoo / "build/jobs/submit.sh").read_text(encoding="utf-8")
+    assert "# Written by: zoo plan --all --as-jobs slurm --out build/jobs\n" in submit
 
 
 def test_a_recipe_that_cannot_be_planned_stops_no_other(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import click
 
 from catalog.words import data_size
 from zoo.cli.common import MOST_JOBS, Call, options
+from zoo.commandline import TAKES
 from zoo.errors import InputError, ZooError
 from zoo.jobs import written
 from zoo.plan import foresight, preflight, prepare
@@ -18,7 +19,7 @@ from zoo.upkeep import taken
 
 
 @click.command()
-@options("work", "threads", "device")
+@options(*TAKES["plan"])
 @click.option("--all", "every", is_flag=True, help="Plan every recipe whose version is not published yet.")
 @click.option(
     "--as-jobs", type=click.Choice(list(written.WRITERS)),

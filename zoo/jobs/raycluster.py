@@ -81,6 +81,8 @@ def connected(work: Work, address: str, settings: Settings, report: Reporter) ->
     ray = extras.load("ray")
     # It advises against many calls and large ones, which is how files travel.
     warnings.filterwarnings("ignore", module=r"ray\.util\.client")
+    # Without an answer this takes a minute.
+    report.say(f"Asking the Ray cluster {address} for its machines")
     _connect(ray, address)
     try:
         there = _nodes(ray)

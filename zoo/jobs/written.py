@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +65,9 @@ def write(plans: Mapping[str, Planned], wanted: Wanted, settings: Settings, here
     root = str(settings.root.resolve())
     # With the user's flags: with other threads or another device, the trainings would be other steps.
     release = commandline.line(settings, "release", *(["--all"] if wanted.every else map(shlex.quote, plans)))
-    command = shlex.join(["zoo", "plan", *plans, "--as-jobs", wanted.engine]) if len(plans) < 5 else (
-        f"zoo plan --as-jobs {wanted.engine}, for {len(plans)} recipes"
-    )  # fmt: skip
     order = Order(
         root, list(flags.elsewhere(settings)), settings.threads, settings.processes, settings.sharding, wanted.jobs,
-        command, release, wanted.image or "", wanted.claim,
+        _own_command(plans, wanted, settings), release, wanted.image or "", wanted.claim,
     )  # fmt: skip
     made = arrays(tasks, order.line)
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,6 +78,17 @@ def write(plans: Mapping[str, Planned], wanted: Wanted, settings: Settings, here
         write_atomic(folder / name, text)
     (folder / SUBMIT).chmod(0o755)
     return Written(_data(folder, made, tasks, settings), _sentence(folder, made, len(tasks), release, settings))
+
+
+def _own_command(plans: Collection[str], wanted: Wanted, settings: Settings) -> str:
+    """The command that writes these files."""
+    few = [*map(shlex.quote, plans)] if len(plans) < 5 else [f"RECIPES (of {len(plans)})"]
+    more: dict[str, object] = {"--out": str(wanted.out), "--jobs": wanted.jobs, "--image": wanted.image}
+    if wanted.engine == "kubernetes":
+        more["--claim"] = wanted.claim
+    words = [word for flag, value in more.items() if value is not None for word in (flag, shlex.quote(str(value)))]
+    which = ["--all"] if wanted.every else few
+    return commandline.line(settings, "plan", *which, "--as-jobs", wanted.engine, *words)
 
 
 def _refuse(wanted: Wanted, folder: Path, settings: Settings) -> None:
