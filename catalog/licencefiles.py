@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from catalog import licences, plainfiles, shell, sources, terms
+from catalog import licences, packed, plainfiles, shell, sources, terms
 from catalog.jsontext import JsonObject
 from catalog.lock import Lock
 from catalog.paths import unsafe_reason
@@ -118,7 +118,8 @@ def read(document: Document, recipe: Recipe, root: Path) -> tuple[dict[str, str]
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:
-            found.append(document.problem(path, f"{show(name)} is not UTF-8 text", "Save the file as UTF-8"))
+            what, instead = packed.fault(raw, name) or packed.NOT_UTF8
+            found.append(document.problem(path, f"{show(name)}: {what}", instead))
             continue
         if blank(text):
             found.append(document.problem(path, f"{show(name)} has no text", "Name a file with the text"))

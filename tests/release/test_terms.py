@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -184,7 +185,8 @@ def test_answers_that_may_not_improve_others(
         (["licences/LICENSE.exe"], '"LICENSE.exe" is not the name of a licence text'),
         (["licences/LICENSE", "licences/other/license"], 'two files would be called "license"'),
         (["licences/LICENSE", "licences/LICENSE"], "twice"),
-        (["licences/NOTICE-latin1"], "is not UTF-8 text"),
+        (["licences/NOTICE-latin1"], '"licences/NOTICE-latin1": not UTF-8 text'),
+        (["licences/NOTICE"], '"licences/NOTICE": the file is compressed with gzip, not plain text'),
     ],
 )
 def test_names_and_bytes_of_the_files(check_text: Check, zoo_folder: Path, files: list[str], what: str) -> None:
@@ -193,6 +195,7 @@ def test_names_and_bytes_of_the_files(check_text: Check, zoo_folder: Path, files
     (zoo_folder / "licences" / "other").mkdir()
     (zoo_folder / "licences" / "other" / "license").write_text("words\n", encoding="utf-8")
     (zoo_folder / "licences" / "NOTICE-latin1").write_bytes(b"caf\xe9\n")
+    (zoo_folder / "licences" / "NOTICE").write_bytes(gzip.compress(b"words\n"))
     recipe = yaml.safe_load(PLAIN) | {"date": "2026-11-22", "licence_files": files}
     assert any(what in said for _, said, _ in told(check_text, recipe))
 

@@ -226,6 +226,19 @@ def test_a_damaged_shard_is_named_and_made_again(
     assert not cache_teacher(question, folder, heard).targets([0]).logp.isnan().any() and len(heard.tasks) == 1
 
 
+def test_shards_that_were_damaged_before_the_start_are_told(
+    whole: tuple[Path, TeacherCache], question: Question, tmp_path: Path
+) -> None:
+    folder, heard = copied(whole, tmp_path / "copy"), Listening()
+    (folder / "shard-00001.answers").write_bytes(b"")
+    (folder / "shard-00002.answers").unlink()
+    cache_teacher(question, folder, heard)
+    assert heard.warnings == [
+        "shard-00001.answers of the teacher's answers has another size than recorded: it is made again, and 1 more"
+    ]
+    assert sums(folder) == sums(whole[0])
+
+
 @pytest.mark.parametrize("harm", ["flipped", "deleted"])
 def test_what_happens_to_a_shard_while_it_is_read_is_noticed(
     harm: str, whole: tuple[Path, TeacherCache], question: Question, tmp_path: Path

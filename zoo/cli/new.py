@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from catalog import licences, placeholders, plainfiles, schema, shell, yamledit
+from catalog import licences, packed, placeholders, plainfiles, schema, shell, yamledit
 from catalog import sources as source_uris
 from catalog.checks import check_recipe
 from catalog.paths import unusable_name
@@ -215,11 +215,13 @@ def _refuse_secret(source: str) -> None:
 def _offer(path: Path) -> Offer:
     """Raises InputError for a file that is not the text of such an issue."""
     try:
-        text = plainfiles.read_bounded(path, offers.MOST_BYTES).decode("utf-8")
+        raw = plainfiles.read_bounded(path, offers.MOST_BYTES)
+        text = raw.decode("utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})", remedy=_SAVE) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text", remedy=_SAVE) from error
+        what, _ = packed.undecoded(raw, str(path))
+        raise InputError(f"{path}: {what}", remedy=_SAVE) from error
     found = offers.parse(text)
     if len(found.missing) == len(offers.LABELS):
         raise InputError(f"{path} is not the text of an issue that was made by the form for a model", remedy=_SAVE)

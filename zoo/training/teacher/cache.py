@@ -92,6 +92,11 @@ class _Filler:
     def _tokens(self, batch: Batch) -> int:
         return sum(len(self.question.rows[row].input_ids) for row in batch.rows)
 
+    def warn(self, number: int, fault: str, others: int) -> None:
+        """Tell that a shard is made again, and as many others."""
+        more = f", and {others} more" if others else ""
+        self.report.warn(f"{name_of(number)} of the teacher's answers {fault}: it is made again{more}")
+
     def faulty(self) -> list[int]:
         """The shards with a fault that shows without reading them."""
         return [number for number in range(len(self.shards)) if self.fault(number)]
@@ -158,8 +163,7 @@ class TeacherCache:
     def _repair(self, number: int, fault: str) -> None:
         filler, name = self._filler, name_of(number)
         others = [other for other in filler.faulty() if other != number]
-        more = f", and so are {len(others)} more" if others else ""
-        filler.report.warn(f"{name} of the teacher's answers {fault}: it is made again{more}")
+        filler.warn(number, fault, len(others))
         filler.make([number, *others])
         if fault := self._fault(number):
             raise Damaged(
@@ -200,6 +204,8 @@ def cache_teacher(
     if share.world == 1:
         sweep(folder, "shard-*")
     missing = [number for number in filler.faulty() if share.has(number)]
+    if damaged := [number for number in missing if number in index.entries]:
+        filler.warn(damaged[0], filler.fault(damaged[0]), len(damaged) - 1)
     if missing:
         found = old.OldCache.at(question, earlier) if earlier else None
         if found:
