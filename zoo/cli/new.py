@@ -17,6 +17,7 @@ from catalog import sources as source_uris
 from catalog.checks import check_recipe
 from catalog.paths import unusable_name
 from catalog.secrets import has_secret
+from zoo import commandline
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ModelFileError
 from zoo.files.whole import write_atomic
@@ -173,7 +174,8 @@ def command(
     shown = settings.shown(target)
     words = [f"Started {shown}.", *(f"The issue does not say: {label}." for label in offer.missing), *problems]
     look = f"fix these, then run: zoo check {shell.argument(shown)}"
-    words.append(f"Next: {look}" if problems else f"Next: edit it, then run: zoo plan {name}")
+    plan = commandline.line(settings, "plan", name)
+    words.append(f"Next: {look}" if problems else f"Next: edit it, then run: {plan}")
     data = {"recipe": shown, "problems": problems, "missing": list(offer.missing)}
     call.output.answer(data, "\n".join(words))
 
