@@ -75,6 +75,9 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         found += lock_problems
     if document.data is not None:
         found += check_document(document, lock, path.stem, _existing(root))
+        told = {problem.line for problem in found}
+        comments = secrets.in_comments(text.decode("utf-8"))
+        found += [Problem(shown, line, 1, "", *why) for line, *why in comments if line not in told]
     files: Mapping[str, FileFacts] = {}
     recipe = None if found else _recipe(document)
     if recipe and not found:

@@ -11,7 +11,7 @@ from io import BytesIO, RawIOBase
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from catalog import corpora, dataplaces, packed, plainfiles
+from catalog import corpora, dataplaces, packed, plainfiles, secrets
 from catalog.corpora import NO_TEXT, NUL_IN_TEXT, Asked, paragraph_key, prompt_key
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
@@ -227,6 +227,8 @@ class _Lines:
         if "\x00" in text:
             what, instead = NUL_IN_TEXT
             self._fault = self._fault or (f"line {number}: {what}", instead)
+        if secrets.has_token(text):
+            self._fault = self._fault or (f"line {number} contains {secrets.TOKEN}", secrets.REVOKE)
         return text
 
     def __iter__(self) -> Iterator[bytes]:

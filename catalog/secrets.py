@@ -19,6 +19,12 @@ _SECRET = r"((?<=://)|\b[Hh][Tt][Tt][Pp][Ss]?:[/\\]*)[^\s/?#\"'<>]*@"
 
 _TOKEN = r"\b(hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[A-Z0-9]{16})\b"
 """Access tokens of Hugging Face, GitHub and AWS, by the beginnings that their makers gave them to be found."""
+_BEGINS = ("hf_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "AKIA")
+"""Of every token. A text without any is known to have none much sooner than by the pattern."""
+
+TOKEN = "what looks like an access token, which would be published"
+REVOKE = "Remove it, and revoke the token where it was made"
+"""What is wrong with a text that has one, after "contains", and what to do."""
 
 
 def hidden(text: str) -> str:
@@ -36,6 +42,16 @@ def has_secret(text: str) -> bool:
     return "@" in text and re.search(_SECRET, text) is not None
 
 
+def has_token(text: str) -> bool:
+    """Whether the text contains what looks like an access token."""
+    return any(begin in text for begin in _BEGINS) and re.search(_TOKEN, text) is not None
+
+
+def may_have_token(lines: bytes) -> bool:
+    """False if no line has a token. The pattern decides about the others."""
+    return any(begin.encode() in lines for begin in _BEGINS)
+
+
 def problems(document: Document) -> Iterator[Problem]:
     """Every text of a recipe that contains one: a recipe is published with its release."""
     waiting: list[tuple[tuple[str | int, ...], object]] = [((), document.data)]
@@ -48,6 +64,16 @@ def problems(document: Document) -> Iterator[Problem]:
         elif isinstance(value, str) and has_secret(value):
             what = "the address contains a name or a password, which would be published"
             yield document.problem(path, what, "Write the address without them, and change the password")
-        elif isinstance(value, str) and re.search(_TOKEN, value):
-            what = "the text contains what looks like an access token, which would be published"
-            yield document.problem(path, what, "Remove it, and revoke the token where it was made")
+        elif isinstance(value, str) and has_token(value):
+            yield document.problem(path, f"the text contains {TOKEN}", REVOKE)
+
+
+def in_comments(text: str) -> Iterator[tuple[int, str, str]]:
+    """(line, what is wrong, what to do) for every comment of a recipe with one: its text is published as it is."""
+    for number, line in enumerate(text.splitlines(), 1):
+        comment = line.partition("#")[2]
+        if has_token(comment):
+            yield number, f"the comment contains {TOKEN}", REVOKE
+        elif has_secret(comment):
+            what = "the comment contains an address with a name or a password, which would be published"
+            yield number, what, "Write the address without them, and change the password"

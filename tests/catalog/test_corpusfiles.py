@@ -103,6 +103,9 @@ def test_what_any_tokenizer_may_cut_into_two_windows_is_no_problem(zoo: Path) ->
         ("train", b"[1]\nnothing\n", "the file has no records"),
         ("heldout", b'{"user": "caf\xe9"}\n', "line 1 is not UTF-8 text"),
         ("heldout", '{"user": "ol\u00e1"}'.encode("utf-16-le"), "is not UTF-8 text"),
+        ("train", b'{"user": "one"}\n{"user": "call hf_' + b"a" * 34 + b'"}\n', "line 2 contains what looks like"),
+        ("heldout", b'{"user": "ghp_' + b"A1" * 18 + b'"}\n', "line 1 contains what looks like an access token"),
+        ("calibration", b"a\n AKIA" + b"Z" * 16, "line 2 contains what looks like an access token"),
         ("calibration", b"a", "has at most 3 tokens, less than one window of "),
     ],
 )

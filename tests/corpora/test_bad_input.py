@@ -131,3 +131,12 @@ def test_many_tiny_bad_lines_are_counted_in_little_time_and_listed_to_the_limit(
     path.write_bytes(b'{"user": "a"}\n' + b"{}\n" * 20_000)
     checked = found(path, most=5)
     assert (len(checked.problems), checked.bad_lines, checked.is_cut) == (5, 20_000, True)
+
+
+def test_an_access_token_is_named_by_its_line_and_not_shown(tmp_path: Path) -> None:
+    token = "hf_" + "aB3" * 12
+    rows = [{"user": f"question {number}" + f" {token}" * (number in {7, 290})} for number in range(400)]
+    said = found(write(tmp_path / "a.jsonl", *rows))
+    assert [one.line for one in said.problems] == [8, 291] and said.records["prompt"] == 398
+    assert all("contains what looks like an access token" in one.what for one in said.problems)
+    assert token not in "\n".join(map(str, said.problems))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog import jsontext, packed
+from catalog import jsontext, packed, secrets
 from catalog.corpora import BOM
 from catalog.jsontext import JsonObject
 from catalog.problems import LIMIT, Problem, show
@@ -110,7 +110,8 @@ class _File:
 
     def _part(self, first: int, lines: stream.Lines) -> bool:
         """Whether there is something on any of the lines."""
-        if self.kind is not None and (found := bulk.accepted(lines, self.kind)) is not None:
+        may_have_token = secrets.may_have_token(b"".join(line or b"" for line in lines))
+        if self.kind and not may_have_token and (found := bulk.accepted(lines, self.kind)) is not None:
             self.found.records[self.kind.name] += len(lines)
             self.repeats.add(self.kind.name, found.identities, self.number, first)
             return True
@@ -134,6 +135,10 @@ class _File:
             # Once nothing more is listed, why a line is bad need not be found out.
             has_space = len(self.found.problems) < self.most
             self._note(number, records.read(line, kind).faults if has_space else [])
+            return
+        assert line is not None, "a record was read from it"
+        if secrets.has_token(line.decode("utf-8", errors="replace")):
+            self._note(number, [Fault("", f"the record contains {secrets.TOKEN}", secrets.REVOKE)])
             return
         self.found.records[kind.name] += 1
         self.repeats.add(kind.name, [kind.identity(record)], self.number, number)
