@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from sitesamples import CONTENT, sample
 
+from catalog.words import plus_minus
 from zoo.site import pages
-from zoo.site.pages import front
+from zoo.site.pages import front, offers
 
 
 def model(name: str, task: str, date: str = "2026-11-01", **more: Any) -> dict[str, Any]:
@@ -31,3 +33,14 @@ def test_frequent_tasks_are_first_and_experiments_and_yanked_models_are_not() ->
 def test_the_front_page_leads_to_the_models_of_a_task() -> None:
     html = str(pages.render(sample(), pages.Site(), lambda *_: CONTENT)["index.html"])
     assert 'href="./models/?task=chat"' in html and "2 models:" in html
+
+
+def test_figures_with_fewer_digits_are_shown_as_the_measured_ones() -> None:
+    """Rounded twice, 0.00014459 would be 0.000145 and then 0.00015."""
+    chance = random.Random(5)
+    for _ in range(20_000):
+        error = chance.uniform(1, 10) * 10.0 ** chance.randint(-6, -2)
+        value = error * chance.uniform(0.1, 30)
+        kept = offers._digits(value), offers._digits(error, offers.ERROR_DIGITS)
+        assert plus_minus(*kept) == plus_minus(value, error), (value, error)
+    assert [offers._digits(one) for one in (0.0, 1234.4, 0.1, 7.0)] == [0.0, 1234.0, 0.1, 7.0]

@@ -21,8 +21,8 @@ def serve(settings: Settings, port: int, report: Reporter, waiting: AbstractCont
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except (OSError, OverflowError) as error:
-        what = f"port {port} cannot be used: {error}"
-        raise ZooError(what, safe="The site is built", remedy="Choose another port") from error
+        what = f"port {port} cannot be used: {getattr(error, 'strerror', None) or error}"
+        raise ZooError(what, safe="The site is built", remedy="Choose another one with --port") from error
     with server:
         report.say(f"Serving http://127.0.0.1:{server.server_port}/ until Ctrl-C")
         try:

@@ -105,7 +105,13 @@ def _rounded_loss(loss: Loss) -> Loss:
 
 
 def _digits(value: float, digits: int = DIGITS) -> float:
-    return float(f"{value:.{digits}g}")
+    """A figure that ended in 5 only because it was rounded would be rounded again, and the wrong way, where it is shown
+    with fewer digits. It keeps more."""
+    while True:
+        written = f"{value:.{digits - 1}e}"
+        if float(written) == value or not written.partition("e")[0].rstrip("0").endswith("5"):
+            return float(written)
+        digits += 1
 
 
 def of_all(facts: Sequence[kinds.Facts]) -> list[Facts]:
