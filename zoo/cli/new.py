@@ -134,7 +134,8 @@ def command(
 ) -> None:
     """Start recipe NAME in recipes/NAME.yaml, and pin its source if it is on this machine.
 
-    Exit code 1, and no recipe, for a source that `zoo check` would refuse.
+    Exit code 1, and no recipe, for a source on this machine that cannot be used. One that is not here yet is named as a
+    problem of the recipe.
     """
     settings = call.settings
     offer, sample = begin.offer(source)
