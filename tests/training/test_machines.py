@@ -36,6 +36,7 @@ from zoo.files.digests import sha256_file
 from zoo.machine import network
 from zoo.training import handover, leading, meeting
 from zoo.training import joining as joining_room
+from zoo.training import together as running
 from zoo.training.conversations import EncodedRow
 from zoo.training.meeting import Offer, Place
 
@@ -462,3 +463,35 @@ def test_a_folder_that_is_not_shared_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 2 and "The work folder must be shared, at the same path" in done.stderr
     joining(where)
     assert isinstance(lead.end(), Place)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_process_that_hangs_ends_all_machines(rank: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "LEFT_SECONDS", 1.0)
+    where, name = free(), f"hangs{rank}"
+    with joined(where) as other:
+        with pytest.raises(ZooError, match=f"^Process {int(rank) + 1} of 2 .* no longer answers the others"):
+            hanging = Signalling(home / f"{name}-scratch", rank, signal.SIGSTOP)
+            together(home, name, where, hanging, patience_seconds=10)
+        _, said = other.communicate(timeout=120)
+    assert other.returncode == 1 and "no longer answers the others" in said
+    assert processes_of(home / f"{name}-scratch") == []
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_torchrun_ends_some_time_after_that_of_another_machine(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "NOTICED_SECONDS", 0.01)
+    monkeypatch.setattr(running, "LEFT_SECONDS", 0.1)
+    place = Place(number, 2, 1, "127.0.0.1", 1, "127.0.0.1")
+    with subprocess.Popen(["sleep", "60"]) as hanging, running._ending_with_others(tmp_path, place, hanging):
+        try:
+            (tmp_path / handover.FAILED.format(number)).write_text("{}")
+            with pytest.raises(subprocess.TimeoutExpired):
+                hanging.wait(0.5)
+            (tmp_path / handover.FAILED.format(1 - number)).write_text("{}")
+            assert hanging.wait(30) == -signal.SIGTERM
+        finally:
+            hanging.kill()

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TypeVar
@@ -27,6 +28,9 @@ from zoo.training.meeting import Place
 
 STOPPED_WITHIN_SECONDS = 40
 """torchrun gives its processes 30 s before it kills them."""
+NOTICED_SECONDS, LEFT_SECONDS = 2.0, 30.0
+"""Between two looks whether the processes of another machine have failed, and then left to those of this one, which
+usually notice it themselves."""
 KEPT = "The checkpoints are kept."
 _INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 """Environment variables that name the network interface, for torch's two ways to talk."""
@@ -56,8 +60,9 @@ def _run(folder: Path, place: Place, threads: int, listen: Callable[[IO[bytes]],
         threading.Thread(target=_end_the_rest, args=(process,), daemon=True).start()
         try:
             assert process.stdout
-            heard = listen(process.stdout)
-            code = process.wait()
+            with _ending_with_others(folder, place, process):
+                heard = listen(process.stdout)
+                code = process.wait()
         finally:
             _end(process)
     if code:
@@ -70,6 +75,28 @@ def _end_the_rest(process: subprocess.Popen[bytes]) -> None:
     process.wait()
     assert process.stdin
     process.stdin.close()
+
+
+@contextmanager
+def _ending_with_others(folder: Path, place: Place, process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End this machine's torchrun some time after that of another one failed. It only waits for its own processes, and
+    one that hangs never ends by itself."""
+    others = [folder / FAILED.format(number) for number in range(place.machines) if number != place.number]
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(NOTICED_SECONDS):
+            if any(note.exists() for note in others):
+                if not over.wait(LEFT_SECONDS):
+                    process.terminate()
+                return
+
+    if others:
+        threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def fault(folder: Path, place: Place, code: int = 1) -> ZooError:
