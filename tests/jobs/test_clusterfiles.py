@@ -306,6 +306,8 @@ def test_what_a_cluster_could_not_use_is_refused(
         "outside of the zoo's folder": ("aa", "--as-jobs", "kubernetes", "--image", "x", "--work", str(tmp_path / "w")),
         "has other files": ("aa", "--as-jobs", "slurm", "--out", "recipes"),
         "is not a folder": ("aa", "--as-jobs", "slurm", "--out", "zoo.toml"),
+        "--image is for --as-jobs kubernetes only": ("aa", "--as-jobs", "slurm", "--image", "x"),
+        "--claim is for --as-jobs kubernetes only": ("aa", "--as-jobs", "slurm", "--claim", "x"),
         "use --all alone": ("aa", "--all"),
         "--jobs needs --as-jobs": ("aa", "--jobs", "2"),
         "--out needs --as-jobs": ("aa", "bb", "--out", "build/jobs"),

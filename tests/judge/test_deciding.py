@@ -90,6 +90,23 @@ def test_an_asked_error_counts_every_file_and_leaves_questions_open() -> None:
     assert look(Rule(None, 0.05), {("a", KLD): [0.0] * 4}, ["a"], 100).why == "relative_error"
 
 
+def test_an_asked_error_that_is_not_reached_is_told() -> None:
+    figures = {("a", KLD): spread(0.5, 0.02, 40), ("b", KLD): spread(0.5, 0.2, 40, seed=1)}
+    rule = Rule(None, 0.05)
+    last = look(rule, figures, ["a", "b"], 40)
+    error = last.errors["b"]
+    assert last.why is None and error and error > 0.05
+    words = stop(rule, last, {"a": 40, "b": 40}, 40, 100)["words"]
+    assert words == (
+        "Measured on all 4,000 tokens: fewer did not settle what the recipe asks. The asked error of 5 % was not "
+        f"reached: the mean KLD of b is known to within {100 * error:.3g} %."
+    )
+    few = look(rule, {key: values[:2] for key, values in figures.items()}, ["a", "b"], 2)
+    assert None in few.errors.values()
+    words = stop(rule, few, {"a": 2, "b": 2}, 2, 100)["words"]
+    assert words.endswith("The asked error of 5 % was not reached: these are too few windows to know any.")
+
+
 def read(rule: Rule, all_: dict[tuple[str, str], list[float]], files: str = "abc") -> tuple[Look, dict[str, int], list]:
     """What an evaluation reads of all these windows, four at a time, and which blocks it asks for."""
     asked = []

@@ -57,6 +57,8 @@ def command(
     typed = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     if as_jobs is None and typed:
         raise InputError(f"--{typed[0]} needs --as-jobs", remedy="Write: --as-jobs slurm, or: --as-jobs kubernetes")
+    if as_jobs == "slurm" and (unused := [name for name in typed if name in ("image", "claim")]):
+        raise InputError(f"--{unused[0]} is for --as-jobs kubernetes only", remedy="Leave it out")
     if not every and as_jobs is None and len(recipes) == 1:
         _one(call, recipes[0])
         return

@@ -50,5 +50,5 @@ def refuse_machines(settings: Settings) -> None:
         raise InputError(
             f"the setting machines is {settings.machines}, but steps that are spread train on one machine each",
             where=settings.values["machines"].origin,
-            remedy="Set machines to 1 (export ZOO_MACHINES=1), or leave out --jobs and --on",
+            remedy="Set machines to 1 (export ZOO_MACHINES=1), or leave out --jobs, --on and --as-jobs",
         )

@@ -175,6 +175,7 @@ def stop(rule: Rule, last: Look, read: Mapping[str, int], population: int, score
         "relative_error": rule.relative_error,
         "why": why,
         "words": _words(rule, why, most * scored_tokens, population * scored_tokens)
+        + (_missed(rule, last.errors) if why == "end" else "")
         + _sooner({file: count * scored_tokens for file, count in read.items() if count < most}),
         "windows_at_most": population,
         "confidence": 1 - ALPHA,
@@ -192,6 +193,19 @@ def _words(rule: Rule, why: str, tokens: int, most: int) -> str:
     else:
         reason = f"by then the mean KLD of every file was known to within {100 * (rule.relative_error or 0):g} %"
     return f"Measured on {tokens:,} of {counted(most, 'token')}, because {reason}."
+
+
+def _missed(rule: Rule, errors: Mapping[str, float | None]) -> str:
+    """A sentence about an asked error that all windows together did not reach."""
+    if rule.relative_error is None or all(_reached(one, rule.relative_error) for one in errors.values()):
+        return ""
+    known = {file: error for file, error in errors.items() if error is not None}
+    if len(known) < len(errors):
+        found = "these are too few windows to know any"
+    else:
+        worst = max(known, key=lambda file: known[file])
+        found = f"the mean KLD of {worst} is known to within {100 * known[worst]:.3g} %"
+    return f" The asked error of {100 * rule.relative_error:g} % was not reached: {found}."
 
 
 def _sooner(tokens: Mapping[str, int]) -> str:

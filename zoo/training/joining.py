@@ -87,8 +87,8 @@ def arrive(where: tuple[str, int], look: Callable[[Offer], str], report: Reporte
         tell(line, ready=True)
         report.say(f"This machine is ready. Waiting for the others, {offer.machines} in all")
         line.settimeout(None)
-        while (told := _line(lines, where)).get("call"):
-            tell(line, here=True)
+        while "call" in (told := _line(lines, where)):
+            tell(line, here=told["call"])
         own, there = str(line.getsockname()[0]), str(line.getpeername()[0])
     start = _understood(told, Start, where)
     if is_loopback(own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import selectors
 import socket
 import time
@@ -89,6 +90,7 @@ class _Guests:
         self.offer, self.eyes, self.report = offer, eyes, report
         self.present: list[_Guest] = []
         self.ready: list[_Guest] = []
+        self._word = ""
         self._called_until: float | None = None
 
     def complete(self) -> bool:
@@ -107,9 +109,10 @@ class _Guests:
             self._called_until = None
         elif self._called_until is None:
             self._called_until = time.monotonic() + meeting.ANSWERED_SECONDS
+            self._word = secrets.token_hex(8)
             for guest in self.ready:
                 guest.here = False
-                tell(guest.line, call=True)
+                tell(guest.line, call=self._word)
         return self._called_until
 
     def forget_silent(self) -> None:
@@ -156,8 +159,9 @@ class _Guests:
         elif "fault" in told:
             self.report.say(f"The machine {guest.name} cannot take part: {show(told['fault'], 500)}")
             self._forget(guest)
-        elif told.get("here") is True:
-            guest.here = True
+        elif "here" in told:
+            # An answer to an earlier call may come now.
+            guest.here = guest.here or told["here"] == self._word
         elif told.get("ready") is True and guest.asked and guest not in self.ready:
             self._sit(guest)
 

@@ -82,11 +82,16 @@ def _ending_with_others(folder: Path, place: Place, process: subprocess.Popen[by
     """End this machine's torchrun some time after that of another one failed. It only waits for its own processes, and
     one that hangs never ends by itself."""
     others = [folder / FAILED.format(number) for number in range(place.machines) if number != place.number]
+    # A shared folder may still show the note of an earlier start, which is deleted.
+    before = {note: _version(note) for note in others}
     over = threading.Event()
+
+    def is_new(note: Path) -> bool:
+        return _version(note) not in (None, before[note])
 
     def watch() -> None:
         while not over.wait(NOTICED_SECONDS):
-            if any(note.exists() for note in others):
+            if any(map(is_new, others)):
                 if not over.wait(LEFT_SECONDS):
                     process.terminate()
                 return
@@ -97,6 +102,15 @@ def _ending_with_others(folder: Path, place: Place, process: subprocess.Popen[by
         yield
     finally:
         over.set()
+
+
+def _version(note: Path) -> tuple[int, int] | None:
+    """Tells a file from an earlier one of its name; None if there is none."""
+    try:
+        found = note.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def fault(folder: Path, place: Place, code: int = 1) -> ZooError:
